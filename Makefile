@@ -1,0 +1,12 @@
+# Shoal. The rules live in tools/mk, one file a part; `make help` lists what there is.
+.DEFAULT_GOAL := help
+include tools/mk/config.mk
+include $(filter-out tools/mk/config.mk,$(sort $(wildcard tools/mk/*.mk)))
+
+.PHONY: help
+help:
+	@echo 'make run          set everything up, boot three nodes in QEMU, end in the cluster shell  (N= BOOT= MEM= SMP=)'
+	@echo 'make test         set everything up, run every test  (parts: test-host test-sim test-guest test-system)'
+	@echo 'make build        build all of Shoal        make check   format, includes, static analysis, golden ABI'
+	@echo 'make debug        boot with gdb attached    make bench   figures, as table and JSON'
+	@echo 'make clean        remove what was built (fetched sources stay; clean-all removes them too)'

@@ -1,0 +1,56 @@
+/* Rows of the cluster service; see abi/idl/cluster.msg. */
+#pragma once
+
+#include <abi/ids.h>
+
+enum cluster_state {
+    CLUSTER_LOCAL = 0,   /* this machine alone; the shell works */
+    CLUSTER_LOG = 1,     /* waiting for the log disk */
+    CLUSTER_LINK = 2,    /* waiting for a network address and peers */
+    CLUSTER_JOIN = 3,    /* peers heard; asking to be taken in */
+    CLUSTER_GENESIS = 4, /* first voters agreeing to begin */
+    CLUSTER_FOLLOW = 5,  /* catching up with the log */
+    CLUSTER_MEMBER = 6   /* applied up to the leader; cluster calls are served */
+};
+
+struct cluster_status {
+    uint32_t state, node;          /* own node number, 0 before it is known */
+    uint64_t cluster_id[2], node_id[2], log_id[2], boot_id[2];
+    uint32_t role;                 /* 0 none, 1 learner, 2 follower, 3 candidate, 4 leader */
+    uint32_t leader;               /* node number, 0 unknown */
+    uint64_t term, commit, applied, last_index, durable_index;
+    uint32_t voter, durable;       /* 1: votes; 1: its log is on a disk */
+    uint32_t quorum;               /* 1: a leader confirmed itself within the last seconds */
+    uint32_t nodes_known, nodes_up, reserved;
+    char waiting[160];             /* what it waits for, in words; empty when nothing */
+    char cluster_name[32];
+    uint64_t frames_wrong_key, frames_replayed, frames_damaged, frames_foreign;
+    uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
+};
+
+struct cluster_node {
+    uint32_t node, state;          /* 1 up, 2 not heard, 3 removed, 4 refused (wrong key, foreign) */
+    uint64_t node_id[2], log_id[2], boot_id[2];
+    uint32_t voter, durable, leader, ipv4;
+    uint64_t last_heard_ns;        /* how long ago */
+    uint64_t match_index;          /* leader only */
+    uint64_t free_bytes;
+    uint32_t running, cpus, busy_percent, reserved;
+    char name[32];
+    char note[64];
+};
+
+struct cluster_lock {
+    uint64_t fence;
+    uint32_t mode, holders, waiters, node; /* node of the (first) holder */
+    uint64_t process_id;
+    char name[64];
+};
+
+struct cluster_job {
+    uint64_t job;
+    uint32_t instance, node, state, cause, code, reserved; /* state 1 placed, 2 running, 3 ended */
+    uint64_t process_id;
+    char command[64];
+    char why[64];
+};

@@ -1,0 +1,58 @@
+/* Between the kernel's cluster service and logstore: two rings in one Memory. Requests carry a serial that the answer
+ * repeats; logstore works them strictly in order. It answers LOG_DONE only after what the request promises is durable:
+ * the disk has acknowledged a flush. The kernel makes record checksums and keeps entries until `done`; after a restart of
+ * logstore the kernel attaches again and resends from the first entry not known durable.
+ *
+ * On disk (format in docs/004-log.md): two superblock copies, then a circular record area, then two snapshot areas.
+ */
+#pragma once
+
+#include <abi/ring.h>
+
+#define LOG_RING_BYTES (1024u * 1024u)
+#define LOG_BIT_DATA 1ull
+
+/* `state` of OP_SYSTEM_ATTACH_LOG: what logstore found. */
+enum log_state {
+    LOG_VALID = 1,   /* superblock read; LOG_OPEN's answer carries it */
+    LOG_BLANK = 2,   /* the configured disk was read and has no superblock: all zero there */
+    LOG_DAMAGED = 3, /* both superblocks unreadable, or something else is on the disk: never blank */
+    LOG_ABSENT = 4,  /* a disk is configured but missing or unreadable */
+    LOG_NONE = 5     /* disk = none: a memory voter */
+};
+
+enum log_request_op {
+    LOG_OPEN = 1,     /* -> log_superblock bytes, then LOG_RECORD answers oldest to newest, then LOG_DONE */
+    LOG_FORMAT = 2,   /* data: superblock payload. Writes a fresh log with it */
+    LOG_META = 3,     /* data: superblock payload (term, vote, commit, configuration hash, ids); durable when done */
+    LOG_APPEND = 4,   /* data: one or more encoded records, contiguous; durable when done */
+    LOG_TRUNCATE = 5, /* index: records from it on are void; durable when done */
+    LOG_COMPACT = 6,  /* index: records up to it are no longer needed */
+    LOG_SNAPSHOT_BEGIN = 7, /* index, term, total bytes: into the area not in use */
+    LOG_SNAPSHOT_DATA = 8,  /* offset, data */
+    LOG_SNAPSHOT_COMMIT = 9, /* sha256 in data; durable and current when done */
+    LOG_SNAPSHOT_READ = 10   /* offset, length of the current one -> LOG_DATA */
+};
+
+enum log_answer_op { LOG_DONE = 32, LOG_RECORD = 33, LOG_DATA = 34, LOG_FAILED = 35 /* status says why */ };
+
+/* A record of either ring: this header, then `bytes` of data. */
+struct log_message {
+    uint32_t op;
+    uint32_t status; /* answers: err_t */
+    uint64_t serial;
+    uint64_t index, term;
+    uint64_t offset;
+    uint32_t bytes;
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct log_message) == 48, "log_message");
+
+struct log_shared {
+    uint32_t version; /* 1 */
+    uint32_t state;   /* enum log_state */
+    uint64_t disk_bytes;
+    uint8_t reserved[48];
+    struct ring_header requests; /* kernel -> logstore */
+    struct ring_header answers;
+};

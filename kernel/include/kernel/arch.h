@@ -1,0 +1,128 @@
+/* What the rest of the kernel may ask of the machine. Implemented in kernel/arch/<machine>; only there: assembly,
+ * model-specific registers, page-table bits, interrupt controllers.
+ *
+ * The kernel runs under one lock (kernel_lock), taken on entry from user mode and from interrupts that need it, released
+ * on the way out. Code that holds it runs with interrupts off. A kernel thread (cluster) runs without it, interrupts on,
+ * and is preemptible there.
+ */
+#pragma once
+
+#include <abi/info.h>
+#include <abi/types.h>
+
+struct thread;
+struct process;
+
+#define CPUS_MAX 32u
+#define KERNEL_STACK_BYTES 16384u /* per thread, with a guard page below */
+#define PHYSMAP_BASE 0xffff800000000000ull
+#define USER_END 0x00007ffffffff000ull /* first address no process may use */
+
+static inline void *phys_to_virt(uint64_t phys) { return (void *)(PHYSMAP_BASE + phys); }
+
+/* All user registers at kernel entry, on the kernel stack of the thread. */
+struct trap_frame {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    uint64_t vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+/* The machine's part of a thread, embedded in struct thread. Opaque outside arch but for `frame`. */
+struct arch_thread {
+    uint64_t kernel_sp;    /* saved while switched out */
+    uint64_t stack_base;   /* lowest usable address of the kernel stack */
+    struct trap_frame *frame; /* user registers; NULL for kernel threads */
+    uint64_t fs_base, gs_base;
+    void *fpu;             /* extended state area; NULL until the first use of the FPU */
+    uint32_t fpu_cpu;      /* CPU whose registers hold it, or CPUS_MAX */
+};
+
+/* ---- processors ---- */
+
+/* Per-CPU data. `arch` hides the machine's own part behind it. */
+struct cpu {
+    struct cpu *self;
+    uint32_t index;           /* 0 = boot CPU; dense */
+    uint32_t lock_depth;      /* 1 while this CPU holds the kernel lock */
+    struct thread *current;   /* never NULL after INIT_THREADS */
+    struct thread *idle;
+    struct process *aspace;   /* whose page tables are loaded; NULL: the kernel's */
+    uint64_t idle_ns;
+    uint64_t counters[COUNTER_COUNT];
+    bool reschedule;          /* sched_check() switches at the next way out */
+    uint64_t kernel_entry_sp; /* used by the entry assembly */
+    uint64_t user_sp_scratch;
+    uint64_t slice_end_ns;
+};
+
+struct cpu *cpu_this(void);        /* interrupts must be off, or the caller pinned */
+struct cpu *cpu_get(uint32_t index);
+uint32_t cpu_count(void);          /* running CPUs */
+void cpu_interrupt(uint32_t index); /* make it pass through sched_check() soon */
+
+void kernel_lock(void);   /* interrupts off first; fair (ticket); not recursive */
+void kernel_unlock(void);
+bool kernel_lock_held(void); /* by this CPU */
+uint64_t arch_irq_save(void);
+void arch_irq_restore(uint64_t flags);
+
+/* Sleeps until an interrupt, interrupts on meanwhile; kernel lock not held. The idle thread's body. */
+void arch_idle(void);
+
+/* ---- threads ---- */
+
+/* Allocates the kernel stack (guard page below) and prepares `t` so that the first switch to it either enters user mode
+ * with ip/sp/arg (arg in rdi) or, for a kernel thread, calls entry(arg) without the kernel lock and with interrupts on.
+ * E_NO_MEMORY when no pages. The pages are charged by the caller. */
+err_t arch_thread_init(struct arch_thread *t, void (*kernel_entry)(void *), void *kernel_arg);
+void arch_thread_set_user(struct arch_thread *t, uint64_t ip, uint64_t sp, uint64_t arg);
+void arch_thread_free(struct arch_thread *t);
+
+/* Switches stacks, address space, FS/GS base and FPU ownership; returns when `from` runs again, maybe on another CPU.
+ * Kernel lock held across. */
+void arch_switch(struct thread *from, struct thread *to);
+
+/* ---- address spaces ---- */
+
+struct arch_aspace {
+    uint64_t root_phys;
+    uint64_t active_cpus; /* bit per CPU that may cache its translations */
+    uint32_t table_pages; /* pages the tables use, charged by the caller through the callback below */
+};
+
+enum { PAGE_READ = 1, PAGE_WRITE = 2, PAGE_EXEC = 4, PAGE_DEVICE = 8 /* uncached */, PAGE_COMBINE = 16 };
+
+err_t arch_aspace_init(struct arch_aspace *as);
+void arch_aspace_free(struct arch_aspace *as); /* the tables, not the pages mapped */
+
+/* How many new table pages mapping `address` would need (0..3); lets the caller charge first. */
+uint32_t arch_aspace_tables_needed(const struct arch_aspace *as, uint64_t address);
+err_t arch_aspace_map(struct arch_aspace *as, uint64_t address, uint64_t phys, uint32_t page_flags); /* replaces */
+bool arch_aspace_lookup(const struct arch_aspace *as, uint64_t address, uint64_t *phys_out, uint32_t *flags_out);
+void arch_aspace_unmap(struct arch_aspace *as, uint64_t address, uint64_t bytes);
+void arch_aspace_protect(struct arch_aspace *as, uint64_t address, uint64_t bytes, uint32_t page_flags);
+/* No CPU uses old translations of the range when it returns. Kernel lock held (waiting CPUs answer while they spin). */
+void arch_aspace_flush(struct arch_aspace *as, uint64_t address, uint64_t bytes);
+
+/* Copies between kernel memory and the current address space. E_BAD_POINTER for anything that is not mapped user memory
+ * with the needed permission, after asking vm_fault() to bring lazily mapped pages in. Never panics. */
+err_t copy_from_user(void *to, uint64_t from, size_t bytes);
+err_t copy_to_user(uint64_t to, const void *from, size_t bytes);
+
+/* ---- time ---- */
+uint64_t time_now_ns(void);           /* monotonic, the same on all CPUs to within a microsecond */
+uint64_t time_realtime_ns(void);
+void arch_timer_arm(uint64_t at_ns);  /* one shot on this CPU; UINT64_MAX: none */
+
+/* ---- entropy, power, devices ---- */
+bool arch_random(void *to, size_t bytes); /* false: no source on this machine */
+_Noreturn void arch_power(bool restart, uint32_t exit_code);
+
+/* Called by arch from the entry paths, all with the kernel lock held and interrupts off: */
+void syscall_dispatch(struct trap_frame *frame);
+void trap_user_fault(struct trap_frame *frame, enum fault_kind kind, uint64_t address, uint64_t error);
+/* Page fault of user code or of copy_*_user: true if the page is there now. write/exec say what was tried. */
+bool vm_fault(struct process *p, uint64_t address, bool write, bool exec, bool *memory_out);
+void sched_timer_tick(uint64_t now_ns); /* the one-shot timer of this CPU fired */
+void sched_check(void);                 /* on every way out of the kernel */
+void irq_deliver(uint32_t irq_line);    /* a device interrupt, already masked at its source */
