@@ -1,0 +1,5 @@
+"""Makes the modules of tools/ importable for their tests."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "..", "tools"))

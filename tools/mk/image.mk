@@ -1,0 +1,27 @@
+# The boot bundle build/shoal.img: the kernel, and all that the parts put under build/root.
+#
+# A part that puts a file into the bundle copies it to build/root/PATH and says so:
+#     ROOT_FILES += $(BUILD)/root/bin/wc
+# with a rule that makes the file. Programs need the execute permission (install -m 755).
+# Symbol tables for backtraces go to build/root/sym/PATH.
+.SECONDEXPANSION:
+
+IMAGE := $(BUILD)/shoal.img
+KERNEL_ELF := $(BUILD)/kernel.elf
+ROOT_FILES ?=
+
+$(IMAGE): tools/mkimage.py $$(KERNEL_ELF) $$(ROOT_FILES) $(BUILD)/root.list
+	@mkdir -p $(BUILD)/root
+	@$(PYTHON) tools/mkimage.py -o $@ --kernel $(KERNEL_ELF) --root $(BUILD)/root
+
+# Changes when files appear in, or vanish from, the list of parts; then what no part names any more is removed.
+.PHONY: image-list
+$(BUILD)/root.list: image-list
+	@mkdir -p $(BUILD)/root
+	@printf '%s\n' $(sort $(ROOT_FILES)) >$@.new
+	@cmp -s $@.new $@ && rm $@.new || { mv $@.new $@; \
+	  find $(BUILD)/root -type f | sort | comm -23 - <(sort $@) | xargs -r rm --; }
+
+.PHONY: image
+image: $(IMAGE)
+build: $(if $(wildcard linker.ld),image)
