@@ -1,4 +1,16 @@
-/* What every boot door hands to the kernel. Physical addresses. The kernel copies what it keeps. */
+/* What every boot door hands to the kernel. Physical addresses. The kernel copies what it keeps.
+ *
+ * The 64-bit door (used by the UEFI loader):
+ *  - The kernel's PT_LOAD segments form one block: segment S lies at kernel_base + (S.p_paddr - lowest p_paddr), its bytes
+ *    beyond p_filesz zeroed. kernel_base is a multiple of 2 MiB, anywhere below 4 GiB; kernel_bytes covers
+ *    all segments (highest p_paddr + p_memsz - lowest p_paddr), at most 64 MiB.
+ *  - boot_info, the configuration text, the bundle (page-aligned) and the stack in use lie below 4 GiB, outside of
+ *    the block, in memory that the map lists as BOOT_MEMORY_LOADER. config_bytes does not count a terminating 0.
+ *  - Jump to kernel_base + (e_entry - lowest p_paddr) with rdi = physical address of boot_info, in 64-bit mode, all
+ *    of this memory identity-mapped, interrupts off, boot services left, the network card shut down, any GDT/IDT/stack.
+ *  - memory[] is sorted by base, does not overlap, and is merged by the door into at most BOOT_MEMORY_MAX ranges.
+ * The PVH door is the kernel's own: it fills the same structure from hvm_start_info and the firmware configuration device.
+ */
 #pragma once
 
 #include <abi/types.h>
@@ -34,5 +46,6 @@ struct boot_info {
     uint8_t key[32];  /* cluster key; the kernel wipes it here after taking it */
     uint64_t door_tsc; /* TSC at the door's first instruction */
     struct { uint64_t base; uint32_t width, height, stride_bytes, format; } framebuffer; /* base 0: none */
-    uint64_t panic_base, panic_bytes; /* memory that survives a restart, for the last panic's text; 0: none */
+    uint64_t panic_base, panic_bytes; /* memory that survives a restart, for the last panic's text; 0: the kernel looks for
+                                         64 KiB at 1 MiB, the same every time, and takes them if they are usable */
 };

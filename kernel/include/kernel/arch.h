@@ -33,9 +33,12 @@ struct arch_thread {
     uint64_t stack_base;   /* lowest usable address of the kernel stack */
     struct trap_frame *frame; /* user registers; NULL for kernel threads */
     uint64_t fs_base, gs_base;
-    void *fpu;             /* extended state area; NULL until the first use of the FPU */
+    void *fpu;             /* extended state area, one page; NULL until the first use of the FPU */
     uint32_t fpu_cpu;      /* CPU whose registers hold it, or CPUS_MAX */
 };
+
+/* Pages that arch may take for a thread (kernel stack, extended state), charged by the caller when it makes one. */
+#define ARCH_THREAD_PAGES (KERNEL_STACK_BYTES / PAGE_BYTES + 1)
 
 /* ---- processors ---- */
 
@@ -46,7 +49,7 @@ struct cpu {
     uint32_t lock_depth;      /* 1 while this CPU holds the kernel lock */
     struct thread *current;   /* never NULL after INIT_THREADS */
     struct thread *idle;
-    struct process *aspace;   /* whose page tables are loaded; NULL: the kernel's */
+    struct arch_aspace *aspace; /* whose page tables are loaded; NULL: the kernel's. Kernel threads leave it alone */
     uint64_t idle_ns;
     uint64_t counters[COUNTER_COUNT];
     bool reschedule;          /* sched_check() switches at the next way out */
@@ -76,11 +79,14 @@ void arch_idle(void);
  * E_NO_MEMORY when no pages. The pages are charged by the caller. */
 err_t arch_thread_init(struct arch_thread *t, void (*kernel_entry)(void *), void *kernel_arg);
 void arch_thread_set_user(struct arch_thread *t, uint64_t ip, uint64_t sp, uint64_t arg);
-void arch_thread_free(struct arch_thread *t);
+void arch_thread_set_fs_base(struct arch_thread *t, uint64_t address); /* below USER_END; also of the running thread */
+void arch_thread_free(struct arch_thread *t); /* never the running one */
 
-/* Switches stacks, address space, FS/GS base and FPU ownership; returns when `from` runs again, maybe on another CPU.
- * Kernel lock held across. */
-void arch_switch(struct thread *from, struct thread *to);
+/* Switches stacks, address space, FS base and FPU ownership; returns when `from` runs again, maybe on another CPU.
+ * Kernel lock held across. `as` is the address space of `to`, NULL for kernel threads (what is loaded stays loaded).
+ * The caller has set cpu_this()->current to `to` before. `from` may be a zeroed arch_thread: the context that runs now
+ * becomes it (that is how each CPU's boot context turns into its idle thread). */
+void arch_switch(struct arch_thread *from, struct arch_thread *to, struct arch_aspace *as);
 
 /* ---- address spaces ---- */
 
@@ -93,7 +99,7 @@ struct arch_aspace {
 enum { PAGE_READ = 1, PAGE_WRITE = 2, PAGE_EXEC = 4, PAGE_DEVICE = 8 /* uncached */, PAGE_COMBINE = 16 };
 
 err_t arch_aspace_init(struct arch_aspace *as);
-void arch_aspace_free(struct arch_aspace *as); /* the tables, not the pages mapped */
+void arch_aspace_free(struct arch_aspace *as); /* the tables, not the pages mapped; unloads it from every CPU first */
 
 /* How many new table pages mapping `address` would need (0..3); lets the caller charge first. */
 uint32_t arch_aspace_tables_needed(const struct arch_aspace *as, uint64_t address);
@@ -120,9 +126,24 @@ _Noreturn void arch_power(bool restart, uint32_t exit_code);
 
 /* Called by arch from the entry paths, all with the kernel lock held and interrupts off: */
 void syscall_dispatch(struct trap_frame *frame);
+/* A fault of user code that vm_fault did not cure. FAULT_NO_MEMORY in `error`: the Budget could not pay for the page
+ * (EXIT_MEMORY); the low 32 bits are the processor's error code. */
 void trap_user_fault(struct trap_frame *frame, enum fault_kind kind, uint64_t address, uint64_t error);
-/* Page fault of user code or of copy_*_user: true if the page is there now. write/exec say what was tried. */
-bool vm_fault(struct process *p, uint64_t address, bool write, bool exec, bool *memory_out);
+#define FAULT_NO_MEMORY (1ull << 32)
+/* Page fault of the current thread's user code or of copy_*_user on its behalf: true if the page is there now.
+ * write/exec say what was tried; *memory_out (always written): it failed since the Budget could not pay. */
+bool vm_fault(uint64_t address, bool write, bool exec, bool *memory_out);
+/* The current thread's name and process for reports ("?" for none); never fails, also in a panic. */
+const char *sched_current_name(void);
 void sched_timer_tick(uint64_t now_ns); /* the one-shot timer of this CPU fired */
 void sched_check(void);                 /* on every way out of the kernel */
 void irq_deliver(uint32_t irq_line);    /* a device interrupt, already masked at its source */
+
+/* Once on each CPU, kernel lock held, interrupts off, on its boot stack: the running context becomes this CPU's idle
+ * thread (on the boot CPU that has happened at INIT_THREADS) and idles: kernel_lock, sched_check, kernel_unlock,
+ * arch_idle, for ever. */
+_Noreturn void sched_cpu_run(void);
+
+/* ---- the list of what is called before INIT_THREADS is over ----
+ * Up to then the boot CPU runs on its boot stack with the kernel lock held and interrupts off, cpu_this()->current is
+ * NULL, and nothing may block. */

@@ -10,7 +10,8 @@
 struct device {
     struct device_info info;
     uint64_t bar_phys[DEVICE_BARS];
-    uint64_t msix_table_phys; /* the page(s) hidden from DEVICE_BAR */
+    uint64_t msix_table_phys; /* the MSI-X table; its pages are hidden from DEVICE_BAR */
+    uint64_t msix_table_bytes; /* 0: none */
     uint32_t msix_capability; /* offset in configuration space; 0: none */
     uint32_t pci_address;     /* for arch's configuration accessors */
     uint16_t port_base;
