@@ -10,7 +10,7 @@ An entry is one of
     init:PATH[,KEY=VALUE]...   boots Shoal with that program of the bundle as its first process
     run:COMMAND[,KEY=VALUE]... boots Shoal and lets the shell run that command
 A KEY=VALUE of a booted entry is a line of shoal.conf, or smp=N, or mem=M. A program tells how many checks it made by
-a line "N passed, N failed" (cmocka's own lines are understood too); without one it counts as one test. Output goes to
+a line "N passed, N failed" (cmocka's and test/check.h's own lines are understood too); without one it counts as one test. Output goes to
 build/test/KIND/NAME.log. Limits only detect hangs.
 """
 import argparse
@@ -26,7 +26,9 @@ import xml.etree.ElementTree
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULTS = os.path.join(os.environ.get("BUILD", "build"), "test")
 SUM_LINE = re.compile(r"\b(\d+) passed, (\d+) failed\b")
+TAIL_LINES = 30
 CMOCKA_LINE = re.compile(r"^\[  (PASSED|FAILED)  \] (\d+) test\(s\)", re.M)
+RUN_LINE = re.compile(r"^run \w+$", re.M)
 SEED_LINE = re.compile(r"\bseed[ =:]+((?:0x)?[0-9a-fA-F]+)\b")
 
 
@@ -51,7 +53,7 @@ def judge(name, log, status, why):
     """Turns exit status and output into an outcome: neither alone is believed when it tells of a failure."""
     with open(log, errors="replace") as stream:
         text = stream.read()
-    passed, failed = count_checks(text) or (1 if status == 0 else 0, 0)
+    passed, failed = count_checks(text) or (max(1, len(RUN_LINE.findall(text))) if status == 0 else 0, 0)
     if status != 0 and failed == 0:
         failed = 1
         why = why or f"exit status {status}"
@@ -59,8 +61,9 @@ def judge(name, log, status, why):
     return Outcome(name, log, passed, failed, why, seeds[-1] if seeds else "")
 
 
-def run_logged(command, log, limit, environment=None):
+def run_logged(command, log, limit):
     """Exit status of a command whose whole output goes to the log; None when it hung."""
+    environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1")
     with open(log, "wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                    env=environment, start_new_session=True)
@@ -84,8 +87,8 @@ def run_program(words, name, log, limit):
 
 def run_pytest(words, name, log, limit):
     report = log + ".xml"
-    status = run_logged(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}",
-                         *words], log, limit)
+    status = run_logged(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib",
+                         f"--junit-xml={report}", *words], log, limit)
     if status is None or not os.path.exists(report):
         return [judge(name, log, 1, "hung and killed" if status is None else "pytest left no report")]
     outcomes = []
@@ -159,11 +162,18 @@ def run_entry(entry, folder, limit):
     return outcomes
 
 
-def print_failures(outcomes):
+def log_tail(path):
+    with open(path, errors="replace") as stream:
+        return "".join("    " + line.rstrip() + "\n" for line in stream.readlines()[-TAIL_LINES:])
+
+
+def print_failures(outcomes, tails):
     for outcome in outcomes:
         if outcome["failed"]:
             seed = f"  seed {outcome['seed']}" if outcome["seed"] else ""
             print(f"FAILED {outcome['name']}: {outcome['why'] or 'see the log'}\n       log {outcome['log']}{seed}")
+            if tails:
+                print(log_tail(outcome["log"]))
 
 
 def run_kind(options):
@@ -180,7 +190,7 @@ def run_kind(options):
     rows = [vars(outcome) for outcome in outcomes]
     with open(result, "w") as stream:
         json.dump(rows, stream, indent=1)
-    print_failures(rows)
+    print_failures(rows, tails=True)
     failed = sum(row["failed"] for row in rows)
     print(f"{options.kind}: {sum(row['passed'] for row in rows)} passed, {failed} failed")
     return 1 if failed else 0
@@ -196,7 +206,7 @@ def summary(options):
         else:
             rows.append({"name": f"test-{kind}", "passed": 0, "failed": 1, "seed": "", "log": "the output above",
                          "why": "it did not get as far as running its tests"})
-    print_failures(rows)
+    print_failures(rows, tails=False)
     failed = sum(row["failed"] for row in rows)
     print(f"{sum(row['passed'] for row in rows)} passed, {failed} failed")
     return 1 if failed else 0

@@ -37,7 +37,5 @@ $(foreach area,$(HOST_AREAS),\
 AREA ?=
 HOST_RUN_AREAS := $(if $(AREA),$(AREA),$(sort $(HOST_AREAS) $(patsubst tests/host/%/rules.mk,%,$(wildcard tests/host/*/rules.mk))))
 
-.PHONY: test-host
-test-host: $(foreach area,$(HOST_RUN_AREAS),$(HOST_PROGRAMS_$(area)) $(HOST_RUN_NEEDS_$(area)))
-	@$(PYTHON) tools/host_tests.py --out $(HOST_OUT) $(if $(AREA),--pytest tests/host/$(AREA),--pytest tests/host) \
-	  $(foreach area,$(HOST_RUN_AREAS),$(HOST_PROGRAMS_$(area)))
+HOST_TESTS += $(foreach area,$(HOST_RUN_AREAS),$(HOST_PROGRAMS_$(area))) pytest:tests/host$(if $(AREA),/$(AREA))
+test-host: $(foreach area,$(HOST_RUN_AREAS),$(HOST_RUN_NEEDS_$(area)))

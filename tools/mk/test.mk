@@ -1,6 +1,6 @@
 # Tests. A part adds to these lists; tools/testrun.py tells what an entry may be, counts, and keeps the logs.
 #
-#     HOST_TESTS   += $(BUILD)/host/raft/test_log       programs made by the part's own rules, sanitizers on
+#     HOST_TESTS is filled by tools/mk/host.mk: tests/host/AREA/test_*.c and tests/host/**/test_*.py
 #     SIM_TESTS    += $(BUILD)/sim/simulate,--seeds,1000  (arguments follow after commas)
 #     GUEST_TESTS  += init:bin/test_ipc run:bin/test_stdio,smp=2   programs of the bundle, booted through the PVH door
 #     SYSTEM_TESTS is every file of tests/system
@@ -8,7 +8,6 @@ HOST_TESTS   ?=
 SIM_TESTS    ?=
 GUEST_TESTS  ?=
 SYSTEM_TESTS ?= $(if $(wildcard tests/system/test_*.py),pytest:tests/system)
-HOST_TESTS   += pytest:tests/host/tools
 
 TEST_PARTS := host sim guest system
 # The files among a list's entries: what has to be made before they can run.

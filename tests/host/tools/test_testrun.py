@@ -25,8 +25,8 @@ def run(tmp_path, kind, *entries):
 
 def test_sums_are_added(tmp_path):
     status, text = run(tmp_path, "host", script(tmp_path, "a", "echo '3 passed, 0 failed'"),
-                       script(tmp_path, "b", "echo '[  PASSED  ] 4 test(s).' >&2"), script(tmp_path, "c", "true"))
-    assert status == 0 and text == "8 passed, 0 failed\n"
+                       script(tmp_path, "b", "echo '[  PASSED  ] 4 test(s).' >&2"), script(tmp_path, "c", "echo run a; echo run b"))
+    assert status == 0 and text == "9 passed, 0 failed\n"
 
 
 def test_planted_failure_names_log_and_seed(tmp_path):
