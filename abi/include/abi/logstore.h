@@ -22,10 +22,13 @@ enum log_state {
 };
 
 enum log_request_op {
-    LOG_OPEN = 1,     /* -> log_superblock bytes, then LOG_RECORD answers oldest to newest, then LOG_DONE */
+    LOG_OPEN = 1,     /* -> LOG_DATA with struct log_superblock and the payload, then LOG_RECORD answers oldest to newest (one
+                         encoded record each), then LOG_DONE. Its status is E_OK, or E_CORRUPT: acknowledged records or
+                         payloads after the last LOG_RECORD are damaged; index says up to which index the log reached */
     LOG_FORMAT = 2,   /* data: superblock payload. Writes a fresh log with it */
     LOG_META = 3,     /* data: superblock payload (term, vote, commit, configuration hash, ids); durable when done */
-    LOG_APPEND = 4,   /* data: one or more encoded records, contiguous; durable when done */
+    LOG_APPEND = 4,   /* data: one or more encoded records (lib/base/logformat.h), contiguous; durable when done. The first
+                         one's index may lie below the end: records from it on are void then. E_FULL: nothing was written */
     LOG_TRUNCATE = 5, /* index: records from it on are void; durable when done */
     LOG_COMPACT = 6,  /* index: records up to it are no longer needed */
     LOG_SNAPSHOT_BEGIN = 7, /* index, term, total bytes: into the area not in use */
@@ -48,11 +51,31 @@ struct log_message {
 };
 _Static_assert(sizeof(struct log_message) == 48, "log_message");
 
+#define LOG_PAYLOAD_MAX 2048u         /* bytes of a superblock payload */
+#define LOG_APPEND_MAX (128u * 1024u) /* data bytes of a LOG_APPEND */
+#define LOG_SNAPSHOT_PART_MAX (32u * 1024u) /* data bytes of a LOG_SNAPSHOT_DATA or LOG_SNAPSHOT_READ */
+
+/* Start of the LOG_DATA that answers LOG_OPEN; the payload of the last LOG_FORMAT or LOG_META follows. */
+struct log_superblock {
+    uint64_t snapshot_index, snapshot_term, snapshot_bytes; /* all 0: no snapshot */
+    uint8_t snapshot_sha256[32];
+    uint64_t compacted;      /* records up to this index are not given */
+    uint64_t room_bytes;     /* of the record area */
+    uint64_t snapshot_room;  /* largest snapshot that fits */
+    uint32_t payload_bytes;
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct log_superblock) == 88, "log_superblock");
+
+/* LOG_FAILED with E_FULL, E_INVALID or E_CORRUPT leaves the log as it was. After LOG_FAILED with E_IO logstore stops: what
+ * was not answered is not known to be durable, and the kernel hears from the next incarnation. */
+
 struct log_shared {
     uint32_t version; /* 1 */
     uint32_t state;   /* enum log_state */
     uint64_t disk_bytes;
     uint8_t reserved[48];
     struct ring_header requests; /* kernel -> logstore */
-    struct ring_header answers;
+    struct ring_header answers; /* followed by LOG_RING_BYTES of requests, then of answers */
 };
+_Static_assert(sizeof(struct log_shared) == 64 + 512, "log_shared");
