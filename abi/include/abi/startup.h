@@ -1,5 +1,8 @@
 /* What a new process finds: rdi of its first thread points at a struct startup, followed in the same pages by the
- * strings it names. Filled in by whoever made the process (the kernel, for the supervisor). Read-only by custom. */
+ * strings it names. Filled in by whoever made the process (the kernel, for the supervisor). Read-only by custom.
+ *
+ * The supervisor's environment is the node's checked configuration, one "key=value" for each key that was given (the
+ * last line of a key wins); it passes it on to every server and driver, with "restarts=N" added. */
 #pragma once
 
 #include <abi/types.h>
@@ -19,7 +22,7 @@ enum startup_handle {
     STARTUP_STDOUT = 5,
     STARTUP_STDERR = 6,
     STARTUP_SYSTEM = 7,    /* System, with the rights its manifest gives */
-    STARTUP_CONTROL = 8,   /* the process server's endpoint for this process (exit status, signals) */
+    STARTUP_CONTROL = 8,   /* the process server of this node, for starting children here (abi/idl/process.msg) */
     STARTUP_SUPERVISOR = 9, /* servers and drivers: where to publish their service (abi/idl/supervisor.msg) */
     STARTUP_BUNDLE = 10,   /* Memory of the boot bundle; supervisor, names and process server only */
     STARTUP_CLUSTER = 11,  /* Endpoint of the cluster service with this process's permissions */
