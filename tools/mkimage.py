@@ -72,9 +72,11 @@ def build(parts):
             raise BundleError(f"two parts are named '{part.name}'")
         seen.add(part.name)
     position = round_up(HEADER.size + PART.size * len(parts), PAGE)
+    offsets = {}  # parts with the same bytes (one program under several names) lie in the image once
     for part in parts:
-        part.offset = position
-        position = round_up(position + part.bytes, PAGE)
+        part.offset = offsets.setdefault(part.data, position)
+        if part.offset == position:
+            position = round_up(position + part.bytes, PAGE)
     table = b"".join(part.encode() for part in parts)
     image = bytearray(position)
     head = header_bytes(len(parts), position, HEADER.size, hashlib.sha256(table).digest()) + table

@@ -1,5 +1,6 @@
 /* shoal.img: one file with kernel, first processes, programs and data. It describes itself, since PXE stacks do not tell
- * file sizes reliably. Little-endian. Parts start on page boundaries so that programs are mapped in place. */
+ * file sizes reliably. Little-endian. Parts start on page boundaries so that programs are mapped in place;
+ * parts with the same bytes share them. */
 #pragma once
 
 #include <abi/types.h>

@@ -29,6 +29,12 @@ def test_parts_lie_on_pages():
     assert all(part.offset % 4096 == 0 for part in parts)
 
 
+def test_one_program_under_two_names_is_stored_once():
+    body = b"b" * 5000
+    parts = mkimage.parse(mkimage.build([mkimage.Part(name, mkimage.KIND_FILE, 0o555, body) for name in ("bin/a", "bin/b")]))
+    assert parts[0].offset == parts[1].offset and parts[1].data == body
+
+
 def test_header_is_laid_out_as_in_the_contract():
     image = mkimage.build(sample_parts())
     assert image[:8] == b"SHOALIMG"
