@@ -129,6 +129,7 @@ void syscall_dispatch(struct trap_frame *frame);
 /* A fault of user code that vm_fault did not cure. FAULT_NO_MEMORY in `error`: the Budget could not pay for the page
  * (EXIT_MEMORY); the low 32 bits are the processor's error code. */
 void trap_user_fault(struct trap_frame *frame, enum fault_kind kind, uint64_t address, uint64_t error);
+void trap_user_memory(struct trap_frame *frame, uint64_t address); /* vm_fault said *memory_out: out of memory */
 #define FAULT_NO_MEMORY (1ull << 32)
 /* Page fault of the current thread's user code or of copy_*_user on its behalf: true if the page is there now.
  * write/exec say what was tried; *memory_out (always written): it failed since the Budget could not pay. */
@@ -136,7 +137,8 @@ bool vm_fault(uint64_t address, bool write, bool exec, bool *memory_out);
 /* The current thread's name and process for reports ("?" for none); never fails, also in a panic. */
 const char *sched_current_name(void);
 void sched_timer_tick(uint64_t now_ns); /* the one-shot timer of this CPU fired */
-void sched_check(void);                 /* on every way out of the kernel */
+void sched_check(void); /* on every way out of the kernel, a thread's first way to user mode included: it ends the
+                         * thread if it is to die, and switches when another should run */
 void irq_deliver(uint32_t irq_line);    /* a device interrupt, already masked at its source */
 
 /* Once on each CPU, kernel lock held, interrupts off, on its boot stack: the running context becomes this CPU's idle

@@ -1,0 +1,129 @@
+/* Objects, handles and Budgets. Kernel lock held for all of these.
+ *
+ * An object lives while anything refers to it. It is charged to one Budget, which can kill it: then it is `dead`, has
+ * given back what it held, and only its shell waits for the last reference (charged to the parent Budget meanwhile).
+ * A handle (in a process, or a loose handle_ref inside the kernel) is a reference that carries rights and, for
+ * Endpoints, a badge.
+ */
+#pragma once
+
+#include <abi/info.h>
+#include <abi/types.h>
+#include <kernel/list.h>
+
+struct budget;
+struct gate;
+struct process;
+
+struct object {
+    uint8_t type; /* enum object_type; OBJECT_NONE: internal */
+    bool dead;    /* killed by its Budget, or ended: operations answer E_GONE */
+    bool remote;  /* a stand-in for an object of another node */
+    uint32_t refs;
+    uint32_t handles; /* the refs that are handles */
+    uint64_t serial;
+    struct budget *budget; /* NULL: the kernel's own, never charged */
+    struct list budget_node;
+    uint64_t charged; /* bytes charged to the Budget for it, its shell included */
+};
+
+/* What each type does. NULL members do nothing. */
+struct object_type_ops {
+    void (*kill)(struct object *o);        /* give back everything but the shell; wake who waits; called at most once */
+    void (*free)(struct object *o);        /* no reference is left: free the shell. kill ran before */
+    void (*handle_added)(struct object *o, uint32_t rights);
+    void (*handle_removed)(struct object *o, uint32_t rights);
+    void (*last_handle)(struct object *o); /* the last handle has gone; references may remain */
+};
+void object_type_register(enum object_type type, const struct object_type_ops *ops);
+
+/* Charges `bytes`, allocates them zeroed and fills in the header with one reference. E_NO_MEMORY: nothing happened. */
+err_t object_create(struct budget *b, enum object_type type, size_t bytes, void *object_out);
+/* The header of an object that is part of something else (Reply) or static (System). */
+void object_init(struct object *o, enum object_type type);
+void object_shell_free(struct object *o, size_t bytes); /* for ops->free: uncharges the shell and frees it */
+static inline void object_get(struct object *o) { o->refs++; }
+void object_put(struct object *o);
+/* Ends it for all holders, as when its Budget is destroyed. */
+void object_kill(struct object *o);
+/* More, or less, memory that belongs to an object. */
+err_t object_charge(struct object *o, uint64_t bytes);
+void object_uncharge(struct object *o, uint64_t bytes);
+uint64_t object_count(enum object_type type);
+uint32_t object_rights(enum object_type type); /* all rights that mean something for the type */
+uint64_t object_serial_next(void);
+
+/* ---- Budgets ---- */
+struct budget {
+    struct object object; /* charged to the parent */
+    struct budget *parent;
+    struct list children; /* struct budget.sibling, by rising label */
+    struct list sibling;
+    struct list objects; /* struct object.budget_node */
+    struct list destroy_node; /* queue of the reaper */
+    struct list destroy_waiters;
+    uint64_t label;
+    uint64_t limit, used, peak;
+    uint32_t child_count, process_count;
+    bool dying;
+};
+extern struct budget root_budget;
+err_t budget_charge(struct budget *b, uint64_t bytes); /* E_NO_MEMORY */
+void budget_uncharge(struct budget *b, uint64_t bytes);
+err_t budget_create(struct budget *parent, uint64_t bytes, uint64_t label, struct budget **out);
+
+/* ---- loose handles: a handle's content outside any process, e.g. in a message on its way ---- */
+struct handle_ref {
+    struct object *object; /* NULL: none */
+    struct gate *gate;     /* Endpoints: the badge; NULL: badge 0 */
+    uint32_t rights;
+};
+struct handle_ref handle_ref_make(struct object *o, struct gate *gate, uint32_t rights); /* counts as a handle */
+struct handle_ref handle_ref_dup(const struct handle_ref *r, uint32_t rights_mask);
+void handle_ref_drop(struct handle_ref *r); /* and clears it */
+
+/* ---- handle tables ---- */
+#define HANDLE_CHUNK 64u
+
+struct handle_entry {
+    struct object *object; /* NULL: free */
+    union {
+        struct gate *gate;
+        uint32_t next_free; /* index + 1; 0 ends the list */
+    };
+    uint32_t rights;
+    uint16_t generation; /* never 0 */
+    uint16_t reserved;
+};
+
+struct handle_table {
+    struct handle_entry *chunks[HANDLES_MAX / HANDLE_CHUNK];
+    uint32_t capacity; /* entries that exist */
+    uint32_t used;
+    uint32_t free; /* index + 1 of the first free entry */
+};
+
+/* The entry; NULL if there is none. */
+static inline struct handle_entry *handle_entry(struct handle_table *t, handle_t h)
+{
+    uint32_t index = h & 0xffff;
+    if (index >= t->capacity)
+        return NULL;
+    struct handle_entry *e = &t->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
+    return e->generation == h >> 16 && e->object ? e : NULL;
+}
+
+/* Checks that `h` is a living object of `type` with all of `rights`. E_BAD_HANDLE, E_WRONG_TYPE, E_NO_RIGHT, E_GONE. */
+err_t handle_decode(struct process *p, uint64_t h, enum object_type type, uint32_t rights, struct handle_entry **out);
+err_t handle_object(struct process *p, uint64_t h, enum object_type type, uint32_t rights, void *object_out);
+/* Makes sure that `count` handles fit. E_FULL, E_NO_MEMORY (or the Budget's). */
+err_t handle_reserve(struct process *p, uint32_t count);
+/* Takes over the reference that *r is. Room must have been reserved. */
+handle_t handle_install(struct process *p, struct handle_ref *r);
+err_t handle_insert(struct process *p, struct handle_ref *r, handle_t *out); /* reserve and install; drops r on error */
+/* Takes the handle out of the table: the caller owns what it was. */
+struct handle_ref handle_take(struct process *p, handle_t h);
+void handle_close(struct process *p, handle_t h);
+/* Closes up to `limit` handles of a process that has ended; false when none is left. */
+bool handle_table_drain(struct process *p, uint32_t limit);
+void handle_table_free(struct process *p);

@@ -1,0 +1,17 @@
+/* Deadlines: one-shot timers in a heap per CPU, with the node inside its owner. Kernel lock held. */
+#pragma once
+
+#include <abi/types.h>
+
+struct timer {
+    struct timer *child, *next, *prev; /* pairing heap */
+    uint64_t at_ns;
+    uint32_t cpu; /* whose heap holds it */
+    bool armed;
+    void (*fire)(struct timer *t); /* disarmed when called; kernel lock held; must not block */
+};
+
+void timer_arm(struct timer *t, uint64_t at_ns, void (*fire)(struct timer *t)); /* moves it if it was armed */
+void timer_disarm(struct timer *t);                                             /* harmless if it was not */
+uint64_t timer_next(uint32_t cpu); /* UINT64_MAX: none */
+void timer_run(uint32_t cpu, uint64_t now_ns);
