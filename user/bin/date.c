@@ -1,0 +1,16 @@
+/* date: the time of day, in UTC. */
+#include <stdio.h>
+#include <time.h>
+
+int main(void)
+{
+    char text[64];
+    time_t now = time(NULL);
+    struct tm *utc = gmtime(&now);
+    if (!utc || strftime(text, sizeof text, "%a %b %e %H:%M:%S UTC %Y", utc) == 0) {
+        fprintf(stderr, "date: the clock shows no time\n");
+        return 1;
+    }
+    puts(text);
+    return 0;
+}
