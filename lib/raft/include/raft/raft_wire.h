@@ -1,0 +1,22 @@
+/* Messages as bytes. Little-endian, numbers as LEB128 where they are mostly small. Integrity is the link's. */
+#pragma once
+
+#include <raft/raft.h>
+
+#define RAFT_WIRE_VERSION 1u
+/* A message is at most this plus its entries' payloads (and 16 a entry), or its chunk. */
+#define RAFT_WIRE_HEADER_MAX (160u + RAFT_CONF_BYTES_MAX)
+#define RAFT_WIRE_ENTRY_MAX  16u
+
+/* Encodes an outgoing message of the last update; entries are taken from the log window. For SNAPSHOT, `chunk` gives the
+ * chunk_bytes bytes at `offset` of the snapshot labelled message->snapshot; else NULL. E_FULL: not enough room. */
+err_t raft_wire_encode(const struct raft *r, const struct raft_message *message, const void *chunk, void *to, size_t room,
+                       size_t *bytes_out);
+
+/* Checks everything; the message points into `from`, its snapshot label is put into *snapshot_out. E_BAD_MESSAGE, and
+ * *why_out (may be NULL) names what is wrong. */
+err_t raft_wire_decode(const void *from, size_t bytes, struct raft_message *message_out,
+                       struct raft_snapshot *snapshot_out, const char **why_out);
+
+/* Walks the entries of a decoded message: cursor starts as 0. False at the end. Index counts from message->index + 1. */
+bool raft_wire_entry(const struct raft_message *message, uint32_t *cursor, struct raft_entry *entry_out);
