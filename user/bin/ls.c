@@ -24,8 +24,8 @@ static int show(const char *path, const char *name)
         fprintf(stderr, "ls: %s: %s\n", path, strerror(errno));
         return 1;
     }
-    printf("%c%c%c%c %10lld  %s\n", kind_letter(st.st_mode), st.st_mode & 0400 ? 'r' : '-', st.st_mode & 0200 ? 'w' : '-',
-           st.st_mode & 0100 ? 'x' : '-', (long long)st.st_size, name);
+    printf("%c%c%c%c %10lld  %s\n", kind_letter(st.st_mode), st.st_mode & 0400 ? 'r' : '-',
+           st.st_mode & 0200 ? 'w' : '-', st.st_mode & 0100 ? 'x' : '-', (long long)st.st_size, name);
     return 0;
 }
 
