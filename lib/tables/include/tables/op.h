@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include <abi/types.h>
+#include <abi/ids.h>
 
 #define TABLES_NAME_MAX    255u
 #define TABLES_VALUE_MAX   4096u
@@ -50,7 +50,7 @@ struct tables_op {
     uint64_t boot[2];
     uint64_t sequence;
     union {
-        struct { uint64_t node_id[2], log_id[2], boot_id[2], durable, cpus; struct tables_text name; } node_join;
+        struct { uint64_t node_id[2], log_id[2], boot_id[2], wanted /* number, if free */, durable, cpus; struct tables_text name; } node_join;
         struct { uint64_t now_ns, nodes; /* bit n-1: node n */ } renew;
         struct { uint64_t node, boot_id[2], renewal, term; } expire;
         struct { uint64_t process_id; } process_end;
@@ -60,7 +60,7 @@ struct tables_op {
         struct { uint64_t if_revision; struct tables_text name; } key_delete;
         struct { uint64_t session, number; struct tables_text name, data; } key_append;
         struct { uint64_t mode, try_only, process_id; struct tables_text name; } lock;
-        struct { uint64_t ticket; struct tables_text name; } lock_cancel;
+        struct { uint64_t ticket; } lock_cancel;
         struct { uint64_t fence; struct tables_text name; } unlock;
         struct { uint64_t process_id, export_id; struct tables_text name; } name_put;
         struct { uint64_t export_id; struct tables_text name; } name_delete;

@@ -122,7 +122,8 @@ struct tables_instance {
 struct tables_job {
     uint64_t job;
     uint32_t count, killed;
-    uint32_t origin_node, command_bytes;
+    uint32_t origin_node, placed_from; /* placed_from: no instance below waits for a place */
+    uint32_t ended, command_bytes;
     const char *command;
     struct tables_instance *instances; /* count of them */
 };
@@ -152,7 +153,7 @@ uint64_t tables_applied_index(const struct tables *t);
 uint64_t tables_applied_term(const struct tables *t);
 uint64_t tables_time_ns(const struct tables *t); /* cluster time */
 /* A hash of everything that is replicated; equal at equal applied index on all replicas. Costs a walk over all. */
-uint64_t tables_hash(const struct tables *t);
+uint64_t tables_hash(struct tables *t);
 void tables_counts(const struct tables *t, struct tables_counts *counts_out);
 
 /* ---- reads ---- */
@@ -185,13 +186,11 @@ const struct tables_job *tables_job_next(const struct tables *t, uint64_t after)
  * tables_save_begin() and the last tables_save() nothing may be applied (asserted). */
 
 struct tables_saver {
-    uint64_t index;    /* applied index it was begun at */
-    uint32_t part;     /* private from here on */
-    uint32_t done;
-    uint64_t total;    /* bytes in all */
-    uint64_t hash;     /* of what was written so far */
-    uint64_t position;
-    const void *next;
+    uint64_t index;  /* applied index it was begun at */
+    uint64_t total;  /* bytes in all */
+    uint64_t hash;   /* private from here on: of what was written so far */
+    uint32_t part, number;
+    const void *last;
     uint32_t staged, taken;
     uint8_t stage[8192];
 };
@@ -203,9 +202,11 @@ size_t tables_save(const struct tables *t, struct tables_saver *saver, void *to,
 /* Takes a snapshot in pieces of any size. After load_begin the tables are empty until load_end says E_OK; on any error
  * they stay empty at index 0, and only another load_begin may follow. Sizes, order and hash are all checked. */
 struct tables_loader {
-    uint32_t part, failed;
-    uint32_t staged, reserved;
     uint64_t hash;
+    uint32_t part, failed; /* failed: an err_t */
+    uint32_t staged, ended;
+    uint64_t last; /* job whose instances come now */
+    uint32_t staged_instances, reserved;
     uint8_t stage[8192];
 };
 

@@ -1,0 +1,124 @@
+/* What the tables are made of; for lib/tables alone. */
+#pragma once
+
+#include <string.h>
+
+#include <base/assert.h>
+#include <tables/tables.h>
+
+#include "arena.h"
+#include "tree.h"
+
+#define TABLES_ROW(node_, type_) ((type_ *)(void *)(node_)) /* the tree node is the first field of every row */
+
+struct session {
+    struct tree_node by_number;
+    struct tree_number number;
+    uint64_t session, process_id;
+    uint64_t last_number, last_value; /* of the newest KEY_APPEND, and what it gave */
+    uint32_t last_err, node;
+};
+
+struct key {
+    struct tree_node by_name; /* the name follows the row */
+    uint64_t revision;
+    uint8_t *value;
+    uint32_t value_bytes, reserved;
+};
+
+struct name {
+    struct tree_node by_name; /* the name follows the row */
+    uint64_t process_id, export_id;
+    uint32_t node, reserved;
+};
+
+struct request {
+    struct tree_node by_ticket;
+    struct tree_number number;
+    struct request *next; /* in its lock, oldest first, holders before waiters */
+    struct lock *lock;
+    uint64_t ticket, fence, process_id;
+    uint32_t node, mode;
+};
+
+struct lock {
+    struct tree_node by_name; /* the name follows the row */
+    struct request *requests;
+    uint64_t fence; /* newest granted */
+    uint32_t holders, waiters, mode, reserved;
+};
+
+struct job {
+    struct tree_node by_number;
+    struct tree_number number;
+    struct tables_job row;
+    /* the instances, in blocks of their own, since 64 of them are larger than the largest block */
+};
+
+struct tables {
+    struct arena arena;
+    const struct tables_watcher *watcher;
+    uint64_t cluster_id[2];
+    uint64_t index, term, now_ns, next_job;
+    uint32_t epoch;
+    uint32_t grants; /* fences given by the entry being applied */
+    bool no_memory;
+    struct tables_node nodes[NODES_MAX]; /* by number - 1 */
+    struct tree sessions, keys, names, locks, requests, jobs;
+    struct tables_saver hasher; /* too large for a kernel stack */
+};
+
+/* Allocation that remembers a failure: tables_apply() then ends this replica. */
+void *tables_take(struct tables *t, size_t bytes);
+void tables_give(struct tables *t, void *block, size_t bytes);
+/* A row of `bytes` bytes, zeroed, with a copy of `name` behind it, not inserted yet. NULL: no memory. */
+void *tables_take_named(struct tables *t, size_t bytes, struct tables_text name);
+void tables_give_named(struct tables *t, void *row, size_t bytes);
+/* Likewise a row that begins with a tree node and its number. */
+void *tables_take_numbered(struct tables *t, size_t bytes, uint64_t number);
+
+void tables_tell(struct tables *t, const struct tables_event *event);
+
+/* Each applies one decoded operation and says what came of it. */
+void nodes_apply_join(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void nodes_apply_renew(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void nodes_apply_expire(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void sessions_apply_open(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void sessions_apply_close(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void sessions_apply_process_end(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void keys_apply_put(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void keys_apply_delete(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void keys_apply_append(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void locks_apply_lock(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void locks_apply_cancel(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void locks_apply_unlock(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void names_apply_put(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void names_apply_delete(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void jobs_apply_submit(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void jobs_apply_place(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void jobs_apply_report(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void jobs_apply_kill(struct tables *t, const struct tables_op *op, struct tables_result *result);
+
+/* An owner that ended: every row of `node`, or of one process of it, goes. */
+#define OWNER_ALL UINT64_MAX
+void sessions_end(struct tables *t, uint32_t node, uint64_t process_id);
+void locks_end(struct tables *t, uint32_t node, uint64_t process_id);
+void names_end(struct tables *t, uint32_t node, uint64_t process_id);
+void jobs_end(struct tables *t, uint32_t node);
+static inline bool owned_by(uint32_t row_node, uint64_t row_process, uint32_t node, uint64_t process_id)
+{
+    return row_node == node && (process_id == OWNER_ALL || row_process == process_id);
+}
+
+struct session *sessions_find(const struct tables *t, uint64_t session);
+struct tables_node *nodes_live(struct tables *t, uint32_t number); /* NULL: none, or its lease ended */
+/* False: that sequence was seen before. Else it is seen now. */
+bool nodes_admit_sequence(struct tables_node *node, uint64_t sequence);
+
+/* Rows made by loading a snapshot; the caller has checked the fields. NULL: no memory. */
+struct session *sessions_add(struct tables *t, uint64_t session, uint32_t node, uint64_t process_id);
+struct key *keys_add(struct tables *t, struct tables_text name, struct tables_text value, uint64_t revision);
+struct name *names_add(struct tables *t, struct tables_text name, uint32_t node, uint64_t process_id, uint64_t export_id);
+struct lock *locks_add(struct tables *t, struct tables_text name);
+struct request *locks_add_request(struct tables *t, struct lock *lock, const struct request *like);
+struct job *jobs_add(struct tables *t, uint64_t job, uint32_t count, struct tables_text command);
