@@ -1,8 +1,8 @@
 /* What a new process finds: rdi of its first thread points at a struct startup, followed in the same pages by the
  * strings it names. Filled in by whoever made the process (the kernel, for the supervisor). Read-only by custom.
  *
- * The supervisor gives every server and driver the node's configuration as its environment, one "key=value" for each key
- * that was given, with "restarts=N" added. */
+ * The supervisor's environment is the node's checked configuration, one "key=value" for each key that was given (the
+ * last line of a key wins); it passes it on to every server and driver, with "restarts=N" added. */
 #pragma once
 
 #include <abi/types.h>
