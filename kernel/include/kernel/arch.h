@@ -69,6 +69,8 @@ bool kernel_lock_held(void); /* by this CPU */
 uint64_t arch_irq_save(void);
 void arch_irq_restore(uint64_t flags);
 
+static inline void arch_relax(void) { __asm__ volatile("pause" ::: "memory"); } /* in a spinning loop */
+
 /* Sleeps until an interrupt, interrupts on meanwhile; kernel lock not held. The idle thread's body. */
 void arch_idle(void);
 
@@ -124,6 +126,16 @@ void arch_timer_arm(uint64_t at_ns);  /* one shot on this CPU; UINT64_MAX: none 
 bool arch_random(void *to, size_t bytes); /* false: no source on this machine */
 _Noreturn void arch_power(bool restart, uint32_t exit_code);
 
+/* For panics: halt for ever, halt all other CPUs, the emulator's exit device, the fault's address and table root, the stack
+ * that `address` lies in (false: none), and text pushed out of the caches. */
+_Noreturn void arch_halt(void);
+void arch_stop_others(void);
+_Noreturn void arch_emulator_exit(uint32_t code);
+uint64_t arch_fault_address(void);
+uint64_t arch_table_root(void);
+bool arch_stack_bounds(uint64_t address, uint64_t *low_out, uint64_t *high_out);
+void arch_cache_flush(const void *start, size_t bytes);
+
 /* Called by arch from the entry paths, all with the kernel lock held and interrupts off: */
 void syscall_dispatch(struct trap_frame *frame);
 /* A fault of user code that vm_fault did not cure. FAULT_NO_MEMORY in `error`: the Budget could not pay for the page
@@ -145,6 +157,9 @@ void irq_deliver(uint32_t irq_line);    /* a device interrupt, already masked at
  * thread (on the boot CPU that has happened at INIT_THREADS) and idles: kernel_lock, sched_check, kernel_unlock,
  * arch_idle, for ever. */
 _Noreturn void sched_cpu_run(void);
+
+/* Own page tables; pages can be allocated. Called by kernel_main at INIT_EARLY. */
+void arch_early_init(void);
 
 /* ---- the list of what is called before INIT_THREADS is over ----
  * Up to then the boot CPU runs on its boot stack with the kernel lock held and interrupts off, cpu_this()->current is

@@ -11,12 +11,25 @@
  * keeps the text for the next boot, then restarts (or halts, or leaves the emulator, as configured). */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* True from the first panic on: locks of the log and the console are no longer taken. */
+bool panic_in_progress(void);
+
+struct trap_frame;
+/* panic with the registers of a trap. */
+_Noreturn void panic_trap(const struct trap_frame *frame, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* One line into the kernel log ring (and the early console while no console process has taken over).
- * Formats: %d %u %x %lu %lx %llu %llx %s %c %p %zu with width, zero padding and '-'. */
+ * Formats: %d %u %x %lu %lx %llu %llx %s %c %p %zu with width, zero padding, '-', and %.*s. */
 void klog(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Adds a finished line of `length` bytes on behalf of a process. */
 void klog_write(const char *text, size_t length);
+
+/* Text as it is, without time and line end. */
+void klog_raw(const char *text, size_t length);
+
+/* Position after the newest byte; it changes whenever the log grows. */
+uint64_t klog_end(void);
 
 /* Copies log text from `position` on into a kernel buffer; *next_out is where to go on. Positions never repeat; text
  * already overwritten is skipped. Returns the bytes copied. */
