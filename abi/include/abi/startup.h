@@ -43,5 +43,5 @@ struct startup {
     handle_t handles[STARTUP_HANDLES];
     uint64_t process_id; /* cluster-wide: see abi/ids.h */
     uint32_t tty_flags;
-    uint32_t reserved;
+    uint32_t level; /* whom it may wait for: abi/idl/README.md; 9 for programs */
 };
