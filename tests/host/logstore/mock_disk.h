@@ -1,0 +1,24 @@
+/* A disk with a volatile cache that loses power. */
+#pragma once
+
+#include <disk.h>
+
+#define MOCK_BYTES (3u * 1024u * 1024u)
+
+struct mock_disk {
+    uint8_t durable[MOCK_BYTES] __attribute__((aligned(16)));
+    uint8_t cache[MOCK_BYTES]; /* what reads see */
+    uint8_t dirty[MOCK_BYTES / SECTOR_BYTES];
+    uint64_t operations;  /* writes and flushes so far */
+    uint64_t power_until; /* operation number at which the power goes; 0: never */
+    uint64_t bytes_read, flushes;
+    bool off;
+    uint64_t random;
+};
+
+void mock_start(struct mock_disk *mock, uint64_t seed, bool wipe);
+struct disk mock_interface(struct mock_disk *mock);
+uint64_t mock_random(struct mock_disk *mock);
+
+/* The power goes: every sector written since the last flush is kept, lost or torn, by the seed. Then it comes back. */
+void mock_power_cut(struct mock_disk *mock);
