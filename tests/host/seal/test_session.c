@@ -1,0 +1,182 @@
+/* The handshake, sealed packets in any order, and telling strangers from damage. */
+#include <seal/frame.h>
+#include <seal/transport.h>
+#include <test/check.h>
+#include <test/random.h>
+
+static struct random random_source = {3};
+
+static void begin(struct seal_handshake *h, const char *prologue, uint8_t key_byte)
+{
+    uint8_t key[32], fresh[32];
+    memset(key, key_byte, sizeof(key));
+    random_fill(&random_source, fresh, sizeof(fresh));
+    seal_handshake_begin(h, prologue, strlen(prologue), key, fresh);
+}
+
+#define MESSAGE (32 + 5 + SEAL_TAG_BYTES)
+
+static void make_sessions(struct seal_session *a, struct seal_session *b)
+{
+    struct seal_handshake first, second;
+    struct seal_keys keys_a, keys_b;
+    uint8_t one[MESSAGE], two[MESSAGE], payload[5];
+    begin(&first, "lab", 1);
+    begin(&second, "lab", 1);
+    seal_first_write(&first, "first", 5, one);
+    CHECK_EQUAL(seal_first_read(&second, one, sizeof(one), payload), E_OK);
+    CHECK(!memcmp(payload, "first", 5));
+    CHECK_EQUAL(seal_second_write(&second, "reply", 5, two, &keys_b), E_OK);
+    two[40] ^= 1; /* a forged answer does not end the attempt */
+    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, &keys_a), E_ACCESS);
+    two[40] ^= 1;
+    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, &keys_a), E_OK);
+    CHECK(!memcmp(payload, "reply", 5));
+    CHECK(!memcmp(keys_a.send, keys_b.receive, 32) && !memcmp(keys_a.receive, keys_b.send, 32));
+    CHECK(memcmp(keys_a.send, keys_a.receive, 32));
+    seal_session_begin(a, &keys_a);
+    seal_session_begin(b, &keys_b);
+}
+
+static void test_handshake_binds(void)
+{
+    static const struct { const char *prologue; uint8_t key; err_t err; } cases[] = {
+        {"lab", 1, E_OK}, {"lab", 2, E_ACCESS}, {"home", 1, E_ACCESS}};
+    for (size_t i = 0; i < 3; i++) {
+        struct seal_handshake first, second;
+        uint8_t one[MESSAGE], payload[5];
+        begin(&first, "lab", 1);
+        begin(&second, cases[i].prologue, cases[i].key);
+        seal_first_write(&first, "hello", 5, one);
+        CHECK_EQUAL(seal_first_read(&second, one, sizeof(one), payload), cases[i].err);
+    }
+}
+
+static void test_handshake_keys_are_fresh(void)
+{
+    struct seal_session a, b, c, d;
+    make_sessions(&a, &b);
+    make_sessions(&c, &d);
+    CHECK(memcmp(a.send_key, c.send_key, 32));
+}
+
+static void test_identity(void)
+{
+    struct seal_identity identity = {.protocol = SEAL_PROTOCOL, .node_id = {1, 2}, .boot_id = {3, 4}, .attempt = 5,
+                                     .name = "node1"}, back;
+    uint8_t bytes[SEAL_IDENTITY_BYTES];
+    seal_identity_encode(&identity, bytes);
+    CHECK_EQUAL(seal_identity_decode(bytes, &back), E_OK);
+    CHECK(!memcmp(&identity, &back, sizeof(back)));
+    identity.protocol++;
+    seal_identity_encode(&identity, bytes);
+    CHECK_EQUAL(seal_identity_decode(bytes, &back), E_BAD_MESSAGE);
+}
+
+struct packet {
+    uint64_t counter, number;
+    uint8_t sealed[8 + SEAL_TAG_BYTES];
+};
+
+static struct packet make_packet(struct seal_session *s, uint64_t number)
+{
+    struct packet p = {.number = number};
+    memcpy(p.sealed, &number, 8);
+    p.counter = seal_send(s, "bound", 5, p.sealed, 8);
+    return p;
+}
+
+static err_t take_packet(struct seal_session *s, struct packet p)
+{
+    err_t err = seal_receive(s, p.counter, "bound", 5, p.sealed, 8);
+    CHECK(err || !memcmp(p.sealed, &p.number, 8));
+    return err;
+}
+
+/* Held back, repeated, changed at random: each arrives once, over several changes of key. */
+static void test_packets_any_order(void)
+{
+    enum { HELD = 300 };
+    static struct packet held[HELD];
+    struct seal_session a, b;
+    uint64_t sent = 0, received = 0;
+    make_sessions(&a, &b);
+    for (int i = 0; i < HELD; i++)
+        held[i] = make_packet(&a, sent++);
+    while (sent < 3 * SEAL_REKEY_PACKETS + 500) {
+        struct packet *p = &held[random_below(&random_source, HELD)];
+        if (b.receive_newest > p->counter && b.receive_newest - p->counter > SEAL_WINDOW) {
+            CHECK_EQUAL(take_packet(&b, *p), E_EXISTS); /* too late */
+        } else {
+            struct packet changed = *p;
+            changed.sealed[random_below(&random_source, sizeof(changed.sealed))] ^= 4;
+            CHECK_EQUAL(take_packet(&b, changed), E_ACCESS);
+            CHECK_EQUAL(take_packet(&b, *p), E_OK);
+            CHECK_EQUAL(take_packet(&b, *p), E_EXISTS);
+            received++;
+        }
+        *p = make_packet(&a, sent++);
+    }
+    CHECK(received > sent * 9 / 10);
+    CHECK(memcmp(a.send_key, b.send_key, 32));
+}
+
+static void test_counters_far_ahead(void)
+{
+    struct seal_session a, b;
+    make_sessions(&a, &b);
+    struct packet p = make_packet(&a, 1);
+    p.counter = UINT64_MAX;
+    CHECK_EQUAL(take_packet(&b, p), E_ACCESS);
+    p.counter = 10 * SEAL_REKEY_PACKETS;
+    CHECK_EQUAL(take_packet(&b, p), E_ACCESS);
+    p.counter = 0;
+    CHECK_EQUAL(take_packet(&b, p), E_OK);
+}
+
+static void make_cluster(struct seal_cluster *c, const char *name, uint8_t key_byte)
+{
+    uint8_t key[32];
+    memset(key, key_byte, sizeof(key));
+    seal_cluster_begin(c, name, key);
+}
+
+static void test_strangers_and_damage(void)
+{
+    struct seal_cluster ours, wrong_key, foreign;
+    struct seal_identity identity = {.protocol = SEAL_PROTOCOL, .node_id = {9, 9}, .name = "n"}, back;
+    struct seal_counters counters = {0};
+    struct seal_header header;
+    uint8_t frame[SEAL_HELLO_BYTES], fresh[32] = {1};
+    make_cluster(&ours, "lab", 1);
+    make_cluster(&wrong_key, "lab", 2);
+    make_cluster(&foreign, "home", 1);
+    seal_hello_write(&ours, &identity, fresh, frame);
+    CHECK(seal_header_read(&ours, frame, sizeof(frame), &header, &counters));
+    CHECK_EQUAL(header.kind, SEAL_HELLO);
+    CHECK_EQUAL(seal_hello_read(&ours, frame, sizeof(frame), &back), E_OK);
+    CHECK_EQUAL(back.node_id[0], 9);
+    CHECK(seal_header_read(&wrong_key, frame, sizeof(frame), &header, &counters));
+    CHECK_EQUAL(seal_hello_read(&wrong_key, frame, sizeof(frame), &back), E_ACCESS);
+    CHECK(!seal_header_read(&foreign, frame, sizeof(frame), &header, &counters));
+    CHECK(counters.foreign == 1 && counters.damaged == 0);
+    for (size_t bit = 0; bit < sizeof(frame) * 8; bit++) {
+        frame[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        CHECK(!seal_header_read(&ours, frame, sizeof(frame), &header, &counters));
+        frame[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    CHECK_EQUAL(counters.damaged, sizeof(frame) * 8);
+    for (size_t bytes = 0; bytes < sizeof(frame); bytes++)
+        CHECK(!seal_header_read(&ours, frame, bytes, &header, &counters));
+}
+
+int main(void)
+{
+    RUN(test_handshake_binds);
+    RUN(test_handshake_keys_are_fresh);
+    RUN(test_identity);
+    RUN(test_packets_any_order);
+    RUN(test_counters_far_ahead);
+    RUN(test_strangers_and_damage);
+    return 0;
+}
