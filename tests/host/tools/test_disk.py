@@ -1,0 +1,154 @@
+"""The disk that loses power honestly, and the NBD protocol around it."""
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from shoalcluster import disk, nbd
+
+SIZE = 1 << 20
+
+
+def block(byte, sectors=1):
+    return bytes([byte]) * (disk.SECTOR * sectors)
+
+
+@pytest.fixture
+def made(tmp_path):
+    result = disk.Disk(str(tmp_path / "d"), SIZE, "seed")
+    yield result
+    result.close()
+
+
+def medium(made, offset, length):
+    with open(made.path, "rb") as stream:
+        stream.seek(offset)
+        return stream.read(length)
+
+
+def test_unflushed_writes_are_read_back_but_not_on_the_medium(made):
+    made.write(1024, block(1, 2))
+    made.write(1536, block(2))
+    assert made.read(512, 2048) == block(0) + block(1) + block(2) + block(0)
+    assert medium(made, 1024, 1024) == bytes(1024)
+    made.flush()
+    assert medium(made, 1024, 1024) == block(1) + block(2)
+
+
+def test_flushed_writes_survive_a_power_cut(made):
+    made.write(0, block(7, 8))
+    made.flush()
+    made.write(0, block(8))
+    made.cut_power()
+    assert made.read(512, 512) == block(7)
+
+
+def fates(tmp_path, seed):
+    made = disk.Disk(str(tmp_path / f"d{seed}"), SIZE, seed)
+    for i in range(100):
+        made.write(i * 8192, block(i + 1, 16))
+    made.cut_power()
+    result = []
+    for i in range(100):
+        data = made.read(i * 8192, 8192)
+        kept = sum(data[s * 512] == i + 1 for s in range(16))
+        assert data == block(i + 1, kept) + block(0, 16 - kept)  # a torn write keeps its beginning
+        result.append(kept)
+    made.close()
+    return result
+
+
+def test_power_cut_keeps_drops_and_tears_by_the_seed(tmp_path):
+    first = fates(tmp_path, "a")
+    assert 0 in first and 16 in first and any(0 < kept < 16 for kept in first)
+    os.unlink(tmp_path / "da")
+    assert fates(tmp_path, "a") == first and fates(tmp_path, "b") != first
+
+
+def test_durable_write_is_not_undone_by_an_older_one(tmp_path):
+    for seed in range(20):
+        made = disk.Disk(str(tmp_path / f"d{seed}"), SIZE, seed)
+        made.write(0, block(1, 2))
+        made.write(512, block(9), durable=True)
+        assert made.read(0, 1024) == block(1) + block(9)
+        made.cut_power()
+        assert made.read(512, 512) == block(9)
+        made.close()
+
+
+def test_cache_has_an_end(made, monkeypatch):
+    monkeypatch.setattr(disk, "PENDING_BYTES_MAX", 2048)
+    for i in range(8):
+        made.write(i * 512, block(i + 1))
+    assert medium(made, 0, 2048) == b"".join(block(i + 1) for i in range(4)) and made.pending_bytes == 2048
+
+
+def test_blank_disk_is_zeroes(made):
+    made.write(0, block(1))
+    made.flush()
+    made.write(512, block(2))
+    made.blank()
+    assert made.read(0, SIZE) == bytes(SIZE)
+
+
+# ---- the process ----
+
+@pytest.fixture
+def server():
+    with tempfile.TemporaryDirectory(prefix="shoal-t") as folder:
+        environment = dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(nbd.__file__)))
+        process = subprocess.Popen([sys.executable, "-m", "shoalcluster.nbd", folder], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, env=environment, text=True)
+        process.stdin.write(json.dumps({"seed": 1, "disks": [{"number": 1, "path": f"{folder}/d.img", "size": SIZE}]}))
+        process.stdin.close()
+        assert process.stdout.readline() == "ready\n"
+        yield folder
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def command(folder, **words):
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(f"{folder}/disks")
+        control.sendall(json.dumps(words).encode() + b"\n")
+        return json.loads(control.makefile().readline())
+
+
+def qemu_io(folder, *commands):
+    words = [part for text in commands for part in ("-c", text)]
+    return subprocess.run(["qemu-io", "-f", "raw", "-t", "writeback", *words, f"nbd+unix:///?socket={folder}/disk1"],
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_qemu_speaks_with_it(server):
+    done = qemu_io(server, "write -P 0x5a 4096 8192", "read -P 0x5a 4096 8192", "flush", "write -f -P 3 0 512")
+    assert done.returncode == 0 and "Pattern verification failed" not in done.stdout, done.stdout + done.stderr
+    done = qemu_io(server, "read -P 0x5a 4096 8192", "read -P 0 16384 4096", "read -P 3 0 512")
+    assert done.returncode == 0 and "failed" not in done.stdout
+    assert command(server, op="counts", disk=1)["counts"]["flushes"] >= 1
+    assert command(server, op="blank", disk=1)["ok"]
+    assert "failed" not in qemu_io(server, "read -P 0 0 65536").stdout
+    assert not command(server, op="cut", disk=2)["ok"]
+
+
+@pytest.mark.parametrize("junk", [bytes(64), b"\xff" * 64, struct.pack(">I", 3) + b"IHAVEOPT" + b"\xff" * 8])
+def test_it_bears_junk(server, junk):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(f"{server}/disk1")
+        client.sendall(junk)
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(4096):
+            pass
+    assert qemu_io(server, "write -P 1 0 512").returncode == 0
+
+
+def test_requests_outside_the_disk_are_refused(server):
+    assert nbd.perform(disk.Disk(f"{server}/other", SIZE, 1), nbd.COMMAND_READ, 0, SIZE, 512, b"")[0] == nbd.EINVAL
+    assert nbd.perform(disk.Disk(f"{server}/other", SIZE, 1), nbd.COMMAND_WRITE, 0, SIZE, 512, block(1))[0] == nbd.ENOSPC
+    assert nbd.perform(disk.Disk(f"{server}/other", SIZE, 1), nbd.COMMAND_READ, 0, 5, 512, b"")[0] == nbd.EINVAL
