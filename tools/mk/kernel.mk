@@ -3,7 +3,7 @@
 # Linked twice: tools/symtab.py makes the table of function names from the first link, the second puts it behind
 # everything else, and symtab.py checks that no function moved.
 KERNEL_OUT := $(BUILD)/kernel
-KERNEL_LIBS ?= base
+KERNEL_LIBS ?= base wire
 KERNEL_SRCS := $(sort $(shell find kernel -name '*.c' -o -name '*.S') $(wildcard $(foreach l,$(KERNEL_LIBS),lib/$(l)/*.c)))
 ifeq ($(CLUSTER),no)
 KERNEL_SRCS := $(filter-out kernel/cluster/%,$(KERNEL_SRCS))
