@@ -14,6 +14,3 @@ void thread_first(const struct startup *startup);
 _Noreturn void os_start(const struct startup *startup);
 _Noreturn void os_thread_main(struct os_thread *thread);
 void os_thread_begin(void);
-
-/* What the program, or the C library in its name, offers: runs it and returns its exit status. */
-_Noreturn void os_main(const struct startup *startup);

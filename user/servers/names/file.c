@@ -42,7 +42,7 @@ static err_t read_at(const struct open_file *file, uint64_t offset, void *to, ui
         const struct bundle_part *part = &names.bundle.parts[file->index];
         uint64_t left = offset < part->bytes ? part->bytes - offset : 0;
         *done_out = count < left ? count : (uint32_t)left;
-        memcpy(to, (const uint8_t *)bundlefs_bytes(&names.bundle, part) + offset, *done_out);
+        memcpy(to, (const uint8_t *)bundle_tree_bytes(&names.bundle, part) + offset, *done_out);
     }
     return E_OK;
 }
@@ -136,7 +136,7 @@ static err_t file_handle_stat(struct request *r, const struct file_stat_in *in, 
     err_t err = file_for(r, 0, &file);
     if (err)
         return err;
-    *out = (struct file_stat_out){.kind = is_pipe(file) ? FILE_PIPE : FILE_SERVICE, .mode = 0666, .inode = r->badge};
+    *out = (struct file_stat_out){.kind = is_pipe(file) ? FILE_PIPE : FILE_ENDPOINT, .mode = 0666, .inode = r->badge};
     if (file->kind == OPEN_MEMORY) {
         const struct memfs_node *node = &names.fs.nodes[file->index];
         *out = (struct file_stat_out){node->kind, node->mode, node->bytes, node->modified_ns, node->inode};
@@ -146,7 +146,7 @@ static err_t file_handle_stat(struct request *r, const struct file_stat_in *in, 
                                       .inode = (1ull << 32) + file->index};
     } else if (file->kind == OPEN_BUNDLE_LIST) {
         *out = (struct file_stat_out){.kind = FILE_DIRECTORY, .mode = 0555,
-                                      .inode = bundlefs_inode(&names.bundle, file->path)};
+                                      .inode = bundle_tree_inode(&names.bundle, file->path)};
     } else if (is_pipe(file)) {
         out->bytes = pipe_filled(&names.pipes[file->index].pipe);
     }
@@ -217,10 +217,10 @@ static void list_memory(uint32_t dir, uint64_t base, uint64_t *position, uint32_
 
 static void list_bundle(const struct open_file *file, uint64_t *position, uint32_t *used)
 {
-    struct bundlefs_entry entry;
+    struct bundle_tree_entry entry;
     while (*position < ROOT_MEMORY_BASE) {
         uint64_t next = *position;
-        if (!bundlefs_entry(&names.bundle, file->path, &next, &entry))
+        if (!bundle_tree_entry(&names.bundle, file->path, &next, &entry))
             break;
         if (!add_entry(used, entry.directory ? FILE_DIRECTORY : FILE_REGULAR, entry.name))
             return;

@@ -41,7 +41,7 @@ static void make_bundle(void)
 {
     struct os_memory memory;
     if (os_memory_attach(os_startup_handle(STARTUP_BUNDLE), VM_READ, &memory) != E_OK ||
-        bundlefs_init(&names.bundle, memory.at, memory.bytes) != E_OK)
+        bundle_tree_init(&names.bundle, memory.at, memory.bytes) != E_OK)
         os_panic("names: the boot bundle cannot be read");
 }
 
@@ -62,7 +62,7 @@ static void add_services(const struct startup *startup)
     }
 }
 
-void os_main(const struct startup *startup)
+_Noreturn void os_main(const struct startup *startup)
 {
     static const struct service services[] = {NAMES_SERVED_BY(&tree_handlers), FILE_SERVED_BY(&file_handlers)};
     make_bundle();

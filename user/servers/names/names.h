@@ -1,7 +1,7 @@
 /* The names server: everything it holds. One thread; a handler that has to wait keeps its Reply in a waiter. */
 #pragma once
 
-#include "bundlefs.h"
+#include <bundle/tree.h>
 #include "memfs.h"
 #include "pipe.h"
 
@@ -70,7 +70,7 @@ struct link {
 struct names {
     handle_t endpoint, notification;
     struct pages pages;
-    struct bundlefs bundle;
+    struct bundle_tree bundle;
     uint32_t tmp; /* memfs node of /tmp */
     uint64_t order;
     struct open_file files[NAMES_FILES_MAX];
@@ -83,7 +83,7 @@ struct names {
 
 extern struct names names;
 
-/* Tags of memfs nodes of kind FILE_SERVICE that are built in; others are link numbers. */
+/* Tags of memfs nodes of kind FILE_ENDPOINT that are built in; others are link numbers. */
 #define TAG_NULL_DEVICE 1000u
 #define TAG_ZERO_DEVICE 1001u
 

@@ -58,7 +58,7 @@ void tree_add_service(const char *path, const char *service)
 {
     uint32_t link;
     if (is_bindable(path) && link_take(service, HANDLE_NONE, &link) == E_OK)
-        add_node(path, starts_with(path, "/dev") ? FILE_TERMINAL : FILE_SERVICE, 0666, link);
+        add_node(path, starts_with(path, "/dev") ? FILE_TERMINAL : FILE_ENDPOINT, 0666, link);
 }
 
 void tree_init(void)
@@ -67,8 +67,8 @@ void tree_init(void)
     add_node("/tmp", FILE_DIRECTORY, 0777, 0);
     add_node("/dev", FILE_DIRECTORY, 0755, 0);
     add_node("/svc", FILE_DIRECTORY, 0755, 0);
-    add_node("/dev/null", FILE_SERVICE, 0666, TAG_NULL_DEVICE);
-    add_node("/dev/zero", FILE_SERVICE, 0444, TAG_ZERO_DEVICE);
+    add_node("/dev/null", FILE_ENDPOINT, 0666, TAG_NULL_DEVICE);
+    add_node("/dev/zero", FILE_ENDPOINT, 0444, TAG_ZERO_DEVICE);
 }
 
 static err_t open_link(const struct memfs_node *node, struct names_open_out *out)
@@ -89,7 +89,7 @@ static err_t open_service(const struct memfs_node *node, uint32_t flags, struct 
         return E_NOT_DIRECTORY;
     if (node->tag < NAMES_LINKS_MAX)
         return open_link(node, out);
-    out->kind = FILE_SERVICE;
+    out->kind = FILE_ENDPOINT;
     out->file_give = true;
     return open_make(node->tag == TAG_NULL_DEVICE ? OPEN_NULL_DEVICE : OPEN_ZERO_DEVICE, 0, flags, &out->file, NULL);
 }
@@ -98,10 +98,10 @@ static err_t open_service(const struct memfs_node *node, uint32_t flags, struct 
 
 static err_t open_bundle(const struct path *path, uint32_t flags, struct names_open_out *out)
 {
-    const struct bundle_part *part = path->must_be_directory ? NULL : bundlefs_find(&names.bundle, path->text);
-    bool directory = !part && bundlefs_is_directory(&names.bundle, path->text);
+    const struct bundle_part *part = path->must_be_directory ? NULL : bundle_tree_find(&names.bundle, path->text);
+    bool directory = !part && bundle_tree_is_directory(&names.bundle, path->text);
     if (!part && !directory)
-        return bundlefs_find(&names.bundle, path->text) ? E_NOT_DIRECTORY : flags & OPEN_CREATE ? E_READ_ONLY : E_NO_ENTRY;
+        return bundle_tree_find(&names.bundle, path->text) ? E_NOT_DIRECTORY : flags & OPEN_CREATE ? E_READ_ONLY : E_NO_ENTRY;
     if (flags & OPEN_CREATE && flags & OPEN_EXCLUSIVE)
         return E_EXISTS;
     if (flags & (OPEN_WRITE | OPEN_TRUNCATE | OPEN_APPEND))
@@ -148,7 +148,7 @@ static err_t open_memory(const struct path *path, uint32_t flags, uint32_t mode,
     const struct memfs_node *node = &names.fs.nodes[n];
     if (node->kind != FILE_DIRECTORY && path->must_be_directory)
         return E_NOT_DIRECTORY;
-    if (node->kind == FILE_SERVICE || node->kind == FILE_TERMINAL)
+    if (node->kind == FILE_ENDPOINT || node->kind == FILE_TERMINAL)
         return open_service(node, flags, out);
     if (node->kind == FILE_DIRECTORY && flags & (OPEN_WRITE | OPEN_TRUNCATE | OPEN_APPEND))
         return E_IS_DIRECTORY;
@@ -202,15 +202,15 @@ static err_t tree_stat(struct request *r, const struct names_stat_in *in, struct
         return err;
     if (is_in_memory(path.text))
         return stat_memory(&path, out);
-    const struct bundle_part *part = bundlefs_find(&names.bundle, path.text);
+    const struct bundle_part *part = bundle_tree_find(&names.bundle, path.text);
     if (part && path.must_be_directory)
         return E_NOT_DIRECTORY;
-    if (!part && !bundlefs_is_directory(&names.bundle, path.text))
+    if (!part && !bundle_tree_is_directory(&names.bundle, path.text))
         return E_NO_ENTRY;
     *out = (struct names_stat_out){.kind = part ? FILE_REGULAR : FILE_DIRECTORY,
                                    .mode = part ? part->mode : 0555,
                                    .bytes = part ? part->bytes : 0,
-                                   .inode = bundlefs_inode(&names.bundle, path.text)};
+                                   .inode = bundle_tree_inode(&names.bundle, path.text)};
     return E_OK;
 }
 
@@ -219,8 +219,8 @@ static err_t find_changeable(const struct path *path, uint32_t *node_out)
 {
     if (is_below_tmp(path->text) || is_bindable(path->text))
         return memfs_find(&names.fs, path->text, node_out);
-    bool exists = is_in_memory(path->text) || bundlefs_find(&names.bundle, path->text) ||
-                  bundlefs_is_directory(&names.bundle, path->text);
+    bool exists = is_in_memory(path->text) || bundle_tree_find(&names.bundle, path->text) ||
+                  bundle_tree_is_directory(&names.bundle, path->text);
     return exists ? E_READ_ONLY : E_NO_ENTRY;
 }
 
@@ -234,7 +234,7 @@ static err_t tree_unlink(struct request *r, const struct names_unlink_in *in, st
     if (err)
         return err;
     const struct memfs_node *node = &names.fs.nodes[n];
-    bool is_link = node->kind == FILE_SERVICE || node->kind == FILE_TERMINAL;
+    bool is_link = node->kind == FILE_ENDPOINT || node->kind == FILE_TERMINAL;
     uint32_t tag = node->tag;
     if (is_link && (tag >= NAMES_LINKS_MAX || !names.links[tag].endpoint))
         return E_READ_ONLY; /* built in */
@@ -258,8 +258,8 @@ static err_t tree_mkdir(struct request *r, const struct names_mkdir_in *in, stru
         return err;
     if (!is_below_tmp(path.text)) {
         bool exists = is_in_memory(path.text) ? memfs_find(&names.fs, path.text, &node) == E_OK
-                                              : bundlefs_is_directory(&names.bundle, path.text) ||
-                                                    bundlefs_find(&names.bundle, path.text);
+                                              : bundle_tree_is_directory(&names.bundle, path.text) ||
+                                                    bundle_tree_find(&names.bundle, path.text);
         return exists ? E_EXISTS : E_READ_ONLY;
     }
     err = memfs_find_parent(&names.fs, path.text, &dir, &name);
@@ -300,7 +300,7 @@ static err_t tree_bind(struct request *r, const struct names_bind_in *in, struct
         err = link_take("", in->endpoint, &link);
     if (err)
         return err;
-    err = memfs_create(&names.fs, dir, name, FILE_SERVICE, 0666, now_ns(), &node);
+    err = memfs_create(&names.fs, dir, name, FILE_ENDPOINT, 0666, now_ns(), &node);
     if (err) {
         names.links[link].used = false;
         return err;

@@ -13,3 +13,6 @@ uint32_t os_level(void);
 
 static inline handle_t os_process(void) { return os_startup_handle(STARTUP_PROCESS); }
 static inline handle_t os_budget(void) { return os_startup_handle(STARTUP_BUDGET); }
+
+/* A process's code begins here (libc's brings main up). Not returned from. */
+_Noreturn void os_main(const struct startup *startup);

@@ -3,7 +3,7 @@
 
 #include <abi/bundle.h>
 
-struct bundlefs {
+struct bundle_tree {
     const uint8_t *base;
     uint64_t bytes;
     const struct bundle_part *parts;
@@ -11,18 +11,18 @@ struct bundlefs {
 };
 
 /* Takes a bundle mapped at base. E_CORRUPT if its table does not lie inside it. */
-err_t bundlefs_init(struct bundlefs *fs, const void *base, uint64_t bytes);
+err_t bundle_tree_init(struct bundle_tree *fs, const void *base, uint64_t bytes);
 
 /* The part behind a canonical path ("/bin/sh"); NULL: no such file. */
-const struct bundle_part *bundlefs_find(const struct bundlefs *fs, const char *path);
-const void *bundlefs_bytes(const struct bundlefs *fs, const struct bundle_part *part);
+const struct bundle_part *bundle_tree_find(const struct bundle_tree *fs, const char *path);
+const void *bundle_tree_bytes(const struct bundle_tree *fs, const struct bundle_part *part);
 /* A number that no other path of the bundle has. */
-uint64_t bundlefs_inode(const struct bundlefs *fs, const char *path);
-bool bundlefs_is_directory(const struct bundlefs *fs, const char *path);
+uint64_t bundle_tree_inode(const struct bundle_tree *fs, const char *path);
+bool bundle_tree_is_directory(const struct bundle_tree *fs, const char *path);
 
-struct bundlefs_entry {
+struct bundle_tree_entry {
     bool directory;
     char name[BUNDLE_NAME_MAX];
 };
 /* The entry of directory `path` at or after *position, which moves behind it; false at the end. */
-bool bundlefs_entry(const struct bundlefs *fs, const char *path, uint64_t *position, struct bundlefs_entry *out);
+bool bundle_tree_entry(const struct bundle_tree *fs, const char *path, uint64_t *position, struct bundle_tree_entry *out);

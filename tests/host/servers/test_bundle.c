@@ -1,5 +1,5 @@
 /* The bundle as a tree of directories. */
-#include <names/bundlefs.h>
+#include <bundle/tree.h>
 #include <test/check.h>
 
 static struct {
@@ -7,7 +7,7 @@ static struct {
     struct bundle_part parts[6];
     uint8_t data[64];
 } image;
-static struct bundlefs fs;
+static struct bundle_tree fs;
 
 static void add(const char *name, uint32_t kind, uint64_t bytes)
 {
@@ -29,15 +29,15 @@ static err_t set_up(void)
     add("sym/kernel", BUNDLE_SYMBOLS, 8);
     add("share/text/a", BUNDLE_FILE, 8);
     add("share/b", BUNDLE_FILE, 8);
-    return bundlefs_init(&fs, &image, sizeof image);
+    return bundle_tree_init(&fs, &image, sizeof image);
 }
 
 static void expect_list(const char *path, const char *expected)
 {
     char text[200] = "";
-    struct bundlefs_entry entry;
+    struct bundle_tree_entry entry;
     uint64_t position = 0;
-    while (bundlefs_entry(&fs, path, &position, &entry)) {
+    while (bundle_tree_entry(&fs, path, &position, &entry)) {
         strcat(strcat(text, entry.name), entry.directory ? "/" : "");
         strcat(text, " ");
     }
@@ -52,29 +52,29 @@ static void test_tree(void)
     expect_list("/share", "text/ b ");
     expect_list("/share/text", "a ");
     expect_list("/sha", "");
-    CHECK(bundlefs_find(&fs, "/bin/sh") != NULL);
-    CHECK(bundlefs_find(&fs, "/bin") == NULL && bundlefs_find(&fs, "/kernel") == NULL && bundlefs_find(&fs, "/") == NULL);
-    CHECK(bundlefs_is_directory(&fs, "/") && bundlefs_is_directory(&fs, "/share/text"));
-    CHECK(!bundlefs_is_directory(&fs, "/bin/sh") && !bundlefs_is_directory(&fs, "/sym") && !bundlefs_is_directory(&fs, "/bi"));
-    CHECK(bundlefs_inode(&fs, "/bin") != bundlefs_inode(&fs, "/bin/sh"));
-    CHECK(bundlefs_inode(&fs, "/share") != bundlefs_inode(&fs, "/share/text"));
+    CHECK(bundle_tree_find(&fs, "/bin/sh") != NULL);
+    CHECK(bundle_tree_find(&fs, "/bin") == NULL && bundle_tree_find(&fs, "/kernel") == NULL && bundle_tree_find(&fs, "/") == NULL);
+    CHECK(bundle_tree_is_directory(&fs, "/") && bundle_tree_is_directory(&fs, "/share/text"));
+    CHECK(!bundle_tree_is_directory(&fs, "/bin/sh") && !bundle_tree_is_directory(&fs, "/sym") && !bundle_tree_is_directory(&fs, "/bi"));
+    CHECK(bundle_tree_inode(&fs, "/bin") != bundle_tree_inode(&fs, "/bin/sh"));
+    CHECK(bundle_tree_inode(&fs, "/share") != bundle_tree_inode(&fs, "/share/text"));
 }
 
 static void test_damage(void)
 {
     set_up();
     image.parts[2].offset = sizeof image - 4;
-    CHECK_EQUAL(bundlefs_init(&fs, &image, sizeof image), E_CORRUPT);
+    CHECK_EQUAL(bundle_tree_init(&fs, &image, sizeof image), E_CORRUPT);
     set_up();
     memset(image.parts[1].name, 'x', BUNDLE_NAME_MAX);
-    CHECK_EQUAL(bundlefs_init(&fs, &image, sizeof image), E_CORRUPT);
+    CHECK_EQUAL(bundle_tree_init(&fs, &image, sizeof image), E_CORRUPT);
     set_up();
     image.header.part_count = BUNDLE_PARTS_MAX + 1;
-    CHECK_EQUAL(bundlefs_init(&fs, &image, sizeof image), E_CORRUPT);
+    CHECK_EQUAL(bundle_tree_init(&fs, &image, sizeof image), E_CORRUPT);
     set_up();
     image.header.table_offset = UINT64_MAX - 8;
-    CHECK_EQUAL(bundlefs_init(&fs, &image, sizeof image), E_CORRUPT);
-    CHECK_EQUAL(bundlefs_init(&fs, &image, 10), E_CORRUPT);
+    CHECK_EQUAL(bundle_tree_init(&fs, &image, sizeof image), E_CORRUPT);
+    CHECK_EQUAL(bundle_tree_init(&fs, &image, 10), E_CORRUPT);
 }
 
 int main(void)

@@ -1,8 +1,8 @@
-#include "bundlefs.h"
+#include <bundle/tree.h>
 
 #include <string.h>
 
-err_t bundlefs_init(struct bundlefs *fs, const void *base, uint64_t bytes)
+err_t bundle_tree_init(struct bundle_tree *fs, const void *base, uint64_t bytes)
 {
     const struct bundle_header *header = base;
     if (bytes < sizeof *header || memcmp(header->magic, BUNDLE_MAGIC, sizeof header->magic) != 0)
@@ -10,7 +10,7 @@ err_t bundlefs_init(struct bundlefs *fs, const void *base, uint64_t bytes)
     uint64_t table_bytes = (uint64_t)header->part_count * sizeof(struct bundle_part);
     if (header->part_count > BUNDLE_PARTS_MAX || header->table_offset > bytes || table_bytes > bytes - header->table_offset)
         return E_CORRUPT;
-    *fs = (struct bundlefs){base, bytes, (const void *)((const uint8_t *)base + header->table_offset), header->part_count};
+    *fs = (struct bundle_tree){base, bytes, (const void *)((const uint8_t *)base + header->table_offset), header->part_count};
     for (uint32_t i = 0; i < fs->count; i++) {
         const struct bundle_part *part = &fs->parts[i];
         if (part->name[BUNDLE_NAME_MAX - 1] != 0 || part->offset > bytes || part->bytes > bytes - part->offset)
@@ -19,9 +19,9 @@ err_t bundlefs_init(struct bundlefs *fs, const void *base, uint64_t bytes)
     return E_OK;
 }
 
-const void *bundlefs_bytes(const struct bundlefs *fs, const struct bundle_part *part) { return fs->base + part->offset; }
+const void *bundle_tree_bytes(const struct bundle_tree *fs, const struct bundle_part *part) { return fs->base + part->offset; }
 
-const struct bundle_part *bundlefs_find(const struct bundlefs *fs, const char *path)
+const struct bundle_part *bundle_tree_find(const struct bundle_tree *fs, const char *path)
 {
     for (uint32_t i = 0; i < fs->count; i++)
         if (fs->parts[i].kind == BUNDLE_FILE && strcmp(fs->parts[i].name, path + 1) == 0)
@@ -40,7 +40,7 @@ static const char *name_inside(const struct bundle_part *part, const char *path)
     return strncmp(part->name, path + 1, n) == 0 && part->name[n] == '/' ? part->name + n + 1 : NULL;
 }
 
-bool bundlefs_is_directory(const struct bundlefs *fs, const char *path)
+bool bundle_tree_is_directory(const struct bundle_tree *fs, const char *path)
 {
     for (uint32_t i = 0; i < fs->count; i++)
         if (name_inside(&fs->parts[i], path))
@@ -48,7 +48,7 @@ bool bundlefs_is_directory(const struct bundlefs *fs, const char *path)
     return path[1] == 0;
 }
 
-uint64_t bundlefs_inode(const struct bundlefs *fs, const char *path)
+uint64_t bundle_tree_inode(const struct bundle_tree *fs, const char *path)
 {
     for (uint32_t i = 0; i < fs->count; i++)
         if (strcmp(fs->parts[i].name, path + 1) == 0)
@@ -67,7 +67,7 @@ static size_t first_part(const char *name)
     return n;
 }
 
-static bool seen_before(const struct bundlefs *fs, const char *path, uint32_t index, const char *name, size_t bytes)
+static bool seen_before(const struct bundle_tree *fs, const char *path, uint32_t index, const char *name, size_t bytes)
 {
     for (uint32_t i = 0; i < index; i++) {
         const char *other = name_inside(&fs->parts[i], path);
@@ -77,7 +77,7 @@ static bool seen_before(const struct bundlefs *fs, const char *path, uint32_t in
     return false;
 }
 
-bool bundlefs_entry(const struct bundlefs *fs, const char *path, uint64_t *position, struct bundlefs_entry *out)
+bool bundle_tree_entry(const struct bundle_tree *fs, const char *path, uint64_t *position, struct bundle_tree_entry *out)
 {
     for (; *position < fs->count; ++*position) {
         uint32_t i = (uint32_t)*position;
