@@ -26,6 +26,7 @@ struct machine_cpu {
     struct cpu cpu; /* first: GS points here */
     uint32_t apic_id;
     volatile uint32_t online;
+    struct arch_thread *running;   /* NULL before the first switch */
     struct arch_thread *fpu_owner; /* whose state the registers hold; see fpu.c */
     bool fpu_enabled;              /* TS is clear */
     uint64_t timer_deadline_ns;

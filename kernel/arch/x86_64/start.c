@@ -25,4 +25,3 @@ void arch_start(uint64_t info_phys, uint32_t door, uint64_t phys_base)
     kernel_main();
 }
 
-void arch_early_init(void) { paging_init(); }

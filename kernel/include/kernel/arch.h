@@ -45,6 +45,8 @@ struct arch_thread {
 /* Per-CPU data. `arch` hides the machine's own part behind it. */
 struct cpu {
     struct cpu *self;
+    uint64_t kernel_entry_sp; /* this and the next: of the entry assembly, at fixed offsets */
+    uint64_t user_sp_scratch;
     uint32_t index;           /* 0 = boot CPU; dense */
     uint32_t lock_depth;      /* 1 while this CPU holds the kernel lock */
     struct thread *current;   /* never NULL after INIT_THREADS */
@@ -53,8 +55,6 @@ struct cpu {
     uint64_t idle_ns;
     uint64_t counters[COUNTER_COUNT];
     bool reschedule;          /* sched_check() switches at the next way out */
-    uint64_t kernel_entry_sp; /* used by the entry assembly */
-    uint64_t user_sp_scratch;
     uint64_t slice_end_ns;
 };
 
