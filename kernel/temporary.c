@@ -5,8 +5,7 @@
 #include <kernel/bundle.h>
 #include "arch/x86_64/flush.h"
 #define W __attribute__((weak))
-W const char *sched_current_name(void) { return "?"; }
-W void sched_cpu_run(void) { arch_emulator_exit(0); }
+W void sched_idle(void) { arch_emulator_exit(0); }
 W const char *config_get(const char *k) { return 0; }
 W void boot_config_init(void) {}
 W void boot_bundle_init(void) {}
@@ -15,6 +14,7 @@ W void console_screen_write(const char *t, size_t n) {}
 W void arch_power(bool r, uint32_t c) { arch_emulator_exit(c); }
 W void arch_emulator_exit(uint32_t code) { __asm__ volatile("outl %0, %1" ::"a"(code), "Nd"((uint16_t)0xf4)); arch_halt(); }
 #include <kernel/debug.h>
+#include <kernel/sched.h>
 W bool config_restricts(const char *w) { return false; }
 W void syscall_dispatch(struct trap_frame *f) {}
 W void sched_check(void) {}

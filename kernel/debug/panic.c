@@ -5,6 +5,8 @@
 #include <kernel/console.h>
 #include <kernel/debug.h>
 #include <kernel/panic.h>
+#include <kernel/process.h>
+#include <kernel/sched.h>
 #include <kernel/trace.h>
 
 #define TRACE_EVENTS_SHOWN 12u
@@ -79,6 +81,15 @@ static _Noreturn void finish(void)
     arch_power(true, EXIT_CODE_PANIC);
 }
 
+static void say_running(void)
+{
+    const struct thread *t = cpu_this()->current;
+    if (t && t->process)
+        say("running: %s\n", t->process->name);
+    else
+        say("running: %s\n", t && t->name ? t->name : "the kernel's boot or idle");
+}
+
 static bool enter(void)
 {
     uint32_t none = 0, me = cpu_this()->index + 1;
@@ -101,7 +112,7 @@ static _Noreturn void tell(const struct trap_frame *frame, uint64_t bp, const ch
     say("\n*** panic on cpu %u: %s\n", cpu_this()->index, cause);
     if (!first)
         finish();
-    say("running: %s\n", sched_current_name());
+    say_running();
     if (frame)
         say_registers(frame);
     if (frame)

@@ -9,6 +9,7 @@
 #include <kernel/mm.h>
 #include <kernel/mm_init.h>
 #include <kernel/panic.h>
+#include <kernel/sched.h>
 
 static void init_early(void)
 {
@@ -29,5 +30,6 @@ void kernel_main(void)
     kernel_lock();
     init_run_all();
     klog("boot: %lu ms since the door, %llu KiB free", time_now_ns() / 1000000, pages_free() * PAGE_BYTES >> 10);
-    sched_cpu_run();
+    kernel_unlock();
+    sched_idle();
 }

@@ -146,17 +146,10 @@ void trap_user_memory(struct trap_frame *frame, uint64_t address); /* vm_fault s
 /* Page fault of the current thread's user code or of copy_*_user on its behalf: true if the page is there now.
  * write/exec say what was tried; *memory_out (always written): it failed since the Budget could not pay. */
 bool vm_fault(uint64_t address, bool write, bool exec, bool *memory_out);
-/* The current thread's name and process for reports ("?" for none); never fails, also in a panic. */
-const char *sched_current_name(void);
 void sched_timer_tick(uint64_t now_ns); /* the one-shot timer of this CPU fired */
 void sched_check(void); /* on every way out of the kernel, a thread's first way to user mode included: it ends the
                          * thread if it is to die, and switches when another should run */
 void irq_deliver(uint32_t irq_line);    /* a device interrupt, already masked at its source */
-
-/* Once on each CPU, kernel lock held, interrupts off, on its boot stack: the running context becomes this CPU's idle
- * thread (on the boot CPU that has happened at INIT_THREADS) and idles: kernel_lock, sched_check, kernel_unlock,
- * arch_idle, for ever. */
-_Noreturn void sched_cpu_run(void);
 
 /* Own page tables; pages can be allocated. Called by kernel_main at INIT_EARLY. */
 void arch_early_init(void);
