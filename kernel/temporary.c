@@ -5,7 +5,6 @@
 #include <kernel/bundle.h>
 #include "arch/x86_64/flush.h"
 #define W __attribute__((weak))
-W void sched_idle(void) { arch_emulator_exit(0); }
 W const char *config_get(const char *k) { return 0; }
 W void boot_config_init(void) {}
 W void boot_bundle_init(void) {}
@@ -23,3 +22,4 @@ W bool vm_fault(uint64_t a, bool w, bool x, bool *m) { *m = false; return false;
 W void trap_user_fault(struct trap_frame *f, enum fault_kind k, uint64_t a, uint64_t e) { panic_trap(f, "user fault %d", k); }
 void irq_interrupt(uint32_t line);
 W void irq_interrupt(uint32_t line) {}
+W void sched_idle(void) { arch_emulator_exit(0); }
