@@ -7,6 +7,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 BUILD := build
 THIRD := $(BUILD)/third_party
 GEN   := $(BUILD)/gen
+USER  := $(BUILD)/user
 PYTHON := /usr/bin/python3
 
 CLANG := clang

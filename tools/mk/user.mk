@@ -1,6 +1,4 @@
 # Libraries of user space: lib/base as programs link it, and libos with the generated stubs.
-USER := $(BUILD)/user
-
 USER_INCLUDE_BASE := -Iabi/include -Ilib/base/include
 USER_INCLUDE_OS := $(USER_INCLUDE_BASE) -Iuser/libos/include -I$(GEN)
 

@@ -1,4 +1,5 @@
 /* Log lines and the end of a process that met its own bug. */
+#include <base/assert.h>
 #include <base/format.h>
 #include <idl/file.h>
 #include <os/log.h>
@@ -70,4 +71,9 @@ _Noreturn void os_panic(const char *format, ...)
     va_end(arguments);
     log_backtrace();
     __builtin_trap(); /* a fault, not an exit: the kernel's report has registers and cause */
+}
+
+_Noreturn void base_assert_failed(const char *condition, const char *file, int line)
+{
+    os_panic("assertion failed: %s (%s:%d)", condition, file, line);
 }
