@@ -201,7 +201,8 @@ struct raft_peer {
     uint64_t read_context; /* newest heartbeat context answered */
     uint32_t state;        /* enum raft_peer_state */
     bool paused;           /* PROBE: one append is out */
-    bool commit_owed;      /* the commit index moved since it was last told */
+    bool nudge;            /* REPLICATE: an append may be lost; send one more to find out */
+    uint64_t commit_told;
     uint32_t inflight_head, inflight_count;
     uint64_t inflight_total; /* payload bytes */
     uint64_t inflight_last[RAFT_INFLIGHT_MAX];
@@ -244,7 +245,7 @@ struct raft {
 
     /* log window: entries base+1 .. last; slot of i is slots[i & (slot_count - 1)] */
     uint64_t base, base_term, last;
-    uint64_t bytes_head, bytes_tail;
+    uint64_t bytes_head; /* where the newest payload ends */
 
     uint64_t term;
     struct raft_id vote;
@@ -280,12 +281,14 @@ struct raft {
 
     /* follower: what is to be acknowledged */
     uint64_t verified;         /* known equal to the log of the leader of this term */
+    uint64_t acked;            /* highest acknowledged to it */
     bool ack_owed;
 
     /* configuration as applied; peers and votes stand beside conf.members */
     struct raft_conf conf;
     uint64_t conf_index;       /* of the entry that made it */
     uint64_t conf_last;        /* newest conf entry in the log, applied or not; 0: none known */
+    uint64_t conf_committed;   /* newest one known to be committed */
     uint64_t conf_barrier;     /* leader: nothing may be proposed to the configuration before this is applied */
     struct raft_peer peers[RAFT_MEMBERS_MAX];
     uint8_t votes[RAFT_MEMBERS_MAX];
@@ -307,6 +310,7 @@ struct raft {
     struct raft_id incoming_from;
 
     bool role_changed, conf_changed;
+    bool messages_given, reads_given; /* handed out by the last raft_update() */
     uint32_t message_count;
     struct raft_message messages[RAFT_MESSAGES_MAX];
     struct raft_counters counters;

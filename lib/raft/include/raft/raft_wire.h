@@ -18,5 +18,8 @@ err_t raft_wire_encode(const struct raft *r, const struct raft_message *message,
 err_t raft_wire_decode(const void *from, size_t bytes, struct raft_message *message_out,
                        struct raft_snapshot *snapshot_out, const char **why_out);
 
-/* Walks the entries of a decoded message: cursor starts as 0. False at the end. Index counts from message->index + 1. */
-bool raft_wire_entry(const struct raft_message *message, uint32_t *cursor, struct raft_entry *entry_out);
+/* Walks the entries of a decoded message: the cursor starts as 0. False at the end. */
+struct raft_wire_cursor {
+    uint32_t at, taken; /* bytes, entries */
+};
+bool raft_wire_entry(const struct raft_message *message, struct raft_wire_cursor *cursor, struct raft_entry *entry_out);
