@@ -5,16 +5,12 @@
 #include <kernel/bundle.h>
 #include "arch/x86_64/flush.h"
 #define W __attribute__((weak))
-W const char *config_get(const char *k) { return 0; }
-W void boot_config_init(void) {}
-W void boot_bundle_init(void) {}
 W void console_screen_init(const struct boot_info *i) {}
 W void console_screen_write(const char *t, size_t n) {}
 W void arch_power(bool r, uint32_t c) { arch_emulator_exit(c); }
 W void arch_emulator_exit(uint32_t code) { __asm__ volatile("outl %0, %1" ::"a"(code), "Nd"((uint16_t)0xf4)); arch_halt(); }
 #include <kernel/debug.h>
 #include <kernel/sched.h>
-W bool config_restricts(const char *w) { return false; }
 W void syscall_dispatch(struct trap_frame *f) {}
 W void sched_check(void) {}
 W void sched_timer_tick(uint64_t n) {}

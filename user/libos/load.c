@@ -1,5 +1,5 @@
 /* Process loading. A new process's addresses: program (below 2 GiB) ... first stack, guard, startup block, IPC buffer. */
-#include <os/elf.h>
+#include <base/elf.h>
 #include <os/load.h>
 #include <os/memory.h>
 #include <os/startup.h>

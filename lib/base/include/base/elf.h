@@ -1,5 +1,6 @@
 /* Which parts of an ELF file go where: a program of Shoal is a static x86-64 ELF with page-aligned segments, none of them
- * writable and executable. Pure; the file may be anything at all. */
+ * writable and executable. Pure; the file may be anything at all. The kernel loads the first process with it, programs
+ * all others. */
 #pragma once
 
 #include <abi/types.h>

@@ -1,5 +1,5 @@
 /* Reading program files. */
-#include <os/elf.h>
+#include <base/elf.h>
 
 struct elf_header {
     uint8_t ident[16];
