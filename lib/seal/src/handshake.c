@@ -71,13 +71,12 @@ void seal_handshake_begin(struct seal_handshake *h, const void *prologue, size_t
     mix_hash(h, prologue, prologue_bytes);
     mix_key_and_hash(h, cluster_key);
     memcpy(h->secret, random, 32);
-    seal_x25519_public(h->secret, h->public);
 }
 
 void seal_first_write(struct seal_handshake *h, const void *payload, size_t payload_bytes, uint8_t *message_out)
 {
-    memcpy(message_out, h->public, 32);
-    mix_ephemeral(h, h->public);
+    seal_x25519_public(h->secret, message_out);
+    mix_ephemeral(h, message_out);
     encrypt_and_hash(h, payload, payload_bytes, message_out + 32);
 }
 
@@ -112,8 +111,8 @@ static void split(const struct seal_handshake *h, uint8_t first[32], uint8_t sec
 err_t seal_second_write(struct seal_handshake *h, const void *payload, size_t payload_bytes, uint8_t *message_out,
                         struct seal_keys *keys)
 {
-    memcpy(message_out, h->public, 32);
-    mix_ephemeral(h, h->public);
+    seal_x25519_public(h->secret, message_out);
+    mix_ephemeral(h, message_out);
     bool good = mix_shared(h, h->peer);
     if (good) {
         encrypt_and_hash(h, payload, payload_bytes, message_out + 32);

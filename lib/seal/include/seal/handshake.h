@@ -25,7 +25,7 @@ struct seal_identity {
 
 struct seal_handshake { /* private */
     uint8_t chain[32], hash[32], key[32];
-    uint8_t secret[32], public[32], peer[32];
+    uint8_t secret[32], peer[32];
     uint64_t counter;
 };
 

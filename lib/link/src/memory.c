@@ -1,0 +1,18 @@
+#include "state.h"
+
+void *take(struct link *l, size_t bytes)
+{
+    if (l->statistics.memory_bytes + bytes > l->config.memory.limit)
+        return NULL;
+    void *block = l->config.memory.take(l->config.memory.context, bytes);
+    if (!block)
+        return NULL;
+    l->statistics.memory_bytes += bytes;
+    return memset(block, 0, bytes);
+}
+
+void give(struct link *l, void *block, size_t bytes)
+{
+    l->statistics.memory_bytes -= bytes;
+    l->config.memory.give(l->config.memory.context, block, bytes);
+}

@@ -1,0 +1,211 @@
+/* One sealed session with a peer: its beginning and end, frames in and frames out. */
+#include "state.h"
+
+#define ACK_DELAY_NS 2000000ull
+#define BOUND_BYTES  12u /* of the header: all but the checksum */
+
+void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_keys *keys, uint32_t own,
+                   uint32_t theirs, const struct seal_identity *identity)
+{
+    session_end(l, p);
+    struct session *s = &p->session;
+    seal_session_begin(&s->seal, keys);
+    s->own = own;
+    s->theirs = theirs;
+    s->heard_ns = p->heard_ns = now_ns;
+    s->sent_ns = 0; /* something goes out at once, which shows that we have the keys */
+    s->ack_due_ns = UINT64_MAX;
+    p->identity = *identity;
+    pace_start(s);
+    l->statistics.sessions++;
+    event_put(l, &(struct link_event){.kind = LINK_UP, .peer = p->slot, .session = own});
+}
+
+static uint32_t unsent_from(const struct sending *q) { return q->fresh ? q->fresh->number : q->next_number; }
+
+void session_end(struct link *l, struct peer *p)
+{
+    struct session *s = &p->session;
+    if (!s->own)
+        return;
+    struct link_event event = {.kind = LINK_DOWN, .peer = p->slot, .session = s->own};
+    for (uint32_t c = 0; c < LINK_CHANNELS; c++)
+        event.unsent_from[c] = unsent_from(&s->sending[c]);
+    send_clear(l, s);
+    receive_clear(l, s);
+    seal_wipe(s, sizeof(*s));
+    p->hello_owed = true;
+    event_put(l, &event);
+}
+
+/* ---- frames in ---- */
+
+static void take_ack(struct link *l, struct session *s, uint64_t now_ns, struct wire_reader *r)
+{
+    uint32_t channel = wire_get_u8(r), next = wire_get_u32(r);
+    uint64_t bits = wire_get_u64(r);
+    if (channel >= LINK_CHANNELS)
+        r->failed = true;
+    if (!r->failed)
+        send_acknowledged(l, s, now_ns, channel, next, bits);
+}
+
+static void take_datagram(struct link *l, struct peer *p, struct wire_reader *r)
+{
+    uint32_t bytes = wire_get_u16(r);
+    const uint8_t *data = wire_take(r, bytes);
+    uint8_t *copy = data && bytes && event_room(l) ? take(l, bytes) : NULL;
+    if (!copy)
+        return;
+    memcpy(copy, data, bytes);
+    event_put(l, &(struct link_event){
+                     .kind = LINK_DATAGRAM, .peer = p->slot, .session = p->session.own, .bytes = bytes, .data = copy});
+}
+
+/* The peer has the keys, so what it says is meant; what cannot be read is a fault of its and ends the session. */
+static void take_chunks(struct link *l, struct peer *p, uint64_t now_ns, const uint8_t *text, size_t bytes)
+{
+    struct wire_reader r = wire_reader(text, bytes);
+    uint32_t own = p->session.own;
+    while (wire_left(&r) && p->session.own == own) {
+        switch (wire_get_u8(&r)) {
+        case CHUNK_ACK:
+            take_ack(l, &p->session, now_ns, &r);
+            break;
+        case CHUNK_FRAGMENT:
+            receive_fragment(l, p, wire_get_u8(&r), &r);
+            break;
+        case CHUNK_DATAGRAM:
+            take_datagram(l, p, &r);
+            break;
+        default:
+            r.failed = true;
+        }
+    }
+    if (r.failed && p->session.own == own)
+        session_end(l, p);
+}
+
+static void note_acks(struct session *s, uint64_t now_ns)
+{
+    uint64_t due = s->acks_owed >= 2 ? now_ns : now_ns + ACK_DELAY_NS;
+    if (s->acks_owed && due < s->ack_due_ns)
+        s->ack_due_ns = due;
+}
+
+static void heard(struct link *l, struct peer *p, uint64_t now_ns, struct link_address from, const uint8_t *text,
+                  size_t bytes)
+{
+    p->session.heard_ns = p->heard_ns = now_ns;
+    p->address = from;
+    take_chunks(l, p, now_ns, text, bytes);
+    if (p->session.own)
+        note_acks(&p->session, now_ns);
+}
+
+/* The first frame under the keys of a handshake that we answered: from now on this is the session. */
+static void confirm(struct link *l, struct peer *p, uint64_t now_ns)
+{
+    struct seal_keys none = {0};
+    struct seal_session seal = p->pending.seal;
+    session_start(l, p, now_ns, &none, p->pending.own, p->pending.theirs, &p->pending.identity);
+    p->session.seal = seal;
+    seal_wipe(&seal, sizeof(seal));
+    seal_wipe(&p->pending, sizeof(p->pending));
+}
+
+void session_take_frame(struct link *l, uint64_t now_ns, struct link_address from, uint32_t number, uint8_t *frame,
+                        size_t bytes)
+{
+    struct peer *p = peer_by_number(l, number);
+    if (bytes < SEAL_DATA_OVERHEAD) {
+        l->statistics.rejected.damaged++;
+        return;
+    }
+    bool pending = p && p->pending.own == number;
+    if (!p || !number || (!pending && p->session.own != number))
+        return; /* of a session that is over */
+    struct wire_reader r = wire_reader(frame + SEAL_HEADER_BYTES, 8);
+    uint64_t counter = wire_get_u64(&r);
+    uint8_t *text = frame + SEAL_HEADER_BYTES + 8;
+    size_t text_bytes = bytes - SEAL_DATA_OVERHEAD;
+    err_t err = seal_receive(pending ? &p->pending.seal : &p->session.seal, counter, frame, BOUND_BYTES, text, text_bytes);
+    l->statistics.rejected.replayed += err == E_EXISTS;
+    l->statistics.rejected.damaged += err == E_ACCESS;
+    if (err)
+        return;
+    if (pending)
+        confirm(l, p, now_ns);
+    heard(l, p, now_ns, from, text, text_bytes);
+}
+
+/* ---- frames out ---- */
+
+static void put_datagrams(struct link *l, struct session *s, struct wire_writer *w)
+{
+    struct datagram *d;
+    while ((d = s->datagrams) && w->room - w->used >= CHUNK_DATAGRAM_BYTES + d->bytes) {
+        wire_put_u8(w, CHUNK_DATAGRAM);
+        wire_put_u16(w, (uint16_t)d->bytes);
+        wire_put_bytes(w, d->data, d->bytes);
+        s->datagrams = d->next;
+        s->datagram_count--;
+        give(l, d, sizeof(*d) + d->bytes);
+    }
+}
+
+static size_t seal_frame(struct link *l, struct session *s, uint8_t *frame, size_t text_bytes)
+{
+    struct seal_header header = {SEAL_DATA, s->theirs};
+    size_t bytes = SEAL_DATA_OVERHEAD + text_bytes;
+    seal_header_write(&l->cluster, header, frame, SEAL_HEADER_BYTES);
+    uint64_t counter = seal_send(&s->seal, frame, BOUND_BYTES, frame + SEAL_HEADER_BYTES + 8, text_bytes);
+    struct wire_writer w = wire_writer(frame + SEAL_HEADER_BYTES, 8);
+    wire_put_u64(&w, counter);
+    seal_header_write(&l->cluster, header, frame, bytes);
+    return bytes;
+}
+
+static bool frame_due(const struct link *l, const struct session *s, uint64_t now_ns)
+{
+    return s->ack_due_ns <= now_ns || now_ns - s->sent_ns >= l->config.keepalive_ns || send_ready(s);
+}
+
+size_t session_output(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame)
+{
+    struct session *s = &p->session;
+    if (!s->own || !frame_due(l, s, now_ns))
+        return 0;
+    struct wire_writer w = wire_writer(frame + SEAL_HEADER_BYTES + 8, SEAL_DATA_MAX);
+    receive_put_acks(s, &w);
+    put_datagrams(l, s, &w);
+    send_fill(s, now_ns, &l->statistics, &w);
+    ASSERT(!w.failed);
+    s->sent_ns = now_ns;
+    *to = p->address;
+    return seal_frame(l, s, frame, w.used);
+}
+
+void session_check(struct link *l, struct peer *p, uint64_t now_ns)
+{
+    struct session *s = &p->session;
+    if (!s->own)
+        return;
+    if (now_ns - s->heard_ns >= l->config.silence_ns)
+        session_end(l, p);
+    else
+        send_check_timeout(s, now_ns);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+uint64_t session_deadline(const struct link *l, const struct peer *p)
+{
+    const struct session *s = &p->session;
+    if (!s->own)
+        return UINT64_MAX;
+    if (send_ready(s))
+        return 0;
+    uint64_t quiet = earlier(s->heard_ns + l->config.silence_ns, s->sent_ns + l->config.keepalive_ns);
+    return earlier(earlier(quiet, s->ack_due_ns), send_deadline(s));
+}

@@ -1,0 +1,182 @@
+/* What a link is made of; for lib/link alone. */
+#pragma once
+
+#include <string.h>
+
+#include <base/assert.h>
+#include <link/link.h>
+#include <seal/random.h>
+#include <seal/transport.h>
+#include <wire/wire.h>
+
+#define WINDOW         128u /* fragments of a channel under way, at most */
+#define FRAGMENT_MAX   1336u
+#define QUEUE_MAX      (512u * 1024u) /* bytes queued on one channel of one session */
+#define EVENTS_MAX     256u
+#define DATAGRAMS_MAX  16u
+
+#define CHUNK_ACK_BYTES      14u
+#define CHUNK_FRAGMENT_BYTES 12u
+#define CHUNK_DATAGRAM_BYTES 3u
+
+/* A data frame is a row of these. */
+enum chunk {
+    CHUNK_ACK = 1,      /* u8 channel, u32 next expected, u64 which of the 64 after it are here */
+    CHUNK_FRAGMENT = 2, /* u8 channel, u16 bytes, u32 sequence, u32 message bytes (0: not the first of it), bytes */
+    CHUNK_DATAGRAM = 3  /* u16 bytes, bytes */
+};
+
+struct fragment {
+    struct fragment *next;
+    uint64_t sent_ns;
+    uint32_t sequence, number; /* number: of its message */
+    uint32_t message_bytes;    /* 0: not the first of its message */
+    uint16_t bytes;
+    uint8_t times;             /* it was sent */
+    bool arrived, lost;
+    uint8_t data[];
+};
+
+struct sending {
+    struct fragment *first, *last; /* from the oldest not acknowledged */
+    struct fragment *fresh;        /* first that was never sent */
+    uint32_t next_sequence, next_number;
+    uint32_t queued_bytes;
+};
+
+struct held { /* a fragment that came before its turn */
+    uint32_t message_bytes, bytes;
+    uint8_t data[];
+};
+
+struct receiving {
+    struct held *held[WINDOW]; /* by sequence */
+    uint32_t next_sequence;
+    uint8_t *message; /* being put together; NULL: none */
+    uint32_t message_bytes, message_have;
+    bool ack_owed;
+};
+
+struct datagram {
+    struct datagram *next;
+    uint32_t bytes;
+    uint8_t data[];
+};
+
+struct session {
+    struct seal_session seal;
+    uint32_t own, theirs; /* numbers; own 0: no session */
+    uint64_t heard_ns, sent_ns;
+    uint64_t ack_due_ns;  /* UINT64_MAX: nothing to acknowledge */
+    uint32_t acks_owed;
+    struct sending sending[LINK_CHANNELS];
+    struct receiving receiving[LINK_CHANNELS];
+    struct datagram *datagrams;
+    uint32_t datagram_count;
+    /* pace */
+    uint64_t rtt_ns, rtt_spread_ns, timeout_ns;
+    uint32_t window, threshold, under_way, credit;
+    uint64_t shrunk_ns;
+};
+
+#define HANDSHAKE_PAYLOAD (SEAL_IDENTITY_BYTES + 4u) /* identity, own session number */
+#define HANDSHAKE_FRAME   (SEAL_HEADER_BYTES + 32u + HANDSHAKE_PAYLOAD + SEAL_TAG_BYTES)
+
+struct peer {
+    uint32_t slot;
+    struct seal_identity identity;
+    struct link_address address;
+    struct session session;
+    struct { /* a handshake that we answered, until the peer shows that it has the keys; own 0: none */
+        struct seal_session seal;
+        struct seal_identity identity;
+        uint32_t own, theirs;
+        bool answer_owed;
+        uint8_t answer[HANDSHAKE_FRAME];
+    } pending;
+    struct { /* a handshake that we began; own 0: none */
+        struct seal_handshake state;
+        uint32_t own, times;
+        uint64_t next_ns;
+        uint8_t frame[HANDSHAKE_FRAME];
+    } attempt;
+    uint64_t attempt_boot[2], attempt_highest; /* of the peer's handshakes */
+    uint64_t heard_ns;   /* when something authentic last came from it, hellos included */
+    uint64_t greeted_ns; /* when it last got a hello of its own */
+    bool hello_owed;
+};
+
+struct link {
+    struct link_config config;
+    struct seal_cluster cluster;
+    struct seal_random random;
+    struct link_statistics statistics;
+    struct peer *peers[LINK_PEERS_MAX];
+    struct link_address addresses[LINK_ADDRESSES_MAX];
+    uint32_t address_count, address_next; /* next: whom the present round of hellos has reached */
+    bool seeking;
+    uint64_t hello_due_ns, attempts;
+    uint32_t turn; /* peer that link_output() looks at first */
+    struct link_event events[EVENTS_MAX];
+    uint32_t event_first, event_count;
+    uint8_t scratch[SEAL_FRAME_MAX];
+};
+
+/* memory.c */
+void *take(struct link *l, size_t bytes); /* zeroed; NULL: none, or beyond the limit */
+void give(struct link *l, void *block, size_t bytes);
+
+/* events.c */
+bool event_room(const struct link *l);
+void event_put(struct link *l, const struct link_event *event); /* dropped without room; only LINK_REFUSED may be */
+
+/* peers.c */
+struct peer *peer_find(struct link *l, const uint64_t node_id[2]);
+struct peer *peer_make(struct link *l, const struct seal_identity *identity); /* found or new; NULL: no room */
+struct peer *peer_at(const struct link *l, uint32_t slot, uint32_t session); /* NULL unless that session stands */
+bool peer_acceptable(struct link *l, const struct seal_identity *identity);
+uint32_t peer_new_number(struct link *l, const struct peer *p); /* of a session; says which slot it belongs to */
+static inline struct peer *peer_by_number(const struct link *l, uint32_t number)
+{
+    return l->peers[number % LINK_PEERS_MAX];
+}
+static inline bool id_equal(const uint64_t a[2], const uint64_t b[2]) { return a[0] == b[0] && a[1] == b[1]; }
+
+/* greet.c: hellos and handshakes */
+void greet_take_hello(struct link *l, uint64_t now_ns, struct link_address from, const uint8_t *frame, size_t bytes);
+void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from, uint32_t session,
+                      const uint8_t *frame, size_t bytes);
+void greet_take_second(struct link *l, uint64_t now_ns, uint32_t session, const uint8_t *frame, size_t bytes);
+size_t greet_output(struct link *l, uint64_t now_ns, struct link_address *to, uint8_t *frame); /* the round of hellos */
+size_t greet_output_peer(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame);
+uint64_t greet_deadline(const struct peer *p);
+
+/* session.c */
+void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_keys *keys, uint32_t own,
+                   uint32_t theirs, const struct seal_identity *identity);
+void session_end(struct link *l, struct peer *p);
+void session_take_frame(struct link *l, uint64_t now_ns, struct link_address from, uint32_t number, uint8_t *frame,
+                        size_t bytes);
+size_t session_output(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame);
+uint64_t session_deadline(const struct link *l, const struct peer *p);
+void session_check(struct link *l, struct peer *p, uint64_t now_ns); /* silence, and what took too long */
+
+/* send.c */
+void send_acknowledged(struct link *l, struct session *s, uint64_t now_ns, uint32_t channel, uint32_t next,
+                       uint64_t bits);
+void send_fill(struct session *s, uint64_t now_ns, struct link_statistics *statistics, struct wire_writer *w);
+bool send_ready(const struct session *s);
+void send_check_timeout(struct session *s, uint64_t now_ns);
+uint64_t send_deadline(const struct session *s);
+void send_clear(struct link *l, struct session *s);
+
+/* receive.c */
+void receive_fragment(struct link *l, struct peer *p, uint32_t channel, struct wire_reader *r);
+void receive_put_acks(struct session *s, struct wire_writer *w);
+void receive_clear(struct link *l, struct session *s);
+
+/* pace.c: how much may be under way, and when what is lost is known to be */
+void pace_start(struct session *s);
+void pace_measured(struct session *s, uint64_t rtt_ns);
+void pace_arrived(struct session *s);
+void pace_lost(struct session *s, uint64_t now_ns, bool timed_out);
