@@ -100,7 +100,7 @@ def run_pytest(words, name, log, limit):
         why = "" if bad is None else (bad.get("message") or "").strip().split("\n")[0][:200]
         seeds = SEED_LINE.findall("" if bad is None else (bad.text or ""))
         outcomes.append(Outcome(label, log, int(bad is None), int(bad is not None), why, seeds[-1] if seeds else ""))
-    if status not in (0, 1, 5) or not outcomes:
+    if status not in (0, 1, 5) or not outcomes and status != 5:
         outcomes.append(judge(name, log, status or 1, f"pytest ended with status {status}"))
     return outcomes
 

@@ -1,0 +1,104 @@
+/* BOOTX64.EFI: finds shoal.img and shoal.conf where it came from itself, checks them, and starts the kernel.
+ * The contract with the kernel is abi/include/abi/boot_info.h. */
+#include "loader.h"
+
+#include "bundle_check.h"
+#include "elf.h"
+
+static UINT64 read_tsc(void)
+{
+    UINT32 low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (UINT64)high << 32 | low;
+}
+
+static void load_bundle(struct source *source, struct blob *bundle)
+{
+    if (!source_load(source, "shoal.img", bundle))
+        stop("there is no file shoal.img", source_text(source), "put build/shoal.img beside the loader (`make build`)");
+    struct bundle_verdict verdict = bundle_check(bundle->base, bundle->bytes);
+    if (verdict.fault != BUNDLE_SOUND) {
+        static const char prefix[] = "shoal.img, part ";
+        char where[sizeof prefix + BUNDLE_NAME_MAX] = "shoal.img";
+        if (verdict.fault == BUNDLE_BAD_PART) {
+            CopyMem(where, (void *)prefix, sizeof prefix - 1);
+            CopyMem(where + sizeof prefix - 1, verdict.name, sizeof verdict.name);
+        }
+        stop(bundle_fault_text(verdict.fault), where, "copy build/shoal.img there again (`make build`)");
+    }
+    bundle->bytes = ((const struct bundle_header *)bundle->base)->total_bytes;
+}
+
+static void load_config(struct source *source, struct blob *config)
+{
+    if (!source_load(source, "shoal.conf", config))
+        stop("there is no file shoal.conf", source_text(source),
+             "put a shoal.conf beside the loader; boot/shoal.conf is one");
+    /* Over PXE the length may be wrong; text ends at its first zero byte at the latest. */
+    UINT64 bytes = 0;
+    while (bytes < config->bytes && config->base[bytes])
+        bytes++;
+    config->bytes = bytes;
+}
+
+/* Never over the network: whoever hears the key is a member. */
+static void load_key(struct source *source, struct boot_info *info)
+{
+    struct blob key;
+    if (source->door != 1 || !source_load(source, "shoal.key", &key))
+        return;
+    if (key.bytes != sizeof info->key)
+        stop("the cluster key is not 32 bytes long", "shoal.key on the boot disk", "write 32 random bytes into it");
+    CopyMem(info->key, key.base, sizeof info->key);
+    ZeroMem(key.base, key.bytes);
+    info->has_key = 1;
+}
+
+/* The entry point's address. */
+static UINT64 place_kernel(const struct blob *bundle, struct boot_info *info)
+{
+    struct elf_plan plan;
+    const struct bundle_part *part = bundle_kernel(bundle->base);
+    if (!part)
+        stop("the bundle holds no kernel", "shoal.img", "make the bundle again (`make build`)");
+    const UINT8 *file = bundle->base + part->offset;
+    if (!elf_plan(file, part->bytes, &plan))
+        stop("the kernel is not one that can be loaded", "shoal.img, part kernel",
+             "make the bundle again (`make build`)");
+    void *block = kernel_block(plan.bytes);
+    elf_place(file, &plan, block);
+    info->kernel_base = (uint64_t)block;
+    info->kernel_bytes = plan.bytes;
+    return (UINT64)block + plan.entry_offset;
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
+{
+    UINT64 started = read_tsc();
+    struct source source;
+    struct blob bundle, config;
+    InitializeLib(image, system_table);
+    BS->SetWatchdogTimer(0, 0, 0, NULL);
+    source_find(&source, image);
+    Print(L"Shoal: loading from %a\n", source_text(&source));
+
+    struct boot_info *info = pages_below_4g(sizeof *info, EfiLoaderData);
+    info->magic = BOOT_INFO_MAGIC;
+    info->version = BOOT_INFO_VERSION;
+    info->bytes = sizeof *info;
+    info->door = source.door;
+    info->door_tsc = started;
+    load_bundle(&source, &bundle);
+    load_config(&source, &config);
+    load_key(&source, info);
+    take_firmware(info);
+    take_fw_cfg(info, &config);
+    UINT64 entry = place_kernel(&bundle, info);
+    info->bundle_base = (uint64_t)bundle.base;
+    info->bundle_bytes = bundle.bytes;
+    info->config_base = (uint64_t)config.base;
+    info->config_bytes = config.bytes;
+    Print(L"Shoal: %d KiB checked, starting the kernel\n", (UINTN)(bundle.bytes / 1024));
+    pxe_shut_down(&source);
+    handover(image, info, entry);
+}
