@@ -61,6 +61,7 @@ struct cpu {
 struct cpu *cpu_this(void);        /* interrupts must be off, or the caller pinned */
 struct cpu *cpu_get(uint32_t index);
 uint32_t cpu_count(void);          /* running CPUs */
+uint32_t cpu_failed_count(void);   /* present, but they did not start */
 void cpu_interrupt(uint32_t index); /* make it pass through sched_check() soon */
 
 void kernel_lock(void);   /* interrupts off first; fair (ticket); not recursive */
@@ -141,7 +142,6 @@ void syscall_dispatch(struct trap_frame *frame);
 /* A fault of user code that vm_fault did not cure. FAULT_NO_MEMORY in `error`: the Budget could not pay for the page
  * (EXIT_MEMORY); the low 32 bits are the processor's error code. */
 void trap_user_fault(struct trap_frame *frame, enum fault_kind kind, uint64_t address, uint64_t error);
-void trap_user_memory(struct trap_frame *frame, uint64_t address); /* vm_fault said *memory_out: out of memory */
 #define FAULT_NO_MEMORY (1ull << 32)
 /* Page fault of the current thread's user code or of copy_*_user on its behalf: true if the page is there now.
  * write/exec say what was tried; *memory_out (always written): it failed since the Budget could not pay. */

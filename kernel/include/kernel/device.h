@@ -17,6 +17,7 @@ struct device {
     uint16_t port_base;
     uint32_t legacy_line;     /* ISA interrupt, e.g. 4 for COM1 */
     bool in_use;              /* a Device handle was opened and is alive */
+    uint32_t epoch;           /* counts device_object_quiet(): what it was told before holds no more */
 };
 
 uint32_t device_count(void);
@@ -26,6 +27,7 @@ void device_config_write(const struct device *d, uint32_t offset, uint32_t width
 void device_enable(struct device *d, bool on);
 /* Bus mastering off, MSI-X masked, function-level reset where it has one: before its pages are given back. */
 void device_quiet(struct device *d);
+void device_object_quiet(struct device *d); /* in object/: device_quiet, and its DMA Memory is forgotten */
 /* A free interrupt line routed to vector n of the device; masked. E_FULL when none. */
 err_t device_irq_route(struct device *d, uint32_t n, uint32_t *line_out);
 void irq_line_mask(uint32_t line);

@@ -38,7 +38,7 @@ struct reply {
     struct object object;
     struct process *holder; /* NULL: held by a kernel handler, or in a loose handle_ref */
     handle_t handle;
-    struct handle_ref *loose; /* the handle_ref that holds it, if any */
+    struct handle_ref *loose; /* the handle_ref that holds it; NULL: only for the length of one hold of the lock */
 };
 
 /* For calls whose caller is kernel code. */
@@ -52,8 +52,10 @@ struct call {
     struct reply reply;
     struct list node; /* endpoint.callers while queued; free for a kernel handler's use once delivered */
     struct endpoint *endpoint; /* holds a reference unless idle */
+    struct gate *gate; /* while queued: the badge it came by; counts as one of its handles */
     uint8_t state; /* enum call_state */
-    bool closing;  /* the Reply is being moved: see handle_take */
+    bool has_reply; /* a Reply handle to it exists */
+    bool fault;     /* a fault of the thread: the answer is read from `tag` */
     uint64_t badge;
     uint64_t tag;
     uint64_t words[IPC_WORDS_MAX];
@@ -142,8 +144,14 @@ err_t call_lent_write(struct call *c, uint64_t offset, const void *from, uint64_
 /* Answers; the message's handles are taken over, also on error (E_FULL: no room, the caller got E_FULL). */
 err_t call_answer(struct call *c, struct ipc_message *answer);
 void call_fail(struct call *c, err_t err);
-/* A Reply as a loose handle for a call that a kernel handler holds, so that it can be handed on. */
+err_t call_lent_decode(const struct call *c, uint64_t offset, uint64_t bytes, uint32_t direction);
+/* The Reply to a call, as a handle that can be handed on: for one that a kernel handler holds (it then answers no more
+ * itself), or for an idle one of a kernel owner (the stand-in for a Reply of another node: done() tells what its holder
+ * does with it, E_DROPPED if nothing). *out must stay where it is, or be moved with handle_ref_move. */
+void call_make_reply(struct call *c, struct handle_ref *out);
 struct call *reply_call(struct object *reply_object); /* NULL: its caller gave up */
+/* Uses up a loose Reply handle: the call to answer with call_answer() or call_fail(). NULL: its caller gave up. */
+struct call *reply_use(struct handle_ref *r);
 
 /* ---- notifications ---- */
 
@@ -168,8 +176,14 @@ err_t notification_create_kernel(struct budget *b, const struct notification_han
                                  bool remote, struct notification **out);
 void notification_drop(struct notification *n);
 void notification_signal(struct notification *n, uint64_t bits);
+err_t notification_timer(struct notification *n, uint64_t deadline_ns, uint64_t bits);
+/* The current thread waits for any of `mask` and takes what is set of it. */
+err_t notification_wait(struct notification *n, uint64_t mask, uint64_t deadline_ns, uint64_t *bits_out);
 
 /* ---- for sched and object only ---- */
+void reply_drop(struct handle_ref *r);        /* unused: its caller gets E_DROPPED */
+void reply_moved_loose(struct handle_ref *r); /* it lies in *r now */
+void reply_moved_into(struct object *reply, struct process *p, handle_t h);
 void ipc_fault(struct thread *t, const uint64_t words[5], bool *resume_out);
 void gate_handle_removed(struct gate *g);
 err_t call_cancel_error(struct call *c, err_t reason); /* cancels; what the caller shall see */

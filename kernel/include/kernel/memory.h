@@ -27,6 +27,7 @@ struct memory {
     struct device *dma_device; /* was told a bus address of it */
     uint32_t dma_epoch;
     struct list free_node;
+    uint64_t free_next; /* next leaf to free */
 };
 
 struct region {
@@ -62,6 +63,8 @@ err_t vm_map(struct process *p, struct memory *m, uint64_t offset, uint64_t byte
 err_t vm_map_pinned(struct process *p, struct memory *m, uint64_t address, uint64_t *address_out);
 err_t vm_unmap(struct process *p, uint64_t address, uint64_t bytes);
 err_t vm_protect(struct process *p, uint64_t address, uint64_t bytes, uint32_t flags);
+void region_drop(struct region *r);
+uint64_t vm_resident_bytes(const struct process *p); /* resident pages it maps, and its page tables */
 void vm_unmap_pinned(struct process *p, uint64_t address);
 /* Unmaps up to `limit` regions of a process that has ended; false when none is left. */
 bool vm_drain(struct process *p, uint32_t limit);

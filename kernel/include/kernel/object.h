@@ -11,6 +11,11 @@
 #include <abi/types.h>
 #include <kernel/list.h>
 
+/* A plain queue of waiting threads; see sched.h. */
+struct wait_queue {
+    struct list threads;
+};
+
 struct budget;
 struct gate;
 struct process;
@@ -61,16 +66,24 @@ struct budget {
     struct list sibling;
     struct list objects; /* struct object.budget_node */
     struct list destroy_node; /* queue of the reaper */
-    struct list destroy_waiters;
+    struct wait_queue destroy_waiters;
     uint64_t label;
     uint64_t limit, used, peak;
-    uint32_t child_count, process_count;
+    uint32_t child_count;
+    uint32_t process_count; /* not ended */
+    uint32_t busy;          /* processes not torn down and threads not freed: destroying waits for them */
     bool dying;
 };
 extern struct budget root_budget;
 err_t budget_charge(struct budget *b, uint64_t bytes); /* E_NO_MEMORY */
 void budget_uncharge(struct budget *b, uint64_t bytes);
 err_t budget_create(struct budget *parent, uint64_t bytes, uint64_t label, struct budget **out);
+struct budget *budget_next(struct budget *parent, uint64_t label); /* smallest label above; NULL: none */
+struct process *budget_process(struct budget *b, uint64_t n);      /* NULL past the last */
+/* Kills all that is charged to it and to its children; the reaper finishes and wakes destroy_waiters. */
+void budget_destroy_begin(struct budget *b);
+bool budget_destroy_ready(struct budget *b);
+bool budget_destroy_step(struct budget *b);
 
 /* ---- loose handles: a handle's content outside any process, e.g. in a message on its way ---- */
 struct handle_ref {
@@ -81,6 +94,11 @@ struct handle_ref {
 struct handle_ref handle_ref_make(struct object *o, struct gate *gate, uint32_t rights); /* counts as a handle */
 struct handle_ref handle_ref_dup(const struct handle_ref *r, uint32_t rights_mask);
 void handle_ref_drop(struct handle_ref *r); /* and clears it */
+/* A handle_ref that holds a Reply is known by its address (a caller that gives up must find it): never copy one that
+ * outlives the present hold of the lock, move it. */
+void handle_ref_move(struct handle_ref *from, struct handle_ref *to);
+void object_handle_added(struct object *o, uint32_t rights); /* for code that fills in entries itself */
+extern uint64_t object_counts[OBJECT_TYPES];
 
 /* ---- handle tables ---- */
 #define HANDLE_CHUNK 64u
@@ -115,6 +133,9 @@ static inline struct handle_entry *handle_entry(struct handle_table *t, handle_t
 
 /* Checks that `h` is a living object of `type` with all of `rights`. E_BAD_HANDLE, E_WRONG_TYPE, E_NO_RIGHT, E_GONE. */
 err_t handle_decode(struct process *p, uint64_t h, enum object_type type, uint32_t rights, struct handle_entry **out);
+/* The same, but answers for objects that have ended, too. */
+err_t handle_decode_any(struct process *p, uint64_t h, enum object_type type, uint32_t rights,
+                        struct handle_entry **out);
 err_t handle_object(struct process *p, uint64_t h, enum object_type type, uint32_t rights, void *object_out);
 /* Makes sure that `count` handles fit. E_FULL, E_NO_MEMORY (or the Budget's). */
 err_t handle_reserve(struct process *p, uint32_t count);

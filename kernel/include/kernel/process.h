@@ -24,9 +24,11 @@ struct process {
     bool ended;    /* torn down; `cause` is final */
     bool vital;    /* its end is the end of the node */
     bool exit_kept; /* its exit record holds a reference until it is read */
-    uint32_t cause, code;
+    bool has_aspace;
+    uint32_t cause; /* EXIT_RUNNING until it is torn down */
+    uint32_t cause_pending, code;
+    uint64_t table_bytes; /* page tables below the root */
     uint64_t fault_address, fault_ip;
-    uint64_t resident_bytes; /* of its mapped Memory, as touched by it, and page tables */
     uint64_t ended_cpu_ns;   /* of threads that are gone */
     struct handle_ref faults; /* where its faults are told; object NULL: nowhere */
     struct list watches;     /* struct watch.subject_node */
@@ -39,6 +41,10 @@ struct process {
 err_t process_create(struct budget *b, const char *name, uint32_t priority_max, struct process **out);
 /* Ends it with that cause, if it has not ended; returns at once. */
 void process_kill(struct process *p, uint32_t cause, uint32_t code);
+/* The last of its running threads has ended: hands it to the reaper. */
+void process_threads_gone(struct process *p);
+void process_finish(struct process *p);    /* for the reaper: after its handles and regions */
+void process_exit_read(struct process *p); /* its end has been read: the record may go */
 static inline struct process *object_process(struct object *o) { return container_of(o, struct process, object); }
 
 /* A Notification signalled once, when a process or thread ends. Freed when either side goes. */

@@ -52,7 +52,7 @@ static inline struct thread *thread_current(void) { return cpu_this()->current; 
 
 /* ---- processors (called by arch) ---- */
 /* Makes this CPU's present stack its idle thread: cpu->current and cpu->idle are set. Boot CPU: by our INIT_THREADS hook.
- * Other CPUs: by arch, before sched_idle(), kernel lock not held, interrupts off. */
+ * Other CPUs: by arch, before sched_idle(), kernel lock held, interrupts off. */
 void sched_cpu_init(void);
 /* Body of the idle thread: halts while nothing is ready. Kernel lock not held, interrupts off. */
 _Noreturn void sched_idle(void);
@@ -73,9 +73,6 @@ void sched_yield(void);
 void sched_breathe(void);
 
 /* A plain queue of waiting threads, for kernel code. */
-struct wait_queue {
-    struct list threads;
-};
 static inline void wait_queue_init(struct wait_queue *q) { list_init(&q->threads); }
 err_t wait_queue_block(struct wait_queue *q, uint64_t deadline_ns); /* E_OK, E_TIMED_OUT, E_INTERRUPTED */
 void wait_queue_wake_all(struct wait_queue *q);
@@ -88,12 +85,24 @@ struct thread *kthread_start(const char *name, void (*entry)(void *), void *arg,
 err_t thread_create(struct budget *b, struct process *p, uint64_t ipc_address, uint32_t priority, struct thread **out);
 err_t thread_start(struct thread *t, uint64_t ip, uint64_t sp, uint64_t arg);
 void thread_interrupt(struct thread *t);
+void thread_release(struct thread *t);   /* for the reaper: gives back all but the shell */
 void thread_kill(struct thread *t);      /* it ends as soon as it can; at once if it never ran */
 _Noreturn void thread_exit(void);        /* the current thread */
 void thread_priority(struct thread *t, uint32_t priority);
 void thread_affinity(struct thread *t, uint64_t mask);
 
 /* The kernel thread that frees what has ended. Work is queued, never done under the feet of the one who ended. */
+void reaper_start(void);
 void reaper_thread(struct thread *t);
 void reaper_process(struct process *p);
 void reaper_budget(struct budget *b);
+
+/* ---- between the files of sched/ and for process information ---- */
+void thread_init_plain(struct thread *t, const char *name); /* lists and defaults of a thread without process */
+void sched_start(struct thread *t);                         /* first time ready */
+void sched_unready(struct thread *t);                       /* out of its ready queue */
+_Noreturn void sched_leave(void);                           /* the current thread never runs again */
+void sched_poke(struct thread *t);                          /* if it runs: passes through sched_check() soon */
+uint64_t sched_thread_ns(const struct thread *t);           /* processor time, the present stretch included */
+uint64_t sched_idle_ns(void);
+uint64_t sched_online(void); /* bit per CPU that schedules */

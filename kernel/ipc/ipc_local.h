@@ -1,0 +1,48 @@
+/* Between the files of ipc/. */
+#pragma once
+
+#include <kernel/ipc.h>
+#include <kernel/process.h>
+#include <kernel/sched.h>
+
+static inline void frame_get_words(const struct trap_frame *f, uint64_t *words)
+{
+    words[0] = f->r10;
+    words[1] = f->r8;
+    words[2] = f->r9;
+    words[3] = f->r12;
+    words[4] = f->r13;
+    words[5] = f->r14;
+}
+
+static inline void frame_set_words(struct trap_frame *f, const uint64_t *words)
+{
+    f->r10 = words[0];
+    f->r8 = words[1];
+    f->r9 = words[2];
+    f->r12 = words[3];
+    f->r13 = words[4];
+    f->r14 = words[5];
+}
+
+/* Hands what waits at `e` to threads that wait there. */
+void endpoint_pump(struct endpoint *e);
+/* Gives thread `r` the next thing to receive, into its registers and buffer; false: nothing there. */
+bool endpoint_receive(struct endpoint *e, struct thread *r);
+bool endpoint_take_closed(struct endpoint *e, uint64_t *badge_out);
+
+/* Hands in a call whose message is filled in. E_OK: under way, or ended already (state CALL_IDLE; a thread's result is
+ * in wait_result). Other errors: nothing happened. */
+err_t call_submit(struct call *c, struct endpoint *e, struct gate *gate);
+/* A user's tag is well formed. */
+err_t tag_decode(uint64_t tag);
+/* Checks the handles that a process names in a message, without taking them. */
+err_t message_handles_check(struct process *p, const handle_t *handles, uint32_t count);
+/* Duplicates them, and moves Replies. They were checked in the same hold of the lock. */
+void message_handles_take(struct process *p, const handle_t *handles, uint32_t count, struct handle_ref *refs_out);
+/* The call ends: bookkeeping, then its caller learns. `answer` only with E_OK. */
+void call_end(struct call *c, err_t err, struct ipc_message *answer);
+/* Uses up the Reply handle; NULL: its caller gave up. */
+struct call *reply_take(struct process *p, handle_t h);
+
+void notification_take_bound(struct notification *n, uint64_t *bits_out);

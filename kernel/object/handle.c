@@ -1,0 +1,160 @@
+/* Handle tables: index and generation to object and rights. Chunks are added on demand, charged to the process. */
+#include <kernel/debug.h>
+#include <kernel/ipc.h>
+#include <kernel/mm.h>
+#include <kernel/process.h>
+
+#define CHUNK_BYTES (HANDLE_CHUNK * sizeof(struct handle_entry))
+
+static struct handle_entry *entry_at(struct handle_table *t, uint32_t index)
+{
+    return &t->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
+}
+
+static void entry_release(struct handle_table *t, uint32_t index)
+{
+    struct handle_entry *e = entry_at(t, index);
+    e->object = NULL;
+    e->generation = e->generation == 0xffff ? 1 : e->generation + 1;
+    e->next_free = t->free;
+    t->free = index + 1;
+    t->used--;
+}
+
+static err_t table_grow(struct process *p)
+{
+    struct handle_table *t = &p->handles;
+    if (t->capacity == HANDLES_MAX)
+        return E_FULL;
+    err_t err = object_charge(&p->object, CHUNK_BYTES);
+    if (err != E_OK)
+        return err;
+    struct handle_entry *chunk = kalloc(CHUNK_BYTES);
+    if (!chunk) {
+        object_uncharge(&p->object, CHUNK_BYTES);
+        return E_NO_MEMORY;
+    }
+    t->chunks[t->capacity / HANDLE_CHUNK] = chunk;
+    for (uint32_t i = HANDLE_CHUNK; i-- > 0;) {
+        chunk[i].generation = 1;
+        chunk[i].next_free = t->free;
+        t->free = t->capacity + i + 1;
+    }
+    t->capacity += HANDLE_CHUNK;
+    return E_OK;
+}
+
+err_t handle_reserve(struct process *p, uint32_t count)
+{
+    if (p->ending)
+        return E_GONE;
+    while (p->handles.capacity - p->handles.used < count) {
+        err_t err = table_grow(p);
+        if (err != E_OK)
+            return err;
+    }
+    return E_OK;
+}
+
+err_t handle_decode_any(struct process *p, uint64_t h, enum object_type type, uint32_t rights,
+                        struct handle_entry **out)
+{
+    struct handle_entry *e = h >> 32 ? NULL : handle_entry(&p->handles, (handle_t)h);
+    if (!e)
+        return E_BAD_HANDLE;
+    if (type != OBJECT_NONE && e->object->type != type)
+        return E_WRONG_TYPE;
+    if ((e->rights & rights) != rights)
+        return E_NO_RIGHT;
+    *out = e;
+    return E_OK;
+}
+
+err_t handle_decode(struct process *p, uint64_t h, enum object_type type, uint32_t rights, struct handle_entry **out)
+{
+    err_t err = handle_decode_any(p, h, type, rights, out);
+    if (err != E_OK)
+        return err;
+    if ((*out)->object->dead || ((*out)->gate && (*out)->gate->revoked)) /* only Endpoints have a gate */
+        return E_GONE;
+    return E_OK;
+}
+
+err_t handle_object(struct process *p, uint64_t h, enum object_type type, uint32_t rights, void *object_out)
+{
+    struct handle_entry *e;
+    err_t err = handle_decode(p, h, type, rights, &e);
+    if (err == E_OK)
+        *(struct object **)object_out = e->object;
+    return err;
+}
+
+handle_t handle_install(struct process *p, struct handle_ref *r)
+{
+    struct handle_table *t = &p->handles;
+    assert(t->free != 0 && r->object);
+    uint32_t index = t->free - 1;
+    struct handle_entry *e = entry_at(t, index);
+    t->free = e->next_free;
+    t->used++;
+    e->object = r->object;
+    e->gate = r->gate;
+    e->rights = r->rights;
+    handle_t h = (handle_t)e->generation << 16 | index;
+    if (r->object->type == OBJECT_REPLY)
+        reply_moved_into(r->object, p, h);
+    *r = (struct handle_ref){0};
+    return h;
+}
+
+err_t handle_insert(struct process *p, struct handle_ref *r, handle_t *out)
+{
+    err_t err = handle_reserve(p, 1);
+    if (err != E_OK) {
+        handle_ref_drop(r);
+        return err;
+    }
+    *out = handle_install(p, r);
+    return E_OK;
+}
+
+struct handle_ref handle_take(struct process *p, handle_t h)
+{
+    struct handle_entry *e = handle_entry(&p->handles, h);
+    assert(e);
+    struct handle_ref r = {e->object, e->gate, e->rights};
+    entry_release(&p->handles, h & 0xffff);
+    return r;
+}
+
+void handle_close(struct process *p, handle_t h)
+{
+    struct handle_ref r = handle_take(p, h);
+    handle_ref_drop(&r);
+}
+
+bool handle_table_drain(struct process *p, uint32_t limit)
+{
+    struct handle_table *t = &p->handles;
+    for (uint32_t i = t->capacity; t->used > 0 && i-- > 0 && limit > 0;) {
+        struct handle_entry *e = entry_at(t, i);
+        if (!e->object)
+            continue;
+        struct handle_ref r = {e->object, e->gate, e->rights};
+        entry_release(t, i);
+        handle_ref_drop(&r);
+        limit--;
+    }
+    return t->used > 0;
+}
+
+void handle_table_free(struct process *p)
+{
+    struct handle_table *t = &p->handles;
+    assert(t->used == 0);
+    for (uint32_t i = 0; i < t->capacity; i += HANDLE_CHUNK) {
+        kfree(t->chunks[i / HANDLE_CHUNK], CHUNK_BYTES);
+        object_uncharge(&p->object, CHUNK_BYTES);
+    }
+    *t = (struct handle_table){0};
+}
