@@ -24,7 +24,7 @@ $(BUILD)/shoal.conf: boot/shoal.conf
 	@cp $< $@
 
 # A FAT file system with the loader, the bundle and the configuration, as it would be written to a stick.
-$(BUILD)/disk.img: tools/mkdisk.sh $(BUILD)/BOOTX64.EFI $(BUILD)/shoal.conf $(IMAGE)
-	@tools/mkdisk.sh $@ $(BUILD)/BOOTX64.EFI $(IMAGE) $(BUILD)/shoal.conf
+$(BUILD)/disk.img: tools/mkdisk.sh $(BUILD)/BOOTX64.EFI $(BUILD)/shoal.conf $(BUILD)/shoal.img
+	@tools/mkdisk.sh $@ $(BUILD)/BOOTX64.EFI $(BUILD)/shoal.img $(BUILD)/shoal.conf
 
 build: $(BUILD)/BOOTX64.EFI $(BUILD)/shoal.conf $(if $(wildcard linker.ld),$(BUILD)/disk.img)
