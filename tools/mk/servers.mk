@@ -4,3 +4,5 @@ BUNDLE_INCLUDE := -Iuser/lib/bundle/include
 
 $(eval $(call PLAIN_PROGRAM,bin/supervisor,$(wildcard user/servers/supervisor/*.c) $(BUNDLE_TREE),$(BUNDLE_INCLUDE)))
 $(eval $(call PLAIN_PROGRAM,bin/names,$(wildcard user/servers/names/*.c) $(BUNDLE_TREE),$(BUNDLE_INCLUDE)))
+$(eval $(call PLAIN_PROGRAM,bin/console,$(wildcard user/servers/console/*.c),))
+$(eval $(call PLAIN_PROGRAM,bin/process,$(wildcard user/servers/process/*.c) $(BUNDLE_TREE),$(BUNDLE_INCLUDE)))

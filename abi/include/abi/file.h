@@ -11,5 +11,7 @@ enum open_flags {
 };
 
 #define FILE_OFFSET_OWN UINT64_MAX
-enum { TERMINAL_RAW = 1, TERMINAL_NO_ECHO = 2 };
+/* RAW: no line editing, no ^C; a line feed that arrives is delivered as what the Enter key sends, a carriage return. BINARY
+ * (with RAW): every byte passes unchanged, in both directions. */
+enum { TERMINAL_RAW = 1, TERMINAL_NO_ECHO = 2, TERMINAL_BINARY = 4 };
 enum { POLL_READABLE = 1, POLL_WRITABLE = 2, POLL_HANGUP = 4 };

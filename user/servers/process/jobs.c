@@ -1,0 +1,202 @@
+/* Jobs of the cluster: one thread asks the kernel for placements, another tells it what became of them. Both may wait for
+ * the cluster as long as it takes; the server itself never does. A job's output goes to /tmp/job-ID.N of its node. */
+#include "process.h"
+
+#include <abi/cluster.h>
+#include <abi/file.h>
+#include <base/format.h>
+#include <idl/cluster.h>
+#include <idl/names.h>
+#include <os/log.h>
+#include <os/service.h>
+#include <os/startup.h>
+#include <os/sync.h>
+#include <os/syscall.h>
+#include <os/thread.h>
+#include <string.h>
+
+#define REPORTS_MAX 256u
+#define NAMES_MS 5000u
+#define CLUSTER_MS 30000u
+
+struct report {
+    uint64_t job, process_id;
+    uint32_t instance, state, cause, code;
+};
+
+static struct os_mutex report_lock, placement_lock;
+static struct os_cond reported, placed;
+static struct report reports[REPORTS_MAX];
+static uint32_t report_head, report_tail;
+
+/* One placement at a time goes from its thread to the server. */
+static struct {
+    bool full;
+    uint64_t job;
+    uint32_t instance;
+    handle_t names, output;
+    char command[CLUSTER_JOB_NEXT_COMMAND_MAX + 1];
+} placement;
+
+static handle_t cluster(void) { return os_startup_handle(STARTUP_CLUSTER); }
+
+/* ---- placements ---- */
+
+static void open_output(handle_t names, uint64_t job, uint32_t instance, handle_t *output)
+{
+    char path[64];
+    base_format(path, sizeof path, "/tmp/job-%lu.%u", (unsigned long)job, instance);
+    *output = HANDLE_NONE;
+    names_open(names, os_deadline_ms(NAMES_MS), OPEN_WRITE | OPEN_CREATE | OPEN_APPEND, 0644, path, output, NULL, NULL);
+}
+
+static void hand_over(uint64_t job, uint32_t instance, const char *command)
+{
+    handle_t names = HANDLE_NONE, output = HANDLE_NONE;
+    if (os_lookup("names", DEADLINE_NEVER, &names) == E_OK)
+        open_output(names, job, instance, &output);
+    os_mutex_lock(&placement_lock);
+    while (placement.full)
+        os_cond_wait(&placed, &placement_lock, DEADLINE_NEVER);
+    placement.full = true;
+    placement.job = job;
+    placement.instance = instance;
+    placement.names = names;
+    placement.output = output;
+    strcpy(placement.command, command);
+    os_signal(server_state.notification, BIT_PLACED);
+    os_mutex_unlock(&placement_lock);
+}
+
+/* Makes this node's process and names servers reachable for the other nodes. */
+static void offer(void)
+{
+    handle_t names;
+    if (os_lookup("names", DEADLINE_NEVER, &names) == E_OK) {
+        cluster_node_offer(cluster(), os_deadline_ms(CLUSTER_MS), "names", names);
+        os_handle_close(names);
+    }
+    handle_t own;
+    if (os_handle_dup(server_state.endpoint, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO, &own) == E_OK) {
+        err_t err = cluster_node_offer(cluster(), os_deadline_ms(CLUSTER_MS), "process", own);
+        if (err && err != E_NOT_SUPPORTED && err != E_BAD_SYSCALL)
+            os_log("process: other nodes cannot start processes here: %s", os_error_text(err));
+        os_handle_close(own);
+    }
+}
+
+static void placement_thread(void *argument)
+{
+    static char command[CLUSTER_JOB_NEXT_COMMAND_MAX + 1];
+    uint64_t job;
+    uint32_t instance, now;
+    offer();
+    for (;;) {
+        err_t err = cluster_job_next(cluster(), DEADLINE_NEVER, &job, &instance, command);
+        if (err == E_OK)
+            hand_over(job, instance, command);
+        else if (err != E_NOT_DELIVERED && err != E_UNKNOWN && err != E_DROPPED)
+            return; /* this kernel has no cluster */
+        else if (cluster_wait_state(cluster(), DEADLINE_NEVER, CLUSTER_MEMBER, &now) != E_OK)
+            return;
+    }
+}
+
+/* `sh -c command`, as if the node's own shell had started it. */
+static err_t prepare_shell(struct child *c, const char *command)
+{
+    static char words[CLUSTER_JOB_NEXT_COMMAND_MAX + 64];
+    memcpy(words, "sh\0-c", 6);
+    strcpy(words + 6, command);
+    uint32_t bytes = 6 + (uint32_t)strlen(command) + 1;
+    memcpy(words + bytes, "PATH=/bin\0/tmp", 15);
+    return words_append(c->preparation, words, bytes + 15, 3, 1);
+}
+
+static err_t give_copy(handle_t from, handle_t *to)
+{
+    return os_handle_dup(from, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO, to);
+}
+
+static err_t start_placed(struct child *c)
+{
+    struct image image;
+    struct preparation *p = c->preparation;
+    c->job = placement.job;
+    c->job_instance = placement.instance;
+    p->handles[STARTUP_NAMES] = placement.names;
+    if (placement.output && give_copy(placement.output, &p->handles[STARTUP_STDOUT]) == E_OK)
+        give_copy(placement.output, &p->handles[STARTUP_STDERR]);
+    strncpy(c->command, placement.command, sizeof c->command - 1);
+    err_t err = prepare_shell(c, placement.command);
+    if (!err)
+        err = bundle_image("/bin/sh", &image) ? child_start(c, &image) : E_NO_ENTRY;
+    return err;
+}
+
+void jobs_placed(void)
+{
+    os_mutex_lock(&placement_lock);
+    if (placement.full) {
+        struct child *c = child_make("/bin/sh", 0, 0);
+        if (c) {
+            c->owned = false;
+            err_t err = start_placed(c);
+            if (err)
+                child_ended(c, EXIT_KILLED, 9, 0);
+        }
+        if (placement.output)
+            os_handle_close(placement.output);
+        placement.full = c == NULL; /* without room it is tried again when a child ends */
+        os_cond_signal(&placed);
+    }
+    os_mutex_unlock(&placement_lock);
+}
+
+/* ---- reports ---- */
+
+void jobs_report(const struct child *c, uint32_t state)
+{
+    if (c->job == 0)
+        return;
+    struct report report = {c->job, child_id(c), c->job_instance, state, c->cause, c->code};
+    os_mutex_lock(&report_lock);
+    if (report_head - report_tail < REPORTS_MAX)
+        reports[report_head++ % REPORTS_MAX] = report;
+    else
+        os_log("process: the end of job %lu is not reported: too many reports wait", (unsigned long)c->job);
+    os_cond_signal(&reported);
+    os_mutex_unlock(&report_lock);
+    os_signal(server_state.notification, BIT_PLACED);
+}
+
+static void report_thread(void *argument)
+{
+    os_mutex_lock(&report_lock);
+    for (;;) {
+        while (report_head == report_tail)
+            os_cond_wait(&reported, &report_lock, DEADLINE_NEVER);
+        struct report r = reports[report_tail % REPORTS_MAX];
+        os_mutex_unlock(&report_lock);
+        err_t err = cluster_job_report(cluster(), os_deadline_ms(CLUSTER_MS), r.job, r.instance, r.state, r.cause, r.code,
+                                       r.process_id);
+        uint32_t now;
+        if (err == E_NOT_DELIVERED || err == E_TIMED_OUT || err == E_UNKNOWN)
+            cluster_wait_state(cluster(), DEADLINE_NEVER, CLUSTER_MEMBER, &now);
+        os_mutex_lock(&report_lock);
+        if (err != E_NOT_DELIVERED && err != E_TIMED_OUT && err != E_UNKNOWN)
+            report_tail++;
+    }
+}
+
+void jobs_start(void)
+{
+    struct os_thread *thread;
+    if (!cluster())
+        return;
+    err_t err = os_thread_create(placement_thread, NULL, 65536, PRIORITY_NORMAL, &thread);
+    if (!err)
+        err = os_thread_create(report_thread, NULL, 65536, PRIORITY_NORMAL, &thread);
+    if (err)
+        os_log("process: no jobs of the cluster here: %s", os_error_text(err));
+}
