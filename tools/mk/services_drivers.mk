@@ -13,3 +13,6 @@ endef
 $(foreach driver,$(DRIVERS),\
   $(eval $(call PLAIN_PROGRAM,bin/$(driver),$(wildcard drivers/$(driver)/*.c) $(DRIVER_LIB),-Idrivers/lib/include))\
   $(eval $(call MANIFEST,$(driver),drivers/$(driver))))
+
+$(eval $(call PLAIN_PROGRAM,bin/logstore,$(wildcard user/servers/logstore/*.c),))
+$(eval $(call MANIFEST,logstore,user/servers/logstore))

@@ -31,10 +31,10 @@ enum log_request_op {
                          one's index may lie below the end: records from it on are void then. E_FULL: nothing was written */
     LOG_TRUNCATE = 5, /* index: records from it on are void; durable when done */
     LOG_COMPACT = 6,  /* index: records up to it are no longer needed */
-    LOG_SNAPSHOT_BEGIN = 7, /* index, term, total bytes: into the area not in use */
-    LOG_SNAPSHOT_DATA = 8,  /* offset, data */
+    LOG_SNAPSHOT_BEGIN = 7, /* index, term; total bytes in `offset`: into the area not in use */
+    LOG_SNAPSHOT_DATA = 8,  /* offset, data; in order, without gaps */
     LOG_SNAPSHOT_COMMIT = 9, /* sha256 in data; durable and current when done */
-    LOG_SNAPSHOT_READ = 10   /* offset, length of the current one -> LOG_DATA */
+    LOG_SNAPSHOT_READ = 10   /* offset; how many bytes in `index`: of the current one -> LOG_DATA */
 };
 
 enum log_answer_op { LOG_DONE = 32, LOG_RECORD = 33, LOG_DATA = 34, LOG_FAILED = 35 /* status says why */ };

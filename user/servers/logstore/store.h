@@ -22,6 +22,7 @@ struct store {
     struct disk disk;
     bool failed; /* the disk refused; nothing more is written */
     bool open;
+    bool foreign;    /* neither copy begins as one of ours */
     bool super_mend; /* one copy is bad or old */
     bool damaged;            /* as disk_superblock.damaged */
     bool first_damage;       /* found in this opening: the superblock does not say so yet */

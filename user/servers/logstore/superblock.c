@@ -110,6 +110,7 @@ enum log_state store_probe(struct store *store, const struct disk *disk)
     if (store_read(store, SUPERBLOCK_A, &a, sizeof a) != E_OK || store_read(store, SUPERBLOCK_B, &b, sizeof b) != E_OK)
         return LOG_ABSENT;
     bool a_good = superblock_good(&a, disk->bytes), b_good = superblock_good(&b, disk->bytes);
+    store->foreign = a.magic != SUPERBLOCK_MAGIC && b.magic != SUPERBLOCK_MAGIC;
     if (!a_good && !b_good)
         return state_without_superblock(store, first_block_ours(&a) && all_zero(&b, sizeof b));
     store->super = a_good && (!b_good || a.sequence >= b.sequence) ? a : b;

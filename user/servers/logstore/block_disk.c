@@ -1,0 +1,63 @@
+#include "block_disk.h"
+
+#include <idl/block.h>
+#include <os/memory.h>
+#include <os/service.h>
+#include <os/syscall.h>
+
+#include <string.h>
+
+enum { PART_BYTES = 65536, PATIENCE_MS = 30000 /* longer than any disk takes; then it counts as failed */ };
+
+static handle_t driver;
+static struct os_memory part;
+
+static err_t block_read_part(void *context, uint64_t offset, void *to, uint32_t bytes)
+{
+    uint8_t *out = to;
+    while (bytes > 0) {
+        uint32_t now = bytes < PART_BYTES ? bytes : PART_BYTES;
+        err_t err = block_read(driver, os_deadline_ms(PATIENCE_MS), offset / SECTOR_BYTES, part.handle, 0, now);
+        if (err != E_OK)
+            return err;
+        memcpy(out, part.at, now);
+        out += now;
+        offset += now;
+        bytes -= now;
+    }
+    return E_OK;
+}
+
+static err_t block_write_part(void *context, uint64_t offset, const void *from, uint32_t bytes)
+{
+    const uint8_t *in = from;
+    while (bytes > 0) {
+        uint32_t now = bytes < PART_BYTES ? bytes : PART_BYTES;
+        memcpy(part.at, in, now);
+        err_t err = block_write(driver, os_deadline_ms(PATIENCE_MS), offset / SECTOR_BYTES, part.handle, 0, now);
+        if (err != E_OK)
+            return err;
+        in += now;
+        offset += now;
+        bytes -= now;
+    }
+    return E_OK;
+}
+
+static err_t block_flush_all(void *context) { return block_flush(driver, os_deadline_ms(PATIENCE_MS)); }
+
+err_t block_disk_use(handle_t endpoint, struct block_disk *about_out, struct disk *disk_out)
+{
+    uint32_t read_only;
+    err_t err = part.at ? E_OK : os_memory_create(PART_BYTES, 0, &part);
+    if (err == E_OK)
+        err = block_info(endpoint, os_deadline_ms(PATIENCE_MS), &about_out->sectors, &read_only, NULL);
+    if (err != E_OK)
+        return err;
+    if (driver)
+        os_handle_close(driver);
+    driver = endpoint;
+    about_out->read_only = read_only != 0;
+    *disk_out = (struct disk){NULL, about_out->sectors * SECTOR_BYTES, block_read_part, block_write_part, block_flush_all};
+    return E_OK;
+}
