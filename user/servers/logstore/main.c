@@ -136,11 +136,11 @@ _Noreturn void os_main(const struct startup *startup)
                                         "there is no log disk", "disk = none: the log is in memory only"};
     const char *disk = configured(startup, "disk");
     enum log_state state = disk && strcmp(disk, "none") == 0 ? LOG_NONE : find_disk();
-    serve = (struct serve){.store = &store,
-                           .state = state,
-                           .wake_kernel = wake_kernel,
-                           .wait_for_room = wait_for_room,
-                           .new_epoch = new_epoch};
+    serve.store = &store;
+    serve.state = state;
+    serve.wake_kernel = wake_kernel;
+    serve.wait_for_room = wait_for_room;
+    serve.new_epoch = new_epoch;
     err_t err = make_rings(state);
     os_log("logstore: %s", words[state]);
     os_progress(words[state]);
