@@ -6,3 +6,14 @@ $(eval $(call PLAIN_PROGRAM,bin/supervisor,$(wildcard user/servers/supervisor/*.
 $(eval $(call PLAIN_PROGRAM,bin/names,$(wildcard user/servers/names/*.c) $(BUNDLE_TREE),$(BUNDLE_INCLUDE)))
 $(eval $(call PLAIN_PROGRAM,bin/console,$(wildcard user/servers/console/*.c),))
 $(eval $(call PLAIN_PROGRAM,bin/process,$(wildcard user/servers/process/*.c) $(BUNDLE_TREE),$(BUNDLE_INCLUDE)))
+
+# $(1) name in the bundle, $(2) file
+define BUNDLE_FILE
+$(BUILD)/root/$(1): $(2)
+	@mkdir -p $$(@D)
+	@cp $$< $$@
+ROOT_FILES += $(BUILD)/root/$(1)
+endef
+$(eval $(call BUNDLE_FILE,etc/supervisor.conf,user/servers/supervisor/supervisor.conf))
+$(foreach name,names console process,$(eval $(call BUNDLE_FILE,svc/$(name),user/servers/$(name)/$(name).svc)))
+$(foreach name,shell agent,$(eval $(call BUNDLE_FILE,svc/$(name),user/bin/sh/$(name).svc)))
