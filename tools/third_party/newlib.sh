@@ -26,6 +26,7 @@ build_library() {
     "$source/configure" --target=x86_64-elf --prefix="$out" --disable-multilib --disable-libgloss \
         --disable-newlib-supplied-syscalls --enable-newlib-io-long-long --enable-newlib-io-c99-formats \
         --enable-newlib-mb --enable-newlib-retargetable-locking --enable-newlib-long-time_t --enable-newlib-register-fini \
+        --enable-newlib-global-stdio-streams \
         CC_FOR_TARGET="$cc" AS_FOR_TARGET="$cc" AR_FOR_TARGET=llvm-ar RANLIB_FOR_TARGET=llvm-ranlib \
         NM_FOR_TARGET=llvm-nm STRIP_FOR_TARGET=llvm-strip READELF_FOR_TARGET=llvm-readelf \
         OBJDUMP_FOR_TARGET=llvm-objdump OBJCOPY_FOR_TARGET=llvm-objcopy LD_FOR_TARGET=ld.lld CFLAGS_FOR_TARGET="$flags"

@@ -1,0 +1,42 @@
+/* sbrk: one region that grows upward, a Memory at a time. Pages are paid for when they are touched. */
+#include <errno.h>
+#include <os/startup.h>
+#include <os/syscall.h>
+#include <unistd.h>
+
+#include "libc.h"
+
+#define HEAP_VA    0x0000100000000000ull
+#define HEAP_BYTES 0x0000010000000000ull
+#define STEP_BYTES (1024ull * 1024)
+
+static uint64_t heap_end = HEAP_VA;    /* what the program has */
+static uint64_t heap_mapped = HEAP_VA; /* what is mapped */
+
+static err_t heap_grow(uint64_t bytes)
+{
+    handle_t memory;
+    uint64_t at;
+    bytes = (bytes + STEP_BYTES - 1) & ~(STEP_BYTES - 1);
+    err_t err = os_create(os_budget(), OBJECT_MEMORY, bytes, 0, 0, &memory);
+    if (err != E_OK)
+        return err;
+    err = os_vm_map(os_process(), memory, 0, bytes, heap_mapped, VM_READ | VM_WRITE | VM_FIXED, &at);
+    os_handle_close(memory);
+    if (err == E_OK)
+        heap_mapped += bytes;
+    return err;
+}
+
+/* newlib holds its malloc lock around every call. Nothing is given back: malloc keeps what it has for later. */
+void *sbrk(ptrdiff_t change)
+{
+    uint64_t before = heap_end;
+    if (change < 0 || (uint64_t)change > HEAP_VA + HEAP_BYTES - heap_end ||
+        (heap_end + (uint64_t)change > heap_mapped && heap_grow(heap_end + (uint64_t)change - heap_mapped) != E_OK)) {
+        errno = ENOMEM;
+        return (void *)-1;
+    }
+    heap_end += (uint64_t)change;
+    return (void *)before;
+}

@@ -1,0 +1,3 @@
+/* Options of TCP sockets. */
+#pragma once
+#define TCP_NODELAY 1

@@ -1,0 +1,28 @@
+/* Waiting for descriptors. */
+#pragma once
+
+typedef unsigned int nfds_t;
+
+struct pollfd {
+    int fd;
+    short events, revents;
+};
+
+#define POLLIN     0x001
+#define POLLPRI    0x002
+#define POLLOUT    0x004
+#define POLLERR    0x008
+#define POLLHUP    0x010
+#define POLLNVAL   0x020
+#define POLLRDNORM 0x040
+#define POLLRDBAND 0x080
+#define POLLWRNORM 0x100
+#define POLLWRBAND 0x200
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+#ifdef __cplusplus
+}
+#endif
