@@ -1,7 +1,7 @@
 # Shoal. The rules live in tools/mk, one file a part; `make help` lists what there is.
 .DEFAULT_GOAL := help
-include tools/mk/config.mk
-include $(filter-out tools/mk/config.mk,$(sort $(wildcard tools/mk/*.mk)))
+FIRST := $(addprefix tools/mk/,config.mk idl.mk user.mk program.mk)   # what the others are made of
+include $(FIRST) $(filter-out $(FIRST),$(sort $(wildcard tools/mk/*.mk)))
 
 .PHONY: help
 help:

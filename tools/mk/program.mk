@@ -9,6 +9,8 @@ PROGRAM_LDFLAGS := -static -nostdlib --gc-sections -z max-page-size=4096 -z noex
 PLAIN_OBJS := $(patsubst %.c,$(USER)/obj/%.o,$(wildcard user/lib/plain/*.c))
 $(PLAIN_OBJS): USER_INCLUDE := -Iuser/lib/plain/include -fno-builtin
 $(USER)/libplain.a: $(PLAIN_OBJS)
+	@rm -f $@
+	@llvm-ar rcs $@ $^
 -include $(PLAIN_OBJS:.o=.d)
 
 # The same source can be in several programs with different flags: objects lie below the program's own folder.
@@ -32,3 +34,11 @@ build: $(BUILD)/root/$(1)
 endef
 
 PLAIN_PROGRAM = $(call PROGRAM,$(1),$(2),-Iuser/lib/plain/include $(3),$(USER)/libplain.a)
+
+# $(call C_PROGRAM,NAME,SOURCES,INCLUDE FLAGS,LIBRARIES): a program with the C library; begins at main. Sources of others
+# come with -w among the flags.
+LIBGCC := $(shell gcc -print-libgcc-file-name)
+define C_PROGRAM
+$(call PROGRAM,$(1),$(2),$(3) $(USER_INCLUDE_C),$(4) $(USER)/libshoal.a $(NEWLIB_LIBS) $(LIBGCC))
+$(2:%.c=$(USER)/programs/$(1).dir/%.o): | $(NEWLIB_STAMP)
+endef

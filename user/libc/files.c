@@ -4,6 +4,7 @@
 #include <idl/file.h>
 #include <idl/names.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>

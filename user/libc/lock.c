@@ -2,6 +2,7 @@
 #include <os/thread.h>
 #include <reent.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/lock.h>
 
 #include "libc.h"

@@ -13,16 +13,10 @@ void __libc_init_array(void);
 void _init(void);
 void _fini(void);
 void os_main(const struct startup *startup) __attribute__((noreturn));
-void base_assert_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 
 /* newlib calls these around the arrays of constructors and destructors; there is nothing else to do. */
 void _init(void) {}
 void _fini(void) {}
-
-void base_assert_failed(const char *condition, const char *file, int line)
-{
-    os_panic("assertion failed: %s (%s:%d)", condition, file, line);
-}
 
 /* `count` strings ended by 0, one after the other, as a vector ended by NULL. */
 static char **strings(const struct startup *startup, uint32_t offset, uint32_t count)
