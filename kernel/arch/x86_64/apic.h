@@ -22,3 +22,5 @@ void timer_init(void);     /* once calibrated; see clock.h */
 void timer_init_cpu(void); /* on every other CPU */
 void timer_interrupt(void);
 void irq_interrupt(uint32_t line);
+struct device;
+void irq_quiet_device(const struct device *d); /* none of its interrupts comes through any more */

@@ -5,9 +5,11 @@
 #include "acpi.h"
 #include "apic.h"
 #include "clock.h"
+#include "ioapic.h"
 #include "machine.h"
 #include "paging.h"
 #include "pic.h"
+#include "random.h"
 #include "rtc.h"
 
 void arch_early_init(void)
@@ -30,5 +32,7 @@ static void arch_init(void)
     clock_init();
     timer_init();
     rtc_init();
+    random_init();
+    ioapic_init();
 }
 INIT_HOOK(INIT_ARCH, arch_init);

@@ -22,9 +22,13 @@ struct tss {
     uint16_t reserved3, io_map;
 } __attribute__((packed));
 
+/* How far a processor's start is; the starter and it settle by compare-and-swap whether it came in time. */
+enum { START_ASKED = 1, START_ARRIVED = 2, START_REFUSED = 3 };
+
 struct machine_cpu {
     struct cpu cpu; /* first: GS points here */
     uint32_t apic_id;
+    volatile uint32_t start;
     volatile uint32_t online;
     struct arch_thread *running;   /* NULL before the first switch */
     struct arch_thread *fpu_owner; /* whose state the registers hold; see fpu.c */
