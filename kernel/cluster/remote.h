@@ -19,6 +19,9 @@ struct budget;
  * block. Everything this part allocates is charged to `budget`. */
 void remote_init(struct budget *budget, void (*wake)(void));
 
+/* The number of this node, once it has one: what is asked of it is answered here. */
+void remote_own_node(uint32_t node);
+
 /* ---- called by the cluster thread, which owns the links; `node` is 1..NODES_MAX ---- */
 /* A link session with `node` stands; `boot` is the peer's boot id. Any earlier one has been ended. */
 void remote_session_begin(uint32_t node, const uint64_t boot[2]);

@@ -26,8 +26,10 @@ static void put_data(struct wire_writer *w, const struct remote_message *m)
 {
     wire_put_u32(w, m->data_offset);
     wire_put_u32(w, m->data_bytes);
-    if (m->data_bytes)
+    if (m->data)
         wire_put_bytes(w, m->data, m->data_bytes);
+    else
+        wire_claim(w, m->data_bytes);
 }
 
 static void put_call(struct wire_writer *w, const struct remote_message *m)

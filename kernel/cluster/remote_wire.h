@@ -44,7 +44,8 @@ struct remote_message {
     char name[REMOTE_NAME_MAX + 1]; /* FIND */
 };
 
-/* The bytes of *m, or 0 if `room` is too small. */
+/* The bytes of *m, or 0 if `room` is too small. The data comes last; with `data` NULL its place is left for the caller to
+ * fill. */
 size_t remote_encode(const struct remote_message *m, uint8_t *to, size_t room);
 
 /* NULL, or what is wrong with the message in words. Everything in *m is within its bounds afterwards. */

@@ -429,5 +429,18 @@ err_t call_lent_write(struct call *c, uint64_t offset, const void *from, uint64_
     if (c->lent)
         return memory_write(c->lent, c->lent_offset + offset, from, bytes);
     __builtin_memcpy(c->lent_kernel + offset, from, bytes);
+    call_lent_wrote(c, offset, bytes);
     return E_OK;
+}
+
+void call_lent_wrote(struct call *c, uint64_t offset, uint64_t bytes)
+{
+    bool first = c->lent_low == c->lent_high;
+    assert(c->lent_kernel && offset + bytes <= c->lent_length);
+    if (bytes == 0)
+        return;
+    if (first || offset < c->lent_low)
+        c->lent_low = offset;
+    if (first || offset + bytes > c->lent_high)
+        c->lent_high = offset + bytes;
 }

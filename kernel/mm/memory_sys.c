@@ -86,6 +86,8 @@ static err_t rw_reply(struct call *c, const struct rw *rw, uint64_t *done_out)
     uint8_t *at = c->lent_kernel + rw->offset;
     err = rw->direction == IPC_LEND_IN ? copy_to_user(rw->user, at, rw->bytes)
                                        : copy_from_user(at, rw->user, rw->bytes);
+    if (err == E_OK && rw->direction == IPC_LEND_OUT)
+        call_lent_wrote(c, rw->offset, rw->bytes);
     *done_out = err == E_OK ? rw->bytes : 0;
     return err;
 }

@@ -72,4 +72,5 @@ _Static_assert(sizeof(struct ipc_buffer) == 8192, "the IPC buffer is two pages")
 _Static_assert(offsetof(struct ipc_buffer, bytes) == 4096, "inline bytes have a page of their own");
 
 /* memory_rw(handle, offset, ptr, length, direction) -> bytes copied. direction: IPC_LEND_IN reads from the Memory into
- * ptr, IPC_LEND_OUT writes ptr's bytes to it. On a Reply, offset counts from the start of the lent range. */
+ * ptr, IPC_LEND_OUT writes ptr's bytes to it. On a Reply, offset counts from the start of the lent range. For a caller on
+ * another node, what lies between the first and the last byte written arrives in one piece: a gap left there becomes zero. */

@@ -66,6 +66,7 @@ struct call {
     uint8_t *lent_kernel; /* a kernel caller's */
     uint64_t lent_offset, lent_length;
     uint32_t lent_direction;
+    uint64_t lent_low, lent_high; /* lent_kernel: what lies between the first and the last byte written so far */
 
     struct thread *thread; /* the caller; NULL: kernel code */
 
@@ -145,6 +146,8 @@ err_t call_lent_write(struct call *c, uint64_t offset, const void *from, uint64_
 err_t call_answer(struct call *c, struct ipc_message *answer);
 void call_fail(struct call *c, err_t err);
 err_t call_lent_decode(const struct call *c, uint64_t offset, uint64_t bytes, uint32_t direction);
+/* Notes that bytes were written to lent_kernel. */
+void call_lent_wrote(struct call *c, uint64_t offset, uint64_t bytes);
 /* The Reply to a call, as a handle that can be handed on: for one that a kernel handler holds (it then answers no more
  * itself), or for an idle one of a kernel owner (the stand-in for a Reply of another node: done() tells what its holder
  * does with it, E_DROPPED if nothing). *out must stay where it is, or be moved with handle_ref_move. */

@@ -1,0 +1,187 @@
+/* Calls of processes here to objects of a peer. The caller's own call is held by the stand-in's handler until the answer
+ * comes, the caller gives up, or the session ends. */
+#include "remote_private.h"
+
+#include <kernel/process.h>
+#include <kernel/sched.h>
+
+static struct remote_call_out *find_free(struct remote_peer *p)
+{
+    for (uint32_t i = 0; i < REMOTE_CALLS; i++)
+        if (!p->out[i].call)
+            return &p->out[i];
+    return NULL;
+}
+
+static uint32_t number_of(struct remote_call_out *o)
+{
+    return remote_name((uint32_t)(o - o->peer->out), o->generation);
+}
+
+/* Whether the handles that come with the call can travel; looked at before anything moves. */
+static err_t check_handles(struct remote_peer *p, const struct call *c)
+{
+    uint32_t count = TAG_HANDLES(c->tag);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct object *o;
+        if (c->thread) {
+            struct handle_entry *e = handle_entry(&c->thread->process->handles, c->handles[i]);
+            if (!e)
+                return E_BAD_HANDLE;
+            o = e->object;
+        } else {
+            o = c->refs[i].object;
+        }
+        if (o->type != OBJECT_ENDPOINT && o->type != OBJECT_REPLY && o->type != OBJECT_NOTIFICATION)
+            return E_NODE_BOUND;
+    }
+    return remote_can_export(p, count) ? E_OK : E_FULL;
+}
+
+static void export_all(struct remote_peer *p, struct handle_ref *refs, uint32_t count, struct remote_handle *out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        err_t err = remote_export(p, &refs[i], &out[i]);
+        assert(err == E_OK); /* check_handles looked */
+    }
+}
+
+/* Takes back what export_all gave, for a message that could not be queued. The handles are gone all the same. */
+static void unexport_all(struct remote_peer *p, const struct remote_handle *handles, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!handles[i].yours)
+            remote_export_release(p, handles[i].index, 1);
+}
+
+static void describe(struct remote_message *m, const struct call *c, uint64_t target)
+{
+    m->kind = REMOTE_CALL;
+    m->target = target;
+    m->time_left_ns = UINT64_MAX;
+    m->tag = c->tag & (TAG(0xffff, 0xf, 0xf, 0xffff) | (uint64_t)TAG_LENT);
+    for (uint32_t i = 0; i < TAG_WORDS(m->tag); i++)
+        m->words[i] = c->words[i];
+    m->bytes = TAG_BYTES(m->tag) ? call_bytes(c) : NULL;
+    if (c->lent_length > 0) {
+        m->tag |= TAG_LENT;
+        m->lent_length = (uint32_t)c->lent_length;
+        m->lent_direction = c->lent_direction;
+        m->data_bytes = c->lent_direction & IPC_LEND_IN ? (uint32_t)c->lent_length : 0;
+    } else {
+        m->tag &= ~(uint64_t)TAG_LENT;
+    }
+}
+
+err_t remote_call_begin(struct remote_import *target, struct call *c)
+{
+    struct remote_peer *p = target->peer;
+    struct remote_call_out *o = p->up ? find_free(p) : NULL;
+    if (!o) {
+        p->counts.calls_not_delivered++;
+        return E_NOT_DELIVERED;
+    }
+    err_t err = check_handles(p, c);
+    if (err)
+        return err;
+    struct remote_message m = {0};
+    struct handle_ref refs[IPC_HANDLES_MAX] = {0};
+    describe(&m, c, target->target);
+    err = TAG_HANDLES(m.tag) ? call_take_handles(c, refs) : E_OK;
+    if (err)
+        return err;
+    export_all(p, refs, TAG_HANDLES(m.tag), m.handles);
+    o->peer = p;
+    o->generation++;
+    m.call = number_of(o);
+    struct remote_queued *q = remote_enqueue(p, &m, false);
+    /* The data comes last in the message: read it straight into its place. */
+    if (!q || (m.data_bytes && call_lent_read(c, 0, q->data + q->bytes - m.data_bytes, m.data_bytes) != E_OK)) {
+        if (q)
+            remote_dequeue(p, q);
+        unexport_all(p, m.handles, TAG_HANDLES(m.tag));
+        p->counts.calls_not_delivered++;
+        return E_NOT_DELIVERED;
+    }
+    o->call = c;
+    o->queued = q;
+    q->call = o;
+    c->context = o;
+    p->counts.calls_out++;
+    p->counts.calls_sent++;
+    return E_OK;
+}
+
+static void finish(struct remote_call_out *o)
+{
+    o->peer->counts.calls_out--;
+    if (o->queued)
+        o->queued->call = NULL;
+    o->call = NULL;
+    o->queued = NULL;
+}
+
+void remote_call_cancelled(struct remote_import *target, struct call *c)
+{
+    struct remote_call_out *o = c->context;
+    struct remote_peer *p = target->peer;
+    assert(o && o->call == c && o->peer == p);
+    struct remote_message m = {.kind = REMOTE_CANCEL, .call = number_of(o)};
+    finish(o);
+    if (!remote_enqueue(p, &m, true))
+        klog("cluster: out of memory, a call to node %u is not cancelled there", p->node);
+}
+
+/* Gives the answer to the caller. False: it brought data that does not fit what was lent. */
+static bool deliver(struct remote_peer *p, struct call *c, const struct remote_message *m)
+{
+    struct ipc_message answer = {.tag = m->tag, .bytes = m->bytes};
+    if (m->data_bytes && call_lent_write(c, m->data_offset, m->data, m->data_bytes) != E_OK) {
+        remote_imports_release(p, m);
+        call_fail(c, E_UNKNOWN);
+        return false;
+    }
+    err_t err = remote_import_all(p, m, answer.handles);
+    if (err) {
+        call_fail(c, err);
+        return true;
+    }
+    __builtin_memcpy(answer.words, m->words, sizeof answer.words);
+    (void)call_answer(c, &answer); /* E_FULL is the caller's news, not ours */
+    return true;
+}
+
+bool remote_receive_answer(struct remote_peer *p, const struct remote_message *m)
+{
+    uint32_t slot = remote_slot(m->call);
+    if (slot >= REMOTE_CALLS)
+        return false;
+    struct remote_call_out *o = &p->out[slot];
+    if (!o->call || number_of(o) != m->call) { /* its caller gave up */
+        remote_imports_release(p, m);
+        return true;
+    }
+    if (o->queued)
+        return false; /* answered before it was sent */
+    struct call *c = o->call;
+    finish(o);
+    if (m->outcome == E_OK)
+        return deliver(p, c, m);
+    call_fail(c, m->outcome < E_COUNT ? m->outcome : E_UNKNOWN);
+    return true;
+}
+
+void remote_calls_out_end(struct remote_peer *p)
+{
+    for (uint32_t i = 0; i < REMOTE_CALLS; i++) {
+        struct remote_call_out *o = &p->out[i];
+        if (!o->call)
+            continue;
+        struct call *c = o->call;
+        bool sent = o->queued == NULL;
+        finish(o);
+        p->counts.calls_unknown += sent;
+        p->counts.calls_not_delivered += !sent;
+        call_fail(c, sent ? E_UNKNOWN : E_NOT_DELIVERED);
+    }
+}
