@@ -1,7 +1,6 @@
-# Programs, drivers and tests that are found by being there:
+# Programs and tests that are found by being there (drivers: services_drivers.mk):
 #
 #   user/bin/NAME.c, user/bin/NAME/*.c         bin/NAME
-#   drivers/NAME/*.c                           bin/NAME, with its manifest drivers/NAME/NAME.svc as svc/NAME
 #   net/*.c, net/*/*.c                         bin/net, with net/net.svc as svc/net
 #   tests/guest/NAME.c, tests/guest/NAME/*.c   bin/NAME
 #
@@ -10,7 +9,7 @@
 #   PROGRAM_FLAGS_NAME   more flags: -I of what it may see beyond abi, lib/base, libos and libc
 #   PROGRAM_LIBS_NAME    more archives (with a rule of their own)
 #   PROGRAM_NEEDS_NAME   files that must exist before anything of it is compiled
--include $(wildcard user/bin/*/rules.mk drivers/*/rules.mk net/rules.mk tests/guest/*/rules.mk)
+-include $(wildcard user/bin/*/rules.mk net/rules.mk tests/guest/*/rules.mk)
 
 folders_with_c = $(sort $(patsubst $(1)/%/,%,$(dir $(wildcard $(1)/*/*.c))))
 
@@ -33,10 +32,8 @@ $(foreach file,$(wildcard user/bin/*.c),\
   $(eval $(call FOUND_PROGRAM,$(basename $(notdir $(file))),$(file),$(CLI),$(USER)/libcli.a)))
 $(foreach name,$(call folders_with_c,user/bin),\
   $(eval $(call FOUND_PROGRAM,$(name),$(wildcard user/bin/$(name)/*.c),-Iuser/bin/$(name) $(CLI),$(USER)/libcli.a)))
-$(foreach name,$(filter-out lib,$(call folders_with_c,drivers)),\
-  $(eval $(call FOUND_PROGRAM,$(name),$(wildcard drivers/$(name)/*.c),-Idrivers/lib/include,$(USER)/libdrivers.a)))
 $(if $(wildcard net/*.c net/*/*.c),$(eval $(call FOUND_PROGRAM,net,$(wildcard net/*.c net/*/*.c),,)))
 $(foreach file,$(wildcard tests/guest/*.c),$(eval $(call FOUND_PROGRAM,$(basename $(notdir $(file))),$(file),,)))
 $(foreach name,$(call folders_with_c,tests/guest),\
   $(eval $(call FOUND_PROGRAM,$(name),$(wildcard tests/guest/$(name)/*.c),-Itests/guest/$(name),)))
-$(foreach file,$(wildcard drivers/*/*.svc net/*.svc),$(eval $(call MANIFEST,$(file))))
+$(foreach file,$(wildcard net/*.svc),$(eval $(call MANIFEST,$(file))))
