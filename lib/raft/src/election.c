@@ -66,7 +66,7 @@ static void count_vote(struct raft *r, struct raft_id from, bool yes)
 static void count_result(struct raft *r)
 {
     enum raft_vote_result result = raft_conf_vote_result(&r->conf, r->votes);
-    if (result == RAFT_VOTE_LOST)
+    if (result == RAFT_VOTE_LOST || (result == RAFT_VOTE_WON && !raft_promotable(r))) /* its disk may stall by now */
         raft_become_follower(r, r->term, RAFT_NOBODY);
     else if (result == RAFT_VOTE_WON && r->role == RAFT_PRE_CANDIDATE)
         raft_campaign_for_votes(r, false);
@@ -81,7 +81,7 @@ static void become_candidate(struct raft *r, enum raft_role role)
     r->role = role;
     r->leader = RAFT_NOBODY; /* or the others' pre-votes would be refused for its sake */
     r->verified = r->acked = 0;
-    r->ack_owed = false;
+    r->ack_owed = r->campaign_owed = false;
     r->role_changed = true;
     memset(r->votes, RAFT_VOTE_NONE, sizeof(r->votes));
     raft_election_restart(r);

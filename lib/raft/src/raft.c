@@ -34,15 +34,29 @@ static void take_snapshot(struct raft *r, const struct raft_snapshot *snapshot)
         r->term = snapshot->term;
 }
 
+err_t raft_genesis_label(const struct raft_id *voters, uint32_t count, struct raft_snapshot *label_out)
+{
+    *label_out = (struct raft_snapshot){.index = 1, .term = 1, .conf.count = count};
+    if (count == 0 || count > RAFT_VOTERS_MAX)
+        return E_INVALID;
+    struct raft_member *members = label_out->conf.members;
+    for (uint32_t i = 0; i < count; i++) { /* in order */
+        uint32_t at = i;
+        for (; at > 0 && (members[at - 1].id.node > voters[i].node ||
+                          (members[at - 1].id.node == voters[i].node && members[at - 1].id.log > voters[i].log));
+             at--)
+            members[at] = members[at - 1];
+        members[at] = (struct raft_member){.id = voters[i], .flags = RAFT_VOTER};
+    }
+    return raft_conf_valid(&label_out->conf) ? E_OK : E_INVALID;
+}
+
 err_t raft_init(struct raft *r, const struct raft_config *config, const struct raft_memory *memory,
-                const struct raft_hard_state *hard_state, const struct raft_snapshot *snapshot,
-                const struct raft_conf *conf, uint64_t now_ns)
+                const struct raft_hard_state *hard_state, const struct raft_snapshot *snapshot, uint64_t now_ns)
 {
     if (!config_usable(config) || !memory_usable(memory))
         return E_INVALID;
-    if (snapshot != NULL)
-        conf = &snapshot->conf;
-    if (conf != NULL && !raft_conf_valid(conf))
+    if (snapshot != NULL && (snapshot->index == 0 || snapshot->term == 0 || !raft_conf_valid(&snapshot->conf)))
         return E_INVALID;
     memset(r, 0, sizeof(*r));
     r->config = *config;
@@ -53,10 +67,10 @@ err_t raft_init(struct raft *r, const struct raft_config *config, const struct r
     r->random = config->seed ^ config->id.log;
     r->persist_next_id = 1;
     take_hard_state(r, hard_state);
-    if (snapshot != NULL)
+    if (snapshot != NULL) {
         take_snapshot(r, snapshot);
-    if (conf != NULL)
-        raft_conf_set(r, conf, r->applied);
+        raft_conf_set(r, &snapshot->conf, r->applied);
+    }
     return E_OK;
 }
 
@@ -64,8 +78,10 @@ err_t raft_init(struct raft *r, const struct raft_config *config, const struct r
  * stopped: nothing of it counts. */
 static void restore_covered(struct raft *r, const struct raft_entry *entry)
 {
-    if (entry->index == r->saved.index && entry->term != r->saved.term)
-        r->restore_void = true;
+    if (entry->index != r->saved.index)
+        return;
+    r->restore_joins = entry->term == r->saved.term;
+    r->restore_void = !r->restore_joins;
 }
 
 err_t raft_restore(struct raft *r, const struct raft_entry *entry)
@@ -75,10 +91,8 @@ err_t raft_restore(struct raft *r, const struct raft_entry *entry)
         restore_covered(r, entry);
         return E_OK;
     }
-    if (r->restore_void) {
-        r->reset_owed = true;
+    if (r->restore_void)
         return E_OK;
-    }
     if (entry->index != r->last + 1 || entry->term < raft_log_last_term(r) || entry->term > RAFT_INDEX_MAX ||
         entry->length > RAFT_ENTRY_BYTES_MAX || entry->type > RAFT_ENTRY_CONF)
         return E_CORRUPT;
@@ -98,6 +112,8 @@ err_t raft_start(struct raft *r)
     ASSERT(!r->started);
     if (r->commit > r->last)
         return E_CORRUPT;
+    if (r->saved.index > 0 && r->last == r->base && !r->restore_joins)
+        r->reset_owed = true; /* what the disk has does not lead up to the snapshot */
     r->started = true;
     r->read_request = r->random;
     for (uint64_t i = r->applied + 1; i <= r->commit; i++)
@@ -127,8 +143,9 @@ void raft_become_follower(struct raft *r, uint64_t term, struct raft_id leader)
     }
     if (new_term || r->role != RAFT_FOLLOWER) {
         r->verified = r->acked = 0;
-        r->ack_owed = false;
     }
+    if (new_term || new_leader || r->role != RAFT_FOLLOWER)
+        r->ack_owed = false;
     r->role = RAFT_FOLLOWER;
     r->leader = leader;
     r->campaign_owed = false;

@@ -266,7 +266,8 @@ struct raft {
     /* role */
     enum raft_role role;
     enum raft_fault fault;
-    bool started, restore_void;
+    bool started;
+    bool restore_void, restore_joins; /* durable entries disagree with the snapshot; reach its index */
     struct raft_id leader;
     uint64_t leader_heard_ns;  /* a leader of this or an older term was heard; stickiness counts from here */
     uint64_t election_timeout_ns, election_from_ns;
@@ -318,12 +319,15 @@ struct raft {
 
 /* ---- start ---- */
 
-/* `snapshot`: the newest durable one, its state already loaded into the state machine; NULL: none, and then `conf` says
- * who takes part from the beginning (genesis), or is NULL for a node that waits to be taken in. `hard_state` as it was
- * last made durable, all 0 for a new log. E_INVALID: config, memory or configuration are not usable. */
+/* A cluster begins with a snapshot: every first voter makes the same one durable before it starts. Its label has index 1,
+ * term 1 and the first configuration; its bytes are the mount's empty state machine with (1, 1) applied as an empty entry.
+ * Who joins later gets it, or a newer one, from the leader. `voters` in any order. E_INVALID: none, too many, or one twice. */
+err_t raft_genesis_label(const struct raft_id *voters, uint32_t count, struct raft_snapshot *label_out);
+
+/* `snapshot`: the newest durable one, its state already loaded into the state machine; NULL: none, the node waits to be
+ * taken in. `hard_state` as it was last made durable, all 0 for a new log. E_INVALID: not usable. */
 err_t raft_init(struct raft *r, const struct raft_config *config, const struct raft_memory *memory,
-                const struct raft_hard_state *hard_state, const struct raft_snapshot *snapshot,
-                const struct raft_conf *conf, uint64_t now_ns);
+                const struct raft_hard_state *hard_state, const struct raft_snapshot *snapshot, uint64_t now_ns);
 /* Then the durable entries, oldest first. Those that the snapshot covers are skipped. E_CORRUPT: not contiguous, or terms
  * fall; E_FULL: the window is too small. */
 err_t raft_restore(struct raft *r, const struct raft_entry *entry);

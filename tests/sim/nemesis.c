@@ -1,0 +1,320 @@
+/* What goes wrong, drawn by the seed; and an administrator, who replaces voters that lost their disk. */
+#include <base/assert.h>
+
+#include "sim.h"
+
+/* ---- the swarm ---- */
+
+static uint32_t maybe(uint32_t highest) { return rng_chance(400000) ? 0 : (uint32_t)rng_below(highest + 1); }
+
+static void draw_timing(struct parameters *p)
+{
+    const uint64_t heartbeats[] = {10 * MS, 20 * MS, 50 * MS, 100 * MS};
+    p->heartbeat_ns = heartbeats[rng_below(4)];
+    p->election_ns = p->heartbeat_ns * rng_between(5, 12);
+    p->delay_low_ns = rng_between(20000, 2 * MS);
+    p->delay_high_ns = p->delay_low_ns + rng_below(p->heartbeat_ns / 2);
+    p->flush_low_ns = rng_between(50000, 2 * MS);
+    p->flush_high_ns = p->flush_low_ns + rng_below(p->heartbeat_ns);
+    p->apply_ns = rng_chance(500000) ? 0 : rng_below(p->heartbeat_ns);
+    p->slow_packet_ns = rng_between(p->heartbeat_ns, 10 * p->election_ns);
+    p->drift_ppm = maybe(50000);
+    p->think_ns = rng_between(5 * MS, 200 * MS);
+    p->nemesis_every_ns = rng_between(50 * MS, 600 * MS);
+}
+
+static void draw_faults(struct parameters *p)
+{
+    p->loss = maybe(300000) / (rng_chance(500000) ? 1 : 10);
+    p->duplication = maybe(200000);
+    p->slow_packet = maybe(50000);
+    p->crash = maybe(200000);
+    p->pause = maybe(150000);
+    p->partition = maybe(200000);
+    p->wipe = maybe(60000);
+    p->transfer = maybe(150000);
+    p->stall = maybe(100000);
+    p->jump = maybe(100000);
+    p->forget = maybe(100000);
+    p->torn = maybe(1000000);
+    p->keep_all = maybe(500000);
+    p->client_loss = maybe(100000);
+}
+
+static void draw_sizes(struct parameters *p)
+{
+    const uint32_t slots[] = {64, 128, 256, 1024};
+    p->nodes = rng_chance(500000) ? 3 : (uint32_t)rng_between(3, 5);
+    p->clients = (uint32_t)rng_between(2, CLIENTS_AT_MOST);
+    p->read_share = (uint32_t)rng_between(100000, 700000);
+    p->slots = slots[rng_below(4)];
+    p->trailing = (uint32_t)rng_below(p->slots / 4);
+    p->message_bytes = rng_chance(200000) ? 1 : (uint32_t)rng_between(100, 16384);
+    p->persist_bytes = rng_chance(200000) ? 1 : (uint32_t)rng_between(100, 32768);
+    p->inflight = (uint32_t)rng_between(1, RAFT_INFLIGHT_MAX);
+    p->chunk_bytes = (uint32_t)rng_between(200, 8192);
+}
+
+void nemesis_draw(void)
+{
+    struct parameters *p = &w.p;
+    uint64_t safety_ns = p->safety_ns;
+    draw_timing(p);
+    draw_faults(p);
+    draw_sizes(p);
+    p->safety_ns = safety_ns;
+}
+
+void nemesis_start(void)
+{
+    event_add(w.p.nemesis_every_ns, EVENT_NEMESIS, 0, 0, NULL, 0);
+    event_add(w.p.election_ns, EVENT_ADMIN, 0, 0, NULL, 0);
+}
+
+/* ---- cuts ---- */
+
+static void heal(void) { memset(w.cut, 0, sizeof(w.cut)); }
+
+static void cut(uint32_t a, uint32_t b, bool both)
+{
+    if (a == b)
+        return;
+    w.cut[a][b] = true;
+    if (both)
+        w.cut[b][a] = true;
+}
+
+static void partition(void)
+{
+    uint32_t kind = (uint32_t)rng_below(4), one = (uint32_t)rng_between(1, w.p.nodes);
+    uint64_t side = rng();
+    bool both = rng_chance(600000);
+    w.s.partitions++;
+    trace("partition kind %u", kind);
+    for (uint32_t a = 1; a <= w.p.nodes; a++)
+        for (uint32_t b = 1; b <= w.p.nodes; b++) {
+            bool apart = (side >> a & 1) == 0 && (side >> b & 1) == 1;
+            if (kind == 0 ? a == one : kind == 1 ? b == one : kind == 2 ? apart : rng_chance(200000))
+                cut(a, b, both);
+        }
+    event_add(rng_between(100 * MS, 4 * SECOND), EVENT_HEAL, 0, 0, NULL, 0);
+}
+
+/* ---- machines ---- */
+
+static struct node *any_node(void) { return &w.nodes[rng_between(1, w.p.nodes)]; }
+
+static void crash(struct node *n)
+{
+    if (!n->up)
+        return;
+    w.s.crashes++;
+    node_crash(n);
+    event_add(rng_between(10 * MS, 3 * SECOND), EVENT_RESTART, n->number, 0, NULL, 0);
+}
+
+static void pause_node(struct node *n)
+{
+    if (!n->up)
+        return;
+    w.s.pauses++;
+    n->paused_until_ns = w.now_ns + rng_between(w.p.heartbeat_ns, 6 * w.p.election_ns);
+    trace("node %u pauses", n->number);
+}
+
+/* A disk may be lost only while every voter still has its own: else what was acknowledged could be gone. */
+static bool all_voters_have_their_disk(void)
+{
+    const struct raft_conf *conf = ghost_conf_now();
+    uint32_t voters = 0;
+    for (uint32_t i = 0; i < conf->count; i++) {
+        if (node_of(conf->members[i].id) == NULL || raft_conf_is_joint(conf))
+            return false;
+        voters += (conf->members[i].flags & RAFT_VOTER) != 0;
+    }
+    return voters >= 3;
+}
+
+static void wipe(struct node *n)
+{
+    if (!all_voters_have_their_disk())
+        return;
+    w.s.wipes++;
+    trace("node %u loses its disk", n->number);
+    if (n->up)
+        node_crash(n);
+    node_new_log(n);
+    event_add(rng_between(10 * MS, 2 * SECOND), EVENT_RESTART, n->number, 0, NULL, 0);
+}
+
+static void stall(struct node *n)
+{
+    w.s.stalls++;
+    n->disk.stalled_until_ns = w.now_ns + rng_between(w.p.election_ns / 2, 5 * w.p.election_ns);
+    trace("disk of node %u stalls", n->number);
+}
+
+/* The clock runs on while the machine stood still. */
+static void jump(struct node *n)
+{
+    if (!n->up)
+        return;
+    w.s.jumps++;
+    n->clock_local_ns = node_local_time(n) + rng_below(3 * w.p.election_ns);
+    n->clock_global_ns = w.now_ns;
+}
+
+static void transfer(void)
+{
+    struct node *leader = leader_now(), *to = any_node();
+    if (leader == NULL || leader == to || leader->paused_until_ns > w.now_ns)
+        return;
+    raft_tick(leader->raft, node_local_time(leader));
+    if (raft_transfer(leader->raft, to->id) == E_OK)
+        w.s.transfers++;
+    node_round(leader);
+}
+
+static void forget(struct node *n)
+{
+    if (!n->up || n->paused_until_ns > w.now_ns)
+        return;
+    raft_tick(n->raft, node_local_time(n));
+    if (rng_chance(500000))
+        raft_forget_leader(n->raft);
+    else if (n->raft->role != RAFT_LEADER)
+        raft_campaign(n->raft);
+    else
+        raft_unreachable(n->raft, any_node()->id);
+    node_round(n);
+}
+
+static void strike(void)
+{
+    if (rng_chance(w.p.crash))
+        crash(any_node());
+    if (rng_chance(w.p.pause))
+        pause_node(any_node());
+    if (rng_chance(w.p.partition))
+        partition();
+    if (rng_chance(w.p.wipe))
+        wipe(any_node());
+    if (rng_chance(w.p.transfer))
+        transfer();
+    if (rng_chance(w.p.stall))
+        stall(any_node());
+    if (rng_chance(w.p.jump))
+        jump(any_node());
+    if (rng_chance(w.p.forget))
+        forget(any_node());
+}
+
+/* ---- the administrator ---- */
+
+static bool propose(struct node *leader, uint32_t mode, uint32_t count, const struct raft_change *changes)
+{
+    struct raft_conf_change change = {.mode = mode, .count = count};
+    uint64_t index, term;
+    memcpy(change.changes, changes, count * sizeof(*changes));
+    return raft_propose_conf(leader->raft, &change, &index, &term, NULL) == E_OK;
+}
+
+/* A learner that has all that is committed takes the place of the voter that lost its log. */
+static bool promote(struct node *leader, struct node *n)
+{
+    const struct raft_conf *conf = raft_conf_now(leader->raft);
+    const struct raft_peer *peer = raft_peer(leader->raft, n->id);
+    if (peer == NULL || peer->match + 8 < leader->raft->commit)
+        return false;
+    struct raft_change changes[RAFT_CHANGES_MAX] = {{.op = RAFT_ADD_VOTER, .id = n->id}};
+    uint32_t count = 1;
+    for (uint32_t i = 0; i < conf->count; i++)
+        if (conf->members[i].id.node == n->id.node && conf->members[i].id.log != n->id.log && count < RAFT_CHANGES_MAX)
+            changes[count++] = (struct raft_change){.op = RAFT_REMOVE, .id = conf->members[i].id};
+    return propose(leader, RAFT_CHANGE_JOINT, count, changes);
+}
+
+static bool mend(struct node *leader, struct node *n)
+{
+    const struct raft_member *member = raft_conf_member(raft_conf_now(leader->raft), n->id);
+    if (member == NULL) {
+        struct raft_change add = {.op = RAFT_ADD_LEARNER, .id = n->id};
+        return propose(leader, RAFT_CHANGE_SIMPLE, 1, &add);
+    }
+    return member->flags == RAFT_LEARNER && promote(leader, n);
+}
+
+static void administer(void)
+{
+    struct node *leader = leader_now();
+    if (leader == NULL || leader->paused_until_ns > w.now_ns)
+        return;
+    raft_tick(leader->raft, node_local_time(leader));
+    for (uint32_t i = 1; i <= w.p.nodes; i++)
+        if (mend(leader, &w.nodes[i]))
+            break;
+    node_round(leader);
+}
+
+/* ---- calm ---- */
+
+static bool is_core_enough(void)
+{
+    const struct raft_conf *conf = ghost_conf_now();
+    uint8_t votes[RAFT_MEMBERS_MAX] = {0};
+    for (uint32_t i = 0; i < conf->count; i++) {
+        const struct node *n = node_of(conf->members[i].id);
+        votes[i] = n != NULL && !w.broken[n->number] ? RAFT_VOTE_YES : RAFT_VOTE_NO;
+    }
+    return raft_conf_vote_result(conf, votes) == RAFT_VOTE_WON;
+}
+
+/* Leaves out nodes by chance as long as the rest is a quorum. */
+static void choose_core(void)
+{
+    memset(w.broken, 0, sizeof(w.broken));
+    for (uint32_t tries = 0; tries < w.p.nodes; tries++) {
+        uint32_t one = (uint32_t)rng_between(1, w.p.nodes);
+        bool was = w.broken[one];
+        w.broken[one] = true;
+        if (!is_core_enough())
+            w.broken[one] = was;
+    }
+}
+
+void nemesis_calm(void)
+{
+    w.calm = true;
+    heal();
+    choose_core();
+    for (uint32_t i = 1; i <= w.p.nodes; i++) {
+        struct node *n = &w.nodes[i];
+        n->disk.stalled_until_ns = 0;
+        n->paused_until_ns = 0;
+        trace("calm: node %u is %s", i, w.broken[i] ? "broken" : "of the core");
+        if (w.broken[i]) {
+            for (uint32_t other = 1; other <= w.p.nodes; other++)
+                cut(i, other, true);
+        } else if (!n->up) {
+            node_start(n);
+        }
+    }
+}
+
+void nemesis_event(struct event *e)
+{
+    if (e->kind == EVENT_ADMIN) {
+        administer();
+        event_add(2 * w.p.election_ns, EVENT_ADMIN, 0, 0, NULL, 0);
+    } else if (w.calm) {
+        return;
+    } else if (e->kind == EVENT_RESTART) {
+        if (!w.nodes[e->who].up)
+            node_start(&w.nodes[e->who]);
+    } else if (e->kind == EVENT_HEAL) {
+        heal();
+    } else {
+        strike();
+        event_add(w.p.nemesis_every_ns, EVENT_NEMESIS, 0, 0, NULL, 0);
+    }
+}

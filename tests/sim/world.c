@@ -1,0 +1,187 @@
+/* Virtual time: a heap of events, ordered by time and then by chance. */
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <base/assert.h>
+
+#include "sim.h"
+
+struct world w;
+
+/* ---- randomness: xoshiro would do as well; SplitMix64 is enough and tiny ---- */
+static uint64_t rng_state;
+
+uint64_t rng(void)
+{
+    uint64_t z = rng_state += 0x9e3779b97f4a7c15ull;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+    return z ^ z >> 31;
+}
+uint64_t rng_below(uint64_t limit) { return rng() % limit; }
+uint64_t rng_between(uint64_t low, uint64_t high) { return low + rng_below(high - low + 1); }
+bool rng_chance(uint32_t per_million) { return rng_below(1000000) < per_million; }
+
+/* ---- what is said ---- */
+
+void trace(const char *format, ...)
+{
+    if (!w.trace)
+        return;
+    va_list arguments;
+    printf("%10.6f ", (double)w.now_ns / SECOND);
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+}
+
+_Noreturn void violation(enum exit_code code, const char *format, ...)
+{
+    va_list arguments;
+    fflush(stdout);
+    fprintf(stderr, "seed %llu at %.6f s: ", (unsigned long long)w.seed, (double)w.now_ns / SECOND);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    _exit(code);
+}
+
+_Noreturn void base_assert_failed(const char *condition, const char *file, int line)
+{
+    violation(EXIT_CRASH, "%s:%d: invariant broken: %s", file, line, condition);
+}
+
+/* ---- the heap ---- */
+
+static struct event *heap;
+static size_t heap_count, heap_room;
+
+static bool sooner(const struct event *a, const struct event *b)
+{
+    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->tie < b->tie;
+}
+
+static void heap_push(struct event e)
+{
+    if (heap_count == heap_room) {
+        heap_room = heap_room ? 2 * heap_room : 1024;
+        heap = realloc(heap, heap_room * sizeof(*heap));
+    }
+    size_t at = heap_count++;
+    while (at > 0 && sooner(&e, &heap[(at - 1) / 2])) {
+        heap[at] = heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap[at] = e;
+}
+
+static struct event heap_pop(void)
+{
+    struct event first = heap[0], last = heap[--heap_count];
+    size_t at = 0;
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= heap_count)
+            break;
+        if (child + 1 < heap_count && sooner(&heap[child + 1], &heap[child]))
+            child++;
+        if (!sooner(&heap[child], &last))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    if (heap_count > 0)
+        heap[at] = last;
+    return first;
+}
+
+void event_add(uint64_t after_ns, enum event_kind kind, uint32_t who, uint64_t life, void *data, size_t bytes)
+{
+    heap_push((struct event){.at_ns = w.now_ns + after_ns, .tie = rng(), .kind = kind, .who = who, .life = life,
+                             .data = data, .bytes = bytes});
+}
+
+/* ---- running ---- */
+
+static bool is_client_event(uint32_t kind) { return kind == EVENT_CLIENT || kind == EVENT_REPLY; }
+static bool is_nemesis_event(uint32_t kind)
+{
+    return kind == EVENT_NEMESIS || kind == EVENT_RESTART || kind == EVENT_HEAL || kind == EVENT_ADMIN;
+}
+
+static void dispatch(struct event *e)
+{
+    w.s.events++;
+    if (is_client_event(e->kind))
+        client_event(e);
+    else if (is_nemesis_event(e->kind))
+        nemesis_event(e);
+    else
+        node_event(&w.nodes[e->who], e);
+}
+
+static bool run_until(uint64_t end_ns, bool (*enough)(void))
+{
+    while (heap_count > 0 && heap[0].at_ns <= end_ns) {
+        struct event e = heap_pop();
+        w.now_ns = e.at_ns;
+        dispatch(&e);
+        if (enough != NULL && enough())
+            return true;
+    }
+    w.now_ns = end_ns;
+    return false;
+}
+
+static bool clients_are_served(void) { return clients_progressed(3); }
+
+/* All nodes of the core have applied all that is committed. */
+static bool core_is_equal(void)
+{
+    for (uint32_t i = 1; i <= w.p.nodes; i++) {
+        struct node *n = &w.nodes[i];
+        if (!w.broken[i] && (!n->up || tables_applied_index(n->tables) < ghost_committed()))
+            return false;
+    }
+    return true;
+}
+
+static void liveness(void)
+{
+    nemesis_calm();
+    clients_mark();
+    uint64_t bound = 60 * w.p.election_ns + 100 * w.p.flush_high_ns + 20 * SECOND;
+    if (!run_until(w.now_ns + bound, clients_are_served))
+        violation(EXIT_LIVENESS, "a healed quorum does not serve its clients within %llu s",
+                  (unsigned long long)(bound / SECOND));
+    clients_stop();
+    if (!run_until(w.now_ns + bound, core_is_equal))
+        violation(EXIT_LIVENESS, "the nodes of a healed quorum do not come to the same state");
+}
+
+static void check_history(void)
+{
+    struct node *newest = NULL;
+    for (uint32_t i = 1; i <= w.p.nodes; i++) {
+        struct node *n = &w.nodes[i];
+        if (n->up && (newest == NULL || tables_applied_index(n->tables) > tables_applied_index(newest->tables)))
+            newest = n;
+    }
+    history_check(newest->tables);
+}
+
+void world_run(void)
+{
+    rng_state = w.seed * 0x2545f4914f6cdd1dull + 1;
+    nemesis_draw();
+    ghost_start();
+    node_genesis();
+    clients_start();
+    nemesis_start();
+    run_until(w.p.safety_ns, NULL);
+    liveness();
+    check_history();
+    w.s.virtual_ns = w.now_ns;
+}
