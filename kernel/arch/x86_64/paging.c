@@ -175,12 +175,15 @@ void paging_copy_kernel_half(uint64_t *root)
     memcpy(root + TABLE_ENTRIES / 2, (uint64_t *)phys_to_virt(root_phys) + TABLE_ENTRIES / 2, PAGE_BYTES / 2);
 }
 
-void *kmap_device(uint64_t phys, size_t bytes)
+static void *map_window(uint64_t phys, size_t bytes, uint32_t flags)
 {
     static uint64_t next = DEVICE_WINDOW;
     uint64_t offset = phys % PAGE_BYTES, span = (offset + bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1), virt = next;
-    if (span > DEVICE_WINDOW_END - next || !paging_map(virt, phys - offset, span, pte_bits(PAGE_READ | PAGE_WRITE | PAGE_DEVICE)))
+    if (span > DEVICE_WINDOW_END - next || !paging_map(virt, phys - offset, span, pte_bits(PAGE_READ | PAGE_WRITE | flags)))
         panic("no room to map %zu bytes of device memory at %lx", bytes, phys);
     next += span;
     return (void *)(virt + offset);
 }
+
+void *kmap_device(uint64_t phys, size_t bytes) { return map_window(phys, bytes, PAGE_DEVICE); }
+void *kmap_framebuffer(uint64_t phys, size_t bytes) { return map_window(phys, bytes, PAGE_COMBINE); }

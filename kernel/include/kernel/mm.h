@@ -21,6 +21,8 @@ void kfree(void *object, size_t bytes);
 
 /* Maps device memory into the kernel's own window (uncached), for ACPI tables and interrupt controllers. */
 void *kmap_device(uint64_t phys, size_t bytes);
+/* The same, with writes combined. */
+void *kmap_framebuffer(uint64_t phys, size_t bytes);
 
 /* Pages kept aside so that whatever a Budget promised can be delivered in spite of heap fragmentation: 1/32 of memory. */
 uint64_t mm_root_budget_bytes(void);
