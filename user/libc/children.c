@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <idl/control.h>
 #include <idl/process.h>
+#include <os/spawn.h>
 #include <os/startup.h>
 #include <os/syscall.h>
 #include <signal.h>
@@ -26,16 +27,12 @@ static struct os_mutex wait_lock;  /* whoever has it takes bits from the Notific
 static struct child children[CHILDREN_MAX];
 static handle_t notification;
 
-/* A process's own control endpoint also answers the process service, so that children run on the node where their parent
- * runs, whichever node its name space is on. The name space is asked where there is no such endpoint. */
 handle_t children_server(void)
 {
     static handle_t server;
-    handle_t own = os_startup_handle(STARTUP_CONTROL), found;
-    if (own)
-        return own;
+    handle_t found;
     os_mutex_lock(&table_lock);
-    if (!server && libc_service("process", &found) == E_OK)
+    if (!server && os_spawn_service(DEADLINE_NEVER, &found) == E_OK)
         server = found;
     os_mutex_unlock(&table_lock);
     return server;
@@ -48,36 +45,29 @@ static err_t watch(struct child *child, handle_t control, uint64_t process_id)
         if (err != E_OK)
             return err;
     }
-    err_t err = control_watch(control, DEADLINE_NEVER, notification, 1ull << (child - children));
+    uint64_t bit = 1ull << (child - children), stale;
+    os_wait(notification, bit, DEADLINE_POLL, &stale);
+    err_t err = control_watch(control, DEADLINE_NEVER, notification, bit);
     if (err == E_OK)
         *child = (struct child){.process_id = process_id, .control = control};
     return err;
 }
 
+/* Places are used in turn, so that a late signal for a child that was awaited does not meet the next one. */
 err_t children_add(handle_t control, uint64_t process_id)
 {
+    static int next;
     err_t err = E_FULL;
     os_mutex_lock(&table_lock);
-    for (int i = 0; i < CHILDREN_MAX; i++) {
-        if (children[i].process_id)
+    for (int tries = 0; tries < CHILDREN_MAX; tries++) {
+        struct child *child = &children[next++ % CHILDREN_MAX];
+        if (child->process_id)
             continue;
-        err = watch(&children[i], control, process_id);
+        err = watch(child, control, process_id);
         break;
     }
     os_mutex_unlock(&table_lock);
     return err;
-}
-
-void children_forget(uint64_t process_id)
-{
-    os_mutex_lock(&table_lock);
-    for (int i = 0; i < CHILDREN_MAX; i++) {
-        if (children[i].process_id != process_id)
-            continue;
-        os_handle_close(children[i].control);
-        children[i] = (struct child){0};
-    }
-    os_mutex_unlock(&table_lock);
 }
 
 static int status_of(uint32_t cause, uint32_t code)
@@ -110,6 +100,11 @@ static uint64_t children_meant(pid_t pid)
     return bits;
 }
 
+static struct child *only_one(uint64_t bits)
+{
+    return bits && !(bits & (bits - 1)) ? &children[__builtin_ctzll(bits)] : NULL;
+}
+
 static struct child *ended_among(uint64_t bits)
 {
     for (int i = 0; i < CHILDREN_MAX; i++)
@@ -125,47 +120,50 @@ static void mark_ended(uint64_t bits)
             children[i].ended = true;
 }
 
-/* Takes a child that has ended out of the table. */
+/* Waits for a child's end and takes it out of the table. Only the holder of wait_lock removes children. */
 static pid_t reap(struct child *child, int *status)
 {
-    uint32_t cause = EXIT_KILLED, code = SIGKILL;
-    pid_t pid = (pid_t)PROCESS_ID_SERIAL(child->process_id);
-    err_t err = control_wait(child->control, DEADLINE_NEVER, &cause, &code, NULL);
-    os_handle_close(child->control);
-    *child = (struct child){0};
-    if (err != E_OK && err != E_GONE)
+    struct spawned spawned = {child->control, child->process_id};
+    struct spawn_end end = {.cause = EXIT_KILLED, .code = SIGKILL}; /* for one that nobody knows any more */
+    err_t err = os_spawn_wait(&spawned, DEADLINE_NEVER, &end);
+    os_mutex_lock(&table_lock);
+    child->control = spawned.control;
+    if (err != E_INTERRUPTED) {
+        os_handle_close(child->control);
+        *child = (struct child){0};
+    }
+    os_mutex_unlock(&table_lock);
+    if (err == E_INTERRUPTED)
         return libc_result(err);
     if (status)
-        *status = err == E_GONE ? SIGKILL : status_of(cause, code);
-    return pid;
+        *status = status_of(end.cause, end.code);
+    return (pid_t)PROCESS_ID_SERIAL(spawned.process_id);
 }
 
-/* A child whose process server is gone is never signalled; asking it is how one finds out. */
+/* One look, and if need be one wait. 0: look again. */
 static pid_t wait_step(pid_t pid, int *status, bool wait)
 {
     uint64_t bits;
     os_mutex_lock(&table_lock);
     uint64_t meant = children_meant(pid);
     struct child *child = ended_among(meant);
-    pid_t result = child ? reap(child, status) : 0;
     os_mutex_unlock(&table_lock);
     if (!meant) {
         errno = ECHILD;
         return -1;
     }
+    if (!child && wait)
+        child = only_one(meant);
     if (child)
-        return result;
+        return reap(child, status);
     err_t err = os_wait(notification, UINT64_MAX, wait ? DEADLINE_NEVER : DEADLINE_POLL, &bits);
-    if (err == E_TIMED_OUT || (err == E_OK && !bits))
-        return 0;
     if (err != E_OK)
-        return libc_result(err);
+        return err == E_TIMED_OUT ? 0 : libc_result(err);
     os_mutex_lock(&table_lock);
     mark_ended(bits);
     child = ended_among(children_meant(pid));
-    result = child ? reap(child, status) : 0;
     os_mutex_unlock(&table_lock);
-    return result;
+    return child ? reap(child, status) : 0;
 }
 
 pid_t waitpid(pid_t pid, int *status, int options)

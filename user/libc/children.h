@@ -4,9 +4,8 @@
 #include <abi/types.h>
 #include <sys/types.h>
 
-/* Takes the control handle of a process that is about to run. E_FULL: too many children that nobody waited for. */
+/* Takes the control handle of a process over, on success. E_FULL: too many children that nobody waited for. */
 err_t children_add(handle_t control, uint64_t process_id);
-void children_forget(uint64_t process_id);
 
 /* The process service of the node this process runs on; HANDLE_NONE without. Stays libc's. */
 handle_t children_server(void);

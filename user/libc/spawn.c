@@ -1,11 +1,8 @@
 /* posix_spawn: a process is prepared at the process server, given what it shall have, and started. */
 #include <abi/ids.h>
-#include <abi/process.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <idl/control.h>
-#include <idl/process.h>
-#include <os/startup.h>
+#include <os/spawn.h>
 #include <os/syscall.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +13,7 @@
 #include "libc.h"
 #include "spawn_private.h"
 
-#define PASSED_FDS 7 /* what startup slots there are for descriptors */
+#define PASSED_FDS SPAWN_FDS
 
 /* --- descriptors of the child --- */
 
@@ -80,86 +77,28 @@ static void map_free(struct open_file *map[PASSED_FDS])
         map_set(map, fd, NULL);
 }
 
-static err_t give_all(handle_t control, struct open_file *map[PASSED_FDS])
-{
-    err_t err = E_OK;
-    if (libc_names())
-        err = control_give(control, DEADLINE_NEVER, STARTUP_NAMES, libc_names());
-    for (int fd = 0; err == E_OK && fd < PASSED_FDS; fd++)
-        if (map[fd])
-            err = control_give(control, DEADLINE_NEVER, (uint32_t)(fd < 3 ? STARTUP_STDIN + fd : STARTUP_FDS + fd - 3),
-                               map[fd]->handle);
-    return err;
-}
-
-/* --- arguments and environment --- */
-
-struct text {
-    char *bytes;
-    size_t length, room;
-    bool failed;
-};
-
-static void text_add(struct text *text, const char *string)
-{
-    size_t bytes = strlen(string) + 1;
-    if (text->length + bytes > text->room) {
-        size_t room = (text->length + bytes) * 2;
-        char *more = realloc(text->bytes, room);
-        if (!more) {
-            text->failed = true;
-            return;
-        }
-        text->bytes = more;
-        text->room = room;
-    }
-    memcpy(text->bytes + text->length, string, bytes);
-    text->length += bytes;
-}
-
-static uint32_t text_add_all(struct text *text, char *const strings[])
-{
-    uint32_t count = 0;
-    for (; strings && strings[count]; count++)
-        text_add(text, strings[count]);
-    return count;
-}
-
-static err_t send_arguments(handle_t control, char *const argv[], char *const envp[])
-{
-    struct text text = {0};
-    char cwd[PATH_MAX_BYTES];
-    uint32_t argc = text_add_all(&text, argv);
-    uint32_t envc = text_add_all(&text, envp ? envp : environ);
-    text_add(&text, getcwd(cwd, sizeof cwd));
-    err_t err = text.failed ? E_NO_MEMORY : E_OK;
-    for (size_t done = 0; err == E_OK && done < text.length;) {
-        size_t left = text.length - done;
-        uint32_t bytes = left < CONTROL_ARGUMENTS_STRINGS_MAX ? (uint32_t)left : CONTROL_ARGUMENTS_STRINGS_MAX;
-        err = control_arguments(control, DEADLINE_NEVER, argc, envc, text.bytes + done, bytes);
-        done += bytes;
-    }
-    free(text.bytes);
-    return err;
-}
-
 /* --- putting it together --- */
 
-static err_t start(handle_t control, uint64_t process_id, struct open_file *map[PASSED_FDS], char *const argv[],
-                   char *const envp[])
+static err_t spawn_mapped(const char *path, bool own_group, struct open_file *map[PASSED_FDS], char *const argv[],
+                          char *const envp[], uint64_t *process_id)
 {
-    err_t err = give_all(control, map);
-    if (err == E_OK)
-        err = send_arguments(control, argv, envp);
-    if (err == E_OK)
-        err = children_add(control, process_id);
-    if (err != E_OK) {
-        os_handle_close(control);
-        return err;
-    }
-    err = control_start(control, DEADLINE_NEVER);
+    char cwd[PATH_MAX_BYTES];
+    struct spawned spawned;
+    /* A child ends with its parent unless it was asked to be in a group of its own. */
+    struct spawn spawn = {.service = children_server(), .path = path, .arguments = argv,
+                          .environment = envp ? envp : environ, .directory = getcwd(cwd, sizeof cwd),
+                          .detached = own_group, .deadline = DEADLINE_NEVER};
+    spawn.handles[STARTUP_NAMES] = libc_names();
+    for (uint32_t fd = 0; fd < PASSED_FDS; fd++)
+        if (map[fd])
+            os_spawn_fd(&spawn, fd, map[fd]->handle);
+    err_t err = os_spawn(&spawn, &spawned);
     if (err != E_OK)
-        children_forget(process_id); /* closes the handle: what was prepared is undone */
+        return err;
+    *process_id = spawned.process_id;
+    err = children_add(spawned.control, spawned.process_id);
+    if (err != E_OK)
+        os_handle_close(spawned.control);
     return err;
 }
 
@@ -168,23 +107,20 @@ int posix_spawn(pid_t *restrict pid, const char *restrict path, const posix_spaw
 {
     char absolute[PATH_MAX_BYTES];
     struct open_file *map[PASSED_FDS];
-    handle_t control;
     uint64_t process_id = 0;
-    /* A child ends with its parent unless it was asked to be in a group of its own. */
+    err_t err = E_OK;
     bool own_group = attributes && ((*attributes)->flags & POSIX_SPAWN_SETPGROUP);
     if (path_absolute(path, absolute))
         return errno;
     int error = map_make(map, actions);
-    err_t err = E_OK;
     if (!error)
-        err = process_prepare(children_server(), DEADLINE_NEVER, absolute, own_group ? 0 : PROCESS_ATTACHED, &control,
-                              &process_id);
-    if (!error && err == E_OK)
-        err = start(control, process_id, map, argv, envp);
+        err = spawn_mapped(absolute, own_group, map, argv, envp, &process_id);
     map_free(map);
-    if (!error && err == E_OK && pid)
+    if (error || err != E_OK)
+        return error ? error : libc_errno(err);
+    if (pid)
         *pid = (pid_t)PROCESS_ID_SERIAL(process_id);
-    return error ? error : err == E_OK ? 0 : libc_errno(err);
+    return 0;
 }
 
 static bool find_in_path(const char *name, char found[PATH_MAX_BYTES])
