@@ -2,8 +2,9 @@
  * The contract with the kernel is abi/include/abi/boot_info.h. */
 #include "loader.h"
 
-#include "bundle_check.h"
-#include "elf.h"
+#include <base/bundle.h>
+
+#include "kernel_file.h"
 
 static UINT64 read_tsc(void)
 {
@@ -16,16 +17,9 @@ static void load_bundle(struct source *source, struct blob *bundle)
 {
     if (!source_load(source, "shoal.img", bundle))
         stop("there is no file shoal.img", source_text(source), "put build/shoal.img beside the loader (`make build`)");
-    struct bundle_verdict verdict = bundle_check(bundle->base, bundle->bytes);
-    if (verdict.fault != BUNDLE_SOUND) {
-        static const char prefix[] = "shoal.img, part ";
-        char where[sizeof prefix + BUNDLE_NAME_MAX] = "shoal.img";
-        if (verdict.fault == BUNDLE_BAD_PART) {
-            CopyMem(where, (void *)prefix, sizeof prefix - 1);
-            CopyMem(where + sizeof prefix - 1, verdict.name, sizeof verdict.name);
-        }
-        stop(bundle_fault_text(verdict.fault), where, "copy build/shoal.img there again (`make build`)");
-    }
+    static char fault[256];
+    if (bundle_check(bundle->base, bundle->bytes, fault, sizeof fault) != E_OK)
+        stop(fault, "the boot bundle shoal.img", "copy build/shoal.img there again (`make build` makes it)");
     bundle->bytes = ((const struct bundle_header *)bundle->base)->total_bytes;
 }
 
@@ -54,19 +48,25 @@ static void load_key(struct source *source, struct boot_info *info)
     info->has_key = 1;
 }
 
+static const struct bundle_part *kernel_part(const struct blob *bundle)
+{
+    for (uint32_t i = 0; i < bundle_count(bundle->base); i++)
+        if (bundle_part_at(bundle->base, i)->kind == BUNDLE_KERNEL)
+            return bundle_part_at(bundle->base, i);
+    stop("the bundle holds no kernel", "shoal.img", "make the bundle again (`make build`)");
+}
+
 /* The entry point's address. */
 static UINT64 place_kernel(const struct blob *bundle, struct boot_info *info)
 {
-    struct elf_plan plan;
-    const struct bundle_part *part = bundle_kernel(bundle->base);
-    if (!part)
-        stop("the bundle holds no kernel", "shoal.img", "make the bundle again (`make build`)");
+    struct kernel_plan plan;
+    const struct bundle_part *part = kernel_part(bundle);
     const UINT8 *file = bundle->base + part->offset;
-    if (!elf_plan(file, part->bytes, &plan))
+    if (!kernel_file_plan(file, part->bytes, &plan))
         stop("the kernel is not one that can be loaded", "shoal.img, part kernel",
              "make the bundle again (`make build`)");
     void *block = kernel_block(plan.bytes);
-    elf_place(file, &plan, block);
+    kernel_file_place(file, &plan, block);
     info->kernel_base = (uint64_t)block;
     info->kernel_bytes = plan.bytes;
     return (UINT64)block + plan.entry_offset;

@@ -19,7 +19,7 @@ ANALYSED = ("abi/", "boot/", "drivers/", "kernel/", "lib/", "net/", "user/")
 CPPCHECK_IGNORED = ("constStatement", "comparePointers", "subtractPointers", "va_end_missing", "missingInclude",
                     "missingIncludeSystem", "unknownMacro", "syntaxError", "preprocessorErrorDirective")
 TIDY_CHECKS = "-*,clang-analyzer-*,-clang-analyzer-security.insecureAPI.*,-clang-analyzer-core.FixedAddressDereference"
-TIDY_FOLDERS = ("boot/bundle_check.c", "boot/elf.c", "boot/memory_map.c", "boot/sha256.c", "boot/smbios.c", "lib/")
+TIDY_FOLDERS = ("boot/kernel_file.c", "boot/memory_map.c", "boot/smbios.c", "lib/")
 
 
 def sources(top, *endings):

@@ -1,15 +1,15 @@
 # The UEFI loader build/BOOTX64.EFI (GNU-EFI) and the boot disk build/disk.img, made without root.
 BOOT_OUT := $(BUILD)/boot
-BOOT_SRCS := $(wildcard boot/*.c)
-BOOT_OBJS := $(BOOT_SRCS:boot/%.c=$(BOOT_OUT)/%.o)
+BOOT_SRCS := $(wildcard boot/*.c) lib/base/bundle.c lib/base/format.c lib/base/sha256.c
+BOOT_OBJS := $(BOOT_SRCS:%.c=$(BOOT_OUT)/%.o)
 # Distributions put these in different places.
 GNU_EFI_CRT0 = $(firstword $(wildcard /usr/lib/crt0-efi-x86_64.o /usr/lib/gnuefi/crt0-efi-x86_64.o /usr/lib/*/gnuefi/crt0-efi-x86_64.o))
 GNU_EFI_LDS = $(firstword $(wildcard /usr/lib/elf_x86_64_efi.lds /usr/lib/gnuefi/elf_x86_64_efi.lds /usr/lib/*/gnuefi/elf_x86_64_efi.lds))
 BOOT_CFLAGS := -std=gnu11 -O2 -fpic -ffreestanding -fno-stack-protector -fno-stack-check -fshort-wchar -mno-red-zone \
   -maccumulate-outgoing-args -fcf-protection=none -DGNU_EFI_USE_MS_ABI -fno-strict-aliasing -Wall -Wextra -Werror \
-  -Wno-unused-parameter -Wstrict-prototypes -Wvla -Iabi/include -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+  -Wno-unused-parameter -Wstrict-prototypes -Wvla -Iabi/include -Ilib/base/include -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
 
-$(BOOT_OUT)/%.o: boot/%.c
+$(BOOT_OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	@gcc $(BOOT_CFLAGS) -MMD -MP -c $< -o $@
 -include $(BOOT_OBJS:.o=.d)

@@ -5,13 +5,13 @@
 
 #define KERNEL_BYTES_MAX (64ull << 20)
 
-struct elf_plan {
+struct kernel_plan {
     uint64_t lowest;       /* physical address of the lowest segment, as linked */
     uint64_t bytes;        /* from there to the end of the highest segment */
     uint64_t entry_offset; /* of the entry point, from `lowest` */
 };
 
-/* False: not a kernel that can be loaded. After true, elf_place() cannot fail. */
-bool elf_plan(const void *file, uint64_t file_bytes, struct elf_plan *plan_out);
+/* False: not a kernel that can be loaded. After true, kernel_file_place() cannot fail. */
+bool kernel_file_plan(const void *file, uint64_t file_bytes, struct kernel_plan *plan_out);
 /* Copies the segments into a block of plan->bytes bytes and zeroes the rest of it. */
-void elf_place(const void *file, const struct elf_plan *plan, void *block);
+void kernel_file_place(const void *file, const struct kernel_plan *plan, void *block);

@@ -1,4 +1,4 @@
-#include "elf.h"
+#include "kernel_file.h"
 
 #define PT_LOAD      1u
 #define MACHINE_X64  62u
@@ -44,7 +44,7 @@ static bool segment_right(const struct elf_segment *s, uint64_t file_bytes)
            s->memory_bytes <= KERNEL_BYTES_MAX && s->physical_address <= UINT64_MAX - s->memory_bytes;
 }
 
-bool elf_plan(const void *file, uint64_t file_bytes, struct elf_plan *plan_out)
+bool kernel_file_plan(const void *file, uint64_t file_bytes, struct kernel_plan *plan_out)
 {
     const struct elf_header *header = file;
     uint64_t lowest = UINT64_MAX, highest = 0;
@@ -62,11 +62,11 @@ bool elf_plan(const void *file, uint64_t file_bytes, struct elf_plan *plan_out)
     }
     if (lowest >= highest || highest - lowest > KERNEL_BYTES_MAX || header->entry < lowest || header->entry >= highest)
         return false;
-    *plan_out = (struct elf_plan){lowest, highest - lowest, header->entry - lowest};
+    *plan_out = (struct kernel_plan){lowest, highest - lowest, header->entry - lowest};
     return true;
 }
 
-void elf_place(const void *file, const struct elf_plan *plan, void *block)
+void kernel_file_place(const void *file, const struct kernel_plan *plan, void *block)
 {
     const struct elf_header *header = file;
     uint8_t *to = block;
