@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Function names for backtraces.
 
-    symtab.py make PROGRAM.elf TABLE       the table that kernel/debug/symbols.c reads
+    symtab.py make PROGRAM.elf TABLE       the table that lib/base/symtab.c reads
     symtab.py check FIRST.elf SECOND.elf   fails unless every function has the same address in both
 
-The table, little-endian: "SYM1", count, count pairs {address - lowest text address, offset of the name}, the names, each
-ended by a zero byte. Sorted by address; of several names for one address the first in the alphabet counts.
+The table's format is told in lib/base/include/base/symtab.h. Of several names for one address the first in the alphabet
+counts.
 """
 import struct
 import sys
@@ -58,7 +58,7 @@ def make(program, out):
         entries += struct.pack("<II", address - base, len(names))
         names += found[address].encode() + b"\0"
     with open(out, "wb") as file:
-        file.write(MAGIC + struct.pack("<I", len(found)) + entries + names)
+        file.write(MAGIC + struct.pack("<IQ", len(found), base) + entries + names)
 
 
 def check(first, second):

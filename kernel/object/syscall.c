@@ -1,4 +1,5 @@
 /* The way in: from number to function. */
+#include <kernel/fault_report.h>
 #include <kernel/memory.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
@@ -64,6 +65,8 @@ static void fault_ends_process(struct trap_frame *f, uint32_t cause, uint32_t co
         return;
     p->fault_address = address;
     p->fault_ip = f->rip;
+    if (cause == EXIT_FAULT)
+        fault_report(f, code, address);
     process_kill(p, cause, code);
 }
 

@@ -29,8 +29,11 @@ $(BUILD)/root/$(1): $(USER)/programs/$(1)
 	@mkdir -p $$(@D)
 	@llvm-objcopy --strip-all $$< $$@
 	@chmod 755 $$@
-ROOT_FILES += $(BUILD)/root/$(1)
-build: $(BUILD)/root/$(1)
+$(BUILD)/root/sym/$(1): $(USER)/programs/$(1) tools/symtab.py
+	@mkdir -p $$(@D)
+	@$$(PYTHON) tools/symtab.py make $$< $$@
+ROOT_FILES += $(BUILD)/root/$(1) $(BUILD)/root/sym/$(1)
+build: $(BUILD)/root/$(1) $(BUILD)/root/sym/$(1)
 endef
 
 PLAIN_PROGRAM = $(call PROGRAM,$(1),$(2),-Iuser/lib/plain/include $(3),$(USER)/libplain.a)

@@ -1,2 +1,2 @@
-HOST_SRCS_base := lib/base/crc32c.c lib/base/ring.c lib/base/logformat.c
+HOST_SRCS_base := $(wildcard lib/base/*.c) tests/host/lib/base_assert.c
 HOST_FLAGS_base := -Ilib/base/include
