@@ -16,3 +16,23 @@ $(foreach driver,$(DRIVERS),\
 
 $(eval $(call PLAIN_PROGRAM,bin/logstore,$(wildcard user/servers/logstore/*.c),))
 $(eval $(call SERVICE_MANIFEST,logstore,user/servers/logstore))
+
+# The network server: lwIP from the distribution's source with the port, and our own two parts.
+LWIP := $(THIRD)/lwip/src
+LWIP_CORE := altcp altcp_alloc altcp_tcp def dns inet_chksum init ip mem memp netif pbuf raw stats sys tcp tcp_in tcp_out \
+  timeouts udp ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/ip4 ipv4/ip4_addr ipv4/ip4_frag
+LWIP_SOURCES := $(LWIP_CORE:%=$(LWIP)/src/core/%.c) $(LWIP)/src/netif/ethernet.c
+LWIP_INCLUDE := -isystem net/port/include -isystem $(LWIP)/src/include
+LWIP_OBJS := $(LWIP_SOURCES:$(LWIP)/%.c=$(USER)/lwip/%.o)
+
+$(LWIP_SOURCES): $(LWIP).stamp ;
+$(LWIP_OBJS): $(USER)/lwip/%.o: $(LWIP)/%.c $(LWIP).stamp net/port/include/lwipopts.h
+	@mkdir -p $(@D)
+	@$(CLANG) $(USER_CFLAGS) $(LWIP_INCLUDE) -Iuser/lib/plain/include -MMD -MP -c $< -o $@
+-include $(LWIP_OBJS:.o=.d)
+$(USER)/liblwip.a: $(LWIP_OBJS)
+
+NET_SOURCES := $(wildcard net/server/*.c net/peer/*.c net/port/*.c)
+$(NET_SOURCES:%.c=$(USER)/programs/bin/net.dir/%.o): | $(LWIP).stamp
+$(eval $(call PROGRAM,bin/net,$(NET_SOURCES),$(LWIP_INCLUDE) -Iuser/lib/plain/include,$(USER)/liblwip.a $(USER)/libplain.a))
+$(eval $(call SERVICE_MANIFEST,net,net/server))

@@ -166,5 +166,7 @@ err_t os_serve(struct server *s)
         if (err != E_OK)
             return err;
         answer_to = serve_one(s, &r, &m);
+        if (s->after)
+            s->after(s);
     }
 }

@@ -38,6 +38,7 @@ struct server {
     void (*closed)(struct server *s, uint64_t badge);  /* no handle with this badge is left; may be NULL */
     /* A thread of a process faulted whose faults come here; words as with IPC_FAULT. E_OK resumes it. May be NULL. */
     err_t (*fault)(struct server *s, uint64_t badge, const uint64_t words[IPC_WORDS_MAX]);
+    void (*after)(struct server *s); /* a message was worked, the answer is about to leave; may be NULL */
     void *context; /* the server's own */
     bool stop;     /* set by a handler: os_serve returns after this answer */
 };
