@@ -1,6 +1,8 @@
 /* The table of sockets and the services on them. */
 #include "socket.h"
 
+#include "../peer/peer.h"
+
 #include <abi/file.h>
 #include <idl/file.h>
 #include <idl/socket.h>

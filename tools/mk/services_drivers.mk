@@ -31,6 +31,8 @@ $(LWIP_OBJS): $(USER)/lwip/%.o: $(LWIP)/%.c $(LWIP).stamp net/port/include/lwipo
 	@$(CLANG) $(USER_CFLAGS) $(LWIP_INCLUDE) -Iuser/lib/plain/include -MMD -MP -c $< -o $@
 -include $(LWIP_OBJS:.o=.d)
 $(USER)/liblwip.a: $(LWIP_OBJS)
+	@rm -f $@
+	@llvm-ar rcs $@ $^
 
 NET_SOURCES := $(wildcard net/server/*.c net/peer/*.c net/port/*.c)
 $(NET_SOURCES:%.c=$(USER)/programs/bin/net.dir/%.o): | $(LWIP).stamp

@@ -18,6 +18,7 @@
 #include <lwip/prot/ip4.h>
 #include <lwip/prot/udp.h>
 #include <lwip/raw.h>
+#include <lwip/sys.h>
 #include <lwip/tcp.h>
 #include <lwip/timeouts.h>
 #include <lwip/udp.h>
