@@ -13,7 +13,8 @@
 
 #define PM_TIMER_HZ 3579545u
 #define PIT_HZ      1193182u
-#define MEASURE_MS  10u
+#define MEASURE_MS  4u
+#define SAMPLE_TRIES 8u
 #define POLLS_MAX   3000000u /* far more than MEASURE_MS holds; a port read takes about a microsecond on real hardware */
 
 struct reference {
@@ -28,7 +29,7 @@ static uint64_t pm_read(void) { return port_in32((uint16_t)acpi.fadt.pm_timer_po
 static bool pm_start(uint64_t *hz_out)
 {
     *hz_out = PM_TIMER_HZ;
-    return acpi.has_fadt && acpi.fadt.pm_timer_port != 0 && acpi.fadt.pm_timer_port < 0xfffd;
+    return !config_restricts("nopmtimer") && acpi.has_fadt && acpi.fadt.pm_timer_port != 0 && acpi.fadt.pm_timer_port < 0xfffd;
 }
 
 static volatile uint64_t *hpet;
@@ -68,28 +69,71 @@ static bool pit_start(uint64_t *hz_out)
     return true;
 }
 
-/* Counts ticks until MEASURE_MS have passed on the reference; both counters are read next to it at both ends. */
-static bool measure(const struct reference *r, struct calibration *out)
+/* All counters at one moment. An emulated processor can stand still between any two reads, so of several tries the one
+ * counts whose reads lay closest together. */
+struct sample {
+    uint64_t reference, tsc, apic;
+};
+
+static struct sample sample_take(const struct reference *r)
 {
-    uint64_t hz, elapsed = 0;
-    if (!r->start(&hz))
-        return false;
-    uint64_t ticks = hz * MEASURE_MS / 1000;
-    apic_timer_set(UINT32_MAX);
-    uint64_t last = r->read(), tsc = rdtsc(), apic = apic_timer_left();
+    struct sample best = {0};
+    uint64_t width = UINT64_MAX;
+    for (uint32_t i = 0; i < SAMPLE_TRIES; i++) {
+        uint64_t before = rdtsc(), reference = r->read(), apic = apic_timer_left(), after = rdtsc();
+        if (after - before >= width)
+            continue;
+        width = after - before;
+        best = (struct sample){reference, before + width / 2, apic};
+    }
+    return best;
+}
+
+/* Ticks of the reference since `from`, once at least `ticks` have passed; 0: it stands still. */
+static uint64_t wait_ticks(const struct reference *r, uint64_t from, uint64_t ticks, uint64_t *last_out)
+{
+    uint64_t elapsed = 0, last = from;
     for (uint32_t polls = 0; elapsed < ticks; polls++) {
         if (polls == POLLS_MAX)
-            return false;
+            return 0;
         uint64_t now = r->read();
         elapsed += (now - last) & r->mask;
         last = now;
     }
-    uint64_t tsc_ticks = rdtsc() - tsc, apic_ticks = apic - apic_timer_left();
+    *last_out = last;
+    return elapsed;
+}
+
+static bool measure_once(const struct reference *r, uint64_t hz, struct calibration *out)
+{
+    uint64_t last;
+    apic_timer_set(UINT32_MAX);
+    struct sample start = sample_take(r);
+    uint64_t elapsed = wait_ticks(r, start.reference, hz * MEASURE_MS / 1000, &last);
+    struct sample end = sample_take(r);
     apic_timer_set(0);
-    out->tsc_hz = tsc_ticks * hz / elapsed;
-    out->apic_hz = apic_ticks * hz / elapsed;
+    if (!elapsed)
+        return false;
+    elapsed += (end.reference - last) & r->mask;
+    out->tsc_hz = (end.tsc - start.tsc) * hz / elapsed;
+    out->apic_hz = (start.apic - end.apic) * hz / elapsed;
     out->source = r->name;
     return out->tsc_hz > 1000000 && out->apic_hz > 100000;
+}
+
+/* The middle one of three: a pause of the whole machine during one of them does no harm. */
+static bool measure(const struct reference *r, struct calibration *out)
+{
+    struct calibration c[3];
+    uint64_t hz;
+    if (!r->start(&hz))
+        return false;
+    for (uint32_t i = 0; i < 3; i++)
+        if (!measure_once(r, hz, &c[i]))
+            return false;
+    uint32_t low = c[0].tsc_hz < c[1].tsc_hz ? 0 : 1, high = 1 - low;
+    *out = c[2].tsc_hz < c[low].tsc_hz ? c[low] : c[2].tsc_hz > c[high].tsc_hz ? c[high] : c[2];
+    return true;
 }
 
 static uint64_t tsc_hz_from_cpuid(void)

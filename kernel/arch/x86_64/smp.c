@@ -87,8 +87,10 @@ static void reset_others(uint32_t self)
 static bool wake(struct machine_cpu *m, uint64_t page)
 {
     m->start = START_ASKED;
+    bool dead = config_restricts("deadcpu") && m->apic_id == acpi.madt.apic_ids[acpi.madt.cpu_count - 1];
     for (uint32_t i = 0; i < 2 && m->start == START_ASKED; i++) {
-        apic_send_start(m->apic_id, (uint32_t)(page / PAGE_BYTES));
+        if (!dead)
+            apic_send_start(m->apic_id, (uint32_t)(page / PAGE_BYTES));
         wait_arrived(m, i == 0 ? START_WAIT_US : ARRIVE_WAIT_US);
     }
     if (decide(m, START_REFUSED)) {
