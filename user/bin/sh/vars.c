@@ -1,0 +1,32 @@
+/* Variables: the environment, and what only the shell knows. */
+#include "shell.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *variable_get(const char *name)
+{
+    static char number[16];
+    if (strcmp(name, "?") == 0)
+        return snprintf(number, sizeof number, "%d", shell.status), number;
+    if (strcmp(name, "#") == 0)
+        return snprintf(number, sizeof number, "%d", shell.argc > 0 ? shell.argc - 1 : 0), number;
+    if (name[0] >= '0' && name[0] <= '9') {
+        int n = atoi(name);
+        return n < shell.argc ? shell.argv[n] : NULL;
+    }
+    return getenv(name);
+}
+
+bool variable_set(const char *name, const char *value)
+{
+    if (setenv(name, value, 1) == 0)
+        return true;
+    complain("%s cannot be set: there is no memory left", name);
+    return false;
+}
+
+static const char *value(const char *name, void *context) { return variable_get(name); }
+
+const struct expander shell_expander = {.value = value, .entries = directory_entries};
