@@ -20,26 +20,28 @@ flags="-O2 -g1 -ffunction-sections -fdata-sections -mno-red-zone -fno-pic -fno-s
 -DHAVE_FCNTL -DHAVE_RENAME -DHAVE_NANOSLEEP -DHAVE_BLKSIZE -w"
 cc="clang --target=x86_64-unknown-none-elf -nostdlibinc -isystem $overlay"
 
+# Both functions run where "set -e" does not reach, so each step says itself that it failed.
 build_library() {
     local source=$PWD/$third/src
-    mkdir -p "$1" && cd "$1"
+    mkdir -p "$1" && cd "$1" || return
     "$source/configure" --target=x86_64-elf --prefix="$out" --disable-multilib --disable-libgloss \
         --disable-newlib-supplied-syscalls --enable-newlib-io-long-long --enable-newlib-io-c99-formats \
         --enable-newlib-mb --enable-newlib-retargetable-locking --enable-newlib-long-time_t --enable-newlib-register-fini \
         --enable-newlib-global-stdio-streams \
         CC_FOR_TARGET="$cc" AS_FOR_TARGET="$cc" AR_FOR_TARGET=llvm-ar RANLIB_FOR_TARGET=llvm-ranlib \
         NM_FOR_TARGET=llvm-nm STRIP_FOR_TARGET=llvm-strip READELF_FOR_TARGET=llvm-readelf \
-        OBJDUMP_FOR_TARGET=llvm-objdump OBJCOPY_FOR_TARGET=llvm-objcopy LD_FOR_TARGET=ld.lld CFLAGS_FOR_TARGET="$flags"
-    make -j2 MAKEINFO=true all-target-newlib
-    make MAKEINFO=true install-target-newlib
+        OBJDUMP_FOR_TARGET=llvm-objdump OBJCOPY_FOR_TARGET=llvm-objcopy LD_FOR_TARGET=ld.lld CFLAGS_FOR_TARGET="$flags" &&
+        make -j2 MAKEINFO=true all-target-newlib &&
+        make MAKEINFO=true install-target-newlib
 }
 
 # Parts of newlib's POSIX folder that need nothing of the system: patterns and regular expressions.
 build_posix() {
     local source=$PWD/$third/src/newlib/libc name
-    mkdir -p "$1" && cd "$1"
+    mkdir -p "$1" && cd "$1" || return
     for name in posix/{collate,collcmp,fnmatch,glob,regcomp,regerror,regexec,regfree} unix/{basename,dirname}; do
-        $cc -isystem "$out/x86_64-elf/include" $flags -I"$source/posix" -I"$source/locale" -c "$source/$name.c"
+        $cc -isystem "$out/x86_64-elf/include" $flags -D_GNU_SOURCE -I"$source/posix" -I"$source/locale" \
+            -c "$source/$name.c" || return
     done
     llvm-ar rcs "$out/x86_64-elf/lib/libposix.a" ./*.o
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <idl/file.h>
 #include <idl/names.h>
+#include <reent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,6 +139,12 @@ int rmdir(const char *path)
 int remove(const char *path)
 {
     return unlink(path) == 0 || (errno == EISDIR && rmdir(path) == 0) ? 0 : -1;
+}
+
+/* newlib's own calls come this way; the thread is always the calling one. */
+int _remove_r(struct _reent *thread, const char *path)
+{
+    return remove(path);
 }
 
 int rename(const char *from, const char *to)

@@ -37,7 +37,7 @@ struct loaded {
     uint64_t entry, stack_high;
 };
 
-#define LOAD_STACK_BYTES (1024u * 1024u)
+#define LOAD_STACK_BYTES (256u * 1024u) /* paid in full, like all Memory */
 
 /* E_BAD_IMAGE: not a program; *why_out (may be NULL) says why. E_TOO_LONG: arguments and environment together are more
  * than STARTUP_BYTES_MAX. */

@@ -27,9 +27,9 @@ static inline struct os_thread *os_self(void)
 
 static inline struct ipc_buffer *os_ipc_buffer(void) { return os_self()->ipc; }
 
-#define OS_STACK_BYTES (256u * 1024u)
+#define OS_STACK_BYTES (128u * 1024u)
 
-/* stack_bytes 0: OS_STACK_BYTES. Stacks cost only the pages that are touched. */
+/* stack_bytes 0: OS_STACK_BYTES. The whole stack is paid for. */
 err_t os_thread_create(void (*entry)(void *), void *argument, uint64_t stack_bytes, uint32_t priority,
                        struct os_thread **thread_out);
 
