@@ -222,7 +222,8 @@ static void list_bundle(const struct open_file *file, uint64_t *position, uint32
         uint64_t next = *position;
         if (!bundle_tree_entry(&names.bundle, file->path, &next, &entry))
             break;
-        if (!add_entry(used, entry.directory ? FILE_DIRECTORY : FILE_REGULAR, entry.name))
+        bool hidden = file->path[1] == 0 && memfs_child(&names.fs, MEMFS_ROOT, entry.name, strlen(entry.name)) != MEMFS_NONE;
+        if (!hidden && !add_entry(used, entry.directory ? FILE_DIRECTORY : FILE_REGULAR, entry.name))
             return;
         *position = next;
     }
