@@ -47,7 +47,10 @@ static void say_frame(uint64_t ip)
 {
     uint64_t offset;
     const char *name = symbol_name(ip, &offset);
-    say("  %016lx %s+0x%lx\n", ip, name, offset);
+    if (name[0] == '?')
+        say("  %016lx\n", ip);
+    else
+        say("  %016lx %s+0x%lx\n", ip, name, offset);
 }
 
 /* Frame pointers are followed only upwards inside one stack, so a damaged chain ends the walk and nothing worse. */

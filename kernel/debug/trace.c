@@ -6,7 +6,7 @@
 #define TRACE_EVENTS 64u
 
 struct trace_entry {
-    uint64_t time_ns;
+    uint64_t ticks; /* cheaper to take than a time; made into one when printed */
     uint32_t event, reserved;
     uint64_t a, b;
 };
@@ -25,13 +25,14 @@ static const char *const names[] = {
 void trace(uint32_t event, uint64_t a, uint64_t b)
 {
     struct trace_ring *r = &rings[cpu_this()->index];
-    r->entries[r->next++ % TRACE_EVENTS] = (struct trace_entry){time_now_ns(), event, 0, a, b};
+    r->entries[r->next++ % TRACE_EVENTS] = (struct trace_entry){arch_ticks(), event, 0, a, b};
 }
 
 static void print_entry(const struct trace_entry *e, void (*print)(const char *format, ...))
 {
     const char *name = e->event < sizeof names / sizeof names[0] && names[e->event] ? names[e->event] : "?";
-    print("  %6lu.%06lu %-16s %lx %lx\n", e->time_ns / 1000000000, e->time_ns / 1000 % 1000000, name, e->a, e->b);
+    uint64_t us = arch_ticks_to_ns(e->ticks) / 1000;
+    print("  %6lu.%06lu %s: %lx %lx\n", us / 1000000, us % 1000000, name, e->a, e->b);
 }
 
 void trace_print(uint32_t cpu, uint32_t events, void (*print)(const char *format, ...))

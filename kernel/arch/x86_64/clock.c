@@ -28,7 +28,9 @@ void clock_init(void)
          measured.source);
 }
 
-uint64_t time_now_ns(void) { return ns_per_tick ? scale(rdtsc() - start_tsc, ns_per_tick) : 0; }
+uint64_t arch_ticks(void) { return rdtsc(); }
+uint64_t arch_ticks_to_ns(uint64_t ticks) { return ns_per_tick ? scale(ticks - start_tsc, ns_per_tick) : 0; }
+uint64_t time_now_ns(void) { return arch_ticks_to_ns(rdtsc()); }
 uint64_t clock_tsc_hz(void) { return measured.tsc_hz; }
 uint64_t clock_apic_hz(void) { return measured.apic_hz; }
 uint64_t clock_ns_to_tsc(uint64_t ns) { return start_tsc + scale(ns, ticks_per_ns); }

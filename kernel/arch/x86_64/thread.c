@@ -86,6 +86,7 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to, struct arch_a
     struct machine_cpu *m = machine_this();
     assert(m->cpu.lock_depth == 1);
     m->cpu.counters[COUNTER_CONTEXT_SWITCHES]++;
+    trace(TRACE_SWITCH, (uint64_t)to, (uint64_t)from);
     fpu_switch_out(m, from);
     load_aspace(m, as);
     if (to->frame) {

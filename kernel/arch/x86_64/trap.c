@@ -57,16 +57,26 @@ static enum fault_kind fault_kind(const struct trap_frame *f)
     }
 }
 
+extern char boot_stack_guard[], boot_stack_bottom[];
+
+static bool is_guard(uint64_t address)
+{
+    uint64_t low, high;
+    if (address >= (uint64_t)boot_stack_guard && address < (uint64_t)boot_stack_bottom)
+        return true;
+    return address >= STACK_WINDOW && address < STACK_WINDOW + STACK_SLOTS * STACK_SLOT_BYTES &&
+           !arch_stack_bounds(address, &low, &high);
+}
+
 static _Noreturn void kernel_fault(const struct trap_frame *f, uint64_t address)
 {
     const char *name = f->vector < EXCEPTIONS && names[f->vector] ? names[f->vector] : "unexpected trap";
+    /* A stack that ran into its guard page faults again when the first fault is to be pushed on it. */
+    if (f->vector == DOUBLE_FAULT && is_guard(address))
+        panic_trap(f, "kernel stack overflow at %lx", address);
     if (f->vector != PAGE)
         panic_trap(f, "%s in the kernel (error %lx)", name, f->error);
     const char *what = f->error & PF_EXEC ? "execution of" : f->error & PF_WRITE ? "write to" : "read of";
-    uint64_t low, high;
-    if (address >= STACK_WINDOW && address < STACK_WINDOW + STACK_SLOTS * STACK_SLOT_BYTES &&
-        !arch_stack_bounds(address, &low, &high))
-        panic_trap(f, "kernel stack overflow (%s %lx)", what, address);
     panic_trap(f, "page fault in the kernel: %s %lx%s", what, address,
                f->error & PF_PRESENT ? ", which is forbidden there" : "");
 }

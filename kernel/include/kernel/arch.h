@@ -121,6 +121,8 @@ err_t copy_to_user(uint64_t to, const void *from, size_t bytes);
 /* ---- time ---- */
 uint64_t time_now_ns(void);           /* monotonic, the same on all CPUs to within a microsecond */
 uint64_t time_realtime_ns(void);
+uint64_t arch_ticks(void);            /* raw counter behind it; cheap */
+uint64_t arch_ticks_to_ns(uint64_t ticks);
 void arch_timer_arm(uint64_t at_ns);  /* one shot on this CPU; UINT64_MAX: none */
 
 /* ---- entropy, power, devices ---- */
