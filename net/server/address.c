@@ -47,7 +47,7 @@ static bool parse_address(const char *from, ip4_addr_t *address, ip4_addr_t *net
     return ip4addr_aton(copy, address) != 0;
 }
 
-static void say(void)
+static void describe(void)
 {
     const ip4_addr_t *ip = netif_ip4_addr(&net.netif);
     char numbers[16];
@@ -57,16 +57,20 @@ static void say(void)
         base_format(text, sizeof text, "waiting for an address (%s)", card_state());
     else
         base_format(text, sizeof text, "%s, %s", ip4addr_ntoa_r(ip, numbers, sizeof numbers), card_state());
-    os_progress(text);
+}
+
+void address_tell(void)
+{
+    static char told[sizeof text];
+    describe();
+    if (strcmp(text, told) != 0)
+        os_progress(text);
+    strcpy(told, text);
 }
 
 static void changed(struct netif *netif)
 {
-    static char last[sizeof text];
-    say();
-    if (strcmp(text, last) != 0)
-        os_log("net: %s", text);
-    strcpy(last, text);
+    address_tell();
     peer_state_changed();
 }
 
@@ -101,6 +105,6 @@ bool address_ready(void) { return net.card && netif_ip4_addr(&net.netif)->addr !
 
 const char *address_state(void)
 {
-    say();
+    describe();
     return text;
 }

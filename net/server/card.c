@@ -86,6 +86,57 @@ static lwip_err_t init(struct netif *netif)
     return ERR_OK;
 }
 
+/* Is this a datagram of the cluster? Those come in through a buffer of their own, whatever else fills the pool. */
+static bool is_peer_frame(const uint8_t *frame, uint32_t bytes)
+{
+    uint32_t ip_header = (uint32_t)(frame[14] & 0x0f) * 4;
+    return bytes >= 42 && frame[12] == 0x08 && frame[13] == 0x00 && frame[14] >> 4 == 4 && frame[23] == IP_PROTO_UDP &&
+           14 + ip_header + 4 <= bytes && frame[14 + ip_header + 2] == PEER_PORT >> 8 &&
+           frame[14 + ip_header + 3] == (PEER_PORT & 0xff);
+}
+
+static struct pbuf *buffer_for(const uint8_t *frame, uint32_t bytes)
+{
+    if (is_peer_frame(frame, bytes))
+        return peer_receive_buffer(frame, bytes);
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)bytes, PBUF_POOL);
+    if (p)
+        pbuf_take(p, frame, (u16_t)bytes);
+    return p;
+}
+
+static bool input_one(void)
+{
+    static uint8_t frame[NETDEV_FRAME_MAX];
+    uint32_t bytes;
+    err_t err = ring_take(&card.rx, frame, sizeof frame, &bytes);
+    if (err == E_TOO_LONG && ring_peek(&card.rx, &bytes) == E_OK) {
+        ring_drop(&card.rx, bytes);
+        return true;
+    }
+    if (err != E_OK)
+        return false;
+    struct pbuf *p = bytes >= SIZEOF_ETH_HDR ? buffer_for(frame, bytes) : NULL;
+    if (!p)
+        card.lost++;
+    else if (net.netif.input(p, &net.netif) != ERR_OK)
+        pbuf_free(p);
+    return true;
+}
+
+/* A bounded number at once, then the cluster's own frames out, then the next. */
+void card_input(void)
+{
+    while (net.card) {
+        for (uint32_t n = 0; n < INPUT_AT_ONCE && input_one(); n++)
+            ;
+        peer_output();
+        card_flush();
+        if (ring_consumer_may_sleep(&card.rx))
+            break;
+    }
+}
+
 static void bring_up(uint64_t mac, uint32_t mtu)
 {
     if (!card.added) {
@@ -100,6 +151,7 @@ static void bring_up(uint64_t mac, uint32_t mtu)
     card_link();
     address_start();
     peer_state_changed();
+    card_input(); /* from now on the driver wakes us */
 }
 
 static err_t attach(handle_t driver)
@@ -154,57 +206,6 @@ void card_link(void)
         netif_set_link_up(&net.netif);
     else
         netif_set_link_down(&net.netif);
-}
-
-/* Is this a datagram of the cluster? Those come in through a buffer of their own, whatever else fills the pool. */
-static bool is_peer_frame(const uint8_t *frame, uint32_t bytes)
-{
-    uint32_t ip_header = (uint32_t)(frame[14] & 0x0f) * 4;
-    return bytes >= 42 && frame[12] == 0x08 && frame[13] == 0x00 && frame[14] >> 4 == 4 && frame[23] == IP_PROTO_UDP &&
-           14 + ip_header + 4 <= bytes && frame[14 + ip_header + 2] == PEER_PORT >> 8 &&
-           frame[14 + ip_header + 3] == (PEER_PORT & 0xff);
-}
-
-static struct pbuf *buffer_for(const uint8_t *frame, uint32_t bytes)
-{
-    if (is_peer_frame(frame, bytes))
-        return peer_receive_buffer(frame, bytes);
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)bytes, PBUF_POOL);
-    if (p)
-        pbuf_take(p, frame, (u16_t)bytes);
-    return p;
-}
-
-static bool input_one(void)
-{
-    static uint8_t frame[NETDEV_FRAME_MAX];
-    uint32_t bytes;
-    err_t err = ring_take(&card.rx, frame, sizeof frame, &bytes);
-    if (err == E_TOO_LONG && ring_peek(&card.rx, &bytes) == E_OK) {
-        ring_drop(&card.rx, bytes);
-        return true;
-    }
-    if (err != E_OK)
-        return false;
-    struct pbuf *p = bytes >= SIZEOF_ETH_HDR ? buffer_for(frame, bytes) : NULL;
-    if (!p)
-        card.lost++;
-    else if (net.netif.input(p, &net.netif) != ERR_OK)
-        pbuf_free(p);
-    return true;
-}
-
-/* A bounded number at once, then the cluster's own frames out, then the next. */
-void card_input(void)
-{
-    while (net.card) {
-        for (uint32_t n = 0; n < INPUT_AT_ONCE && input_one(); n++)
-            ;
-        peer_output();
-        card_flush();
-        if (ring_consumer_may_sleep(&card.rx))
-            break;
-    }
 }
 
 void card_flush(void)

@@ -59,6 +59,7 @@ static const struct net_server net_handlers = {
 static void watch_card(void *context)
 {
     card_check();
+    address_tell();
     sys_timeout(net.card ? CHECK_CARD_MS : NO_CARD_MS, watch_card, NULL);
 }
 
@@ -117,7 +118,6 @@ _Noreturn void os_main(const struct startup *startup)
     if (err == E_OK)
         err = os_publish("net", net.endpoint);
     watch_card(NULL);
-    os_progress(address_state());
     after(&server);
     if (err == E_OK)
         err = os_serve(&server);

@@ -29,6 +29,7 @@ uint64_t card_lost(void); /* frames dropped on either side of the rings */
 void address_start(void); /* after the card is there for the first time */
 bool address_ready(void);
 const char *address_state(void);
+void address_tell(void); /* the supervisor, if it is news */
 
 /* ---- ping.c, resolve.c ---- */
 err_t ping_request(struct request *r, uint32_t ipv4, uint32_t bytes, uint32_t timeout_ms);

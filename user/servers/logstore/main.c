@@ -130,6 +130,14 @@ static void work_for_ever(void)
     }
 }
 
+/* This kernel has no cluster service; nobody will ask anything. */
+static _Noreturn void wait_for_ever(void)
+{
+    uint64_t bits;
+    for (;;)
+        os_wait(from_kernel, LOG_BIT_DATA, DEADLINE_NEVER, &bits);
+}
+
 _Noreturn void os_main(const struct startup *startup)
 {
     static const char *const words[] = {"", "the log is valid", "the log disk is blank", "the log disk is damaged",
@@ -142,8 +150,9 @@ _Noreturn void os_main(const struct startup *startup)
     serve.wait_for_room = wait_for_room;
     serve.new_epoch = new_epoch;
     err_t err = make_rings(state);
-    os_log("logstore: %s", words[state]);
     os_progress(words[state]);
+    if (err == E_NOT_SUPPORTED)
+        wait_for_ever();
     if (err == E_OK)
         work_for_ever();
     os_log("logstore: %s", err != E_OK ? os_error_text(err) : "the disk failed, or the kernel's rings are broken");
