@@ -24,13 +24,6 @@ void machine_init_boot_cpu(void)
     machine_cpus[0].online = 1;
 }
 
-struct cpu *cpu_this(void)
-{
-    struct cpu *cpu;
-    __asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
-    return cpu;
-}
-
 struct cpu *cpu_get(uint32_t index)
 {
     assert(index < machine_cpu_count);
