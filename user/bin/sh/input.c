@@ -1,27 +1,94 @@
-/* One line from the user: with editing on a terminal, plainly otherwise. */
+/* One line from the user: with editing, history and completion on a terminal, plainly otherwise. */
 #include "shell.h"
 
+#include <errno.h>
+#include <linenoise.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-void input_start(void)
+#define HISTORY_LINES 200
+
+/* ---- completion ---- */
+
+struct candidates {
+    const char *line;   /* what is typed */
+    size_t before;      /* bytes of the line that stay as they are */
+    const char *prefix; /* what the last word's last part begins with */
+    const char *directory;
+    linenoiseCompletions *list;
+};
+
+static void add_candidate(const char *name, void *context)
 {
+    struct candidates *c = context;
+    char line[1024];
+    if (strncmp(name, c->prefix, strlen(c->prefix)) != 0 || (name[0] == '.' && !c->prefix[0]))
+        return;
+    int n = snprintf(line, sizeof line, "%.*s%s", (int)c->before, c->line, name);
+    if (n > 0 && (size_t)n < sizeof line)
+        linenoiseAddCompletion(c->list, line);
 }
 
-char *input_line(const char *prompt)
+static bool is_command_position(const char *line, const char *word)
+{
+    while (word > line && (word[-1] == ' ' || word[-1] == '\t'))
+        word--;
+    return word == line || strchr("|&;", word[-1]) != NULL;
+}
+
+static void complete(const char *line, linenoiseCompletions *list, void *context)
+{
+    size_t bytes = strlen(line), start = bytes;
+    char directory[1024] = ".";
+    while (start > 0 && !strchr(" \t|&;<>", line[start - 1]))
+        start--;
+    const char *word = line + start, *slash = strrchr(word, '/');
+    struct candidates c = {.line = line, .before = slash ? (size_t)(slash - line) + 1 : start, .list = list,
+                           .prefix = slash ? slash + 1 : word, .directory = directory};
+    if (slash && (size_t)(slash - word) < sizeof directory - 1)
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash - word) + 1, word);
+    if (!slash && is_command_position(line, word)) {
+        for (const char *const *name = builtin_names(); *name; name++)
+            add_candidate(*name, &c);
+        strcpy(directory, "/bin");
+    }
+    directory_entries(directory, add_candidate, &c, NULL);
+}
+
+/* ---- lines ---- */
+
+void input_start(void)
+{
+    linenoiseSetCompletionCallback(complete, NULL);
+    linenoiseHistorySetMaxLen(HISTORY_LINES);
+}
+
+static char *plain_line(void)
 {
     char *line = NULL;
     size_t room = 0;
-    if (shell.interactive) {
-        fputs(prompt, stdout);
-        fflush(stdout);
-    }
     if (getline(&line, &room, stdin) < 0) {
         free(line);
         return NULL;
     }
     line[strcspn(line, "\n")] = 0;
+    return line;
+}
+
+char *input_line(const char *prompt)
+{
+    if (!shell.interactive)
+        return plain_line();
+    fflush(stdout);
+    errno = 0;
+    char *line = linenoise(prompt);
+    if (line && line[0])
+        linenoiseHistoryAdd(line);
+    if (!line && errno == EAGAIN) { /* ^C: a new, empty line */
+        putchar('\n');
+        return strdup("");
+    }
     return line;
 }
