@@ -17,7 +17,10 @@ void console_serial_taken(uint32_t com, bool taken)
         serial_taken = taken;
 }
 
-void console_screen_taken(bool taken) { screen_taken = taken; }
+void console_screen_taken(bool taken)
+{
+    screen_taken = taken;
+}
 
 void console_write(const char *text, size_t length)
 {

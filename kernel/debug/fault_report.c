@@ -11,14 +11,10 @@
 #define FRAMES_MAX 16u
 
 static const char *const kinds[] = {
-    [FAULT_READ] = "read of forbidden memory",
-    [FAULT_WRITE] = "write to forbidden memory",
-    [FAULT_EXEC] = "execution of forbidden memory",
-    [FAULT_INSTRUCTION] = "undefined or privileged instruction",
-    [FAULT_ARITHMETIC] = "arithmetic error",
-    [FAULT_BREAKPOINT] = "breakpoint",
-    [FAULT_ALIGNMENT] = "misaligned access",
-    [FAULT_PROTECTION] = "protection fault",
+    [FAULT_READ] = "read of forbidden memory",      [FAULT_WRITE] = "write to forbidden memory",
+    [FAULT_EXEC] = "execution of forbidden memory", [FAULT_INSTRUCTION] = "undefined or privileged instruction",
+    [FAULT_ARITHMETIC] = "arithmetic error",        [FAULT_BREAKPOINT] = "breakpoint",
+    [FAULT_ALIGNMENT] = "misaligned access",        [FAULT_PROTECTION] = "protection fault",
 };
 
 struct names {

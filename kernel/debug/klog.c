@@ -78,7 +78,10 @@ void klog_raw(const char *text, size_t length)
     unlock_ring(flags);
 }
 
-uint64_t klog_end(void) { return ring_end; }
+uint64_t klog_end(void)
+{
+    return ring_end;
+}
 
 size_t klog_read(uint64_t position, char *buffer, size_t length, uint64_t *next_out)
 {

@@ -1,5 +1,5 @@
-/* The end of a node, told well: cause, registers, backtrace with names, last trace events; the text is kept in memory that
- * survives a restart, for the next boot to print. */
+/* The end of a node, told well: cause, registers, backtrace with names, last trace events; the text is kept in memory
+ * that survives a restart, for the next boot to print. */
 #include <base/mem.h>
 #include <kernel/arch.h>
 #include <kernel/console.h>
@@ -16,8 +16,14 @@
 static uint32_t panicking; /* 1 + index of the CPU that panicked first */
 static enum panic_action action = PANIC_RESTART;
 
-bool panic_in_progress(void) { return __atomic_load_n(&panicking, __ATOMIC_RELAXED) != 0; }
-void panic_configure(enum panic_action a) { action = a; }
+bool panic_in_progress(void)
+{
+    return __atomic_load_n(&panicking, __ATOMIC_RELAXED) != 0;
+}
+void panic_configure(enum panic_action a)
+{
+    action = a;
+}
 
 static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
 {

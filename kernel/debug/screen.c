@@ -7,11 +7,11 @@
 
 #include "font.h"
 
-#define COLUMNS_MAX  256u
-#define LINES_MAX    128u
-#define WIDE_SCREEN  1000u /* from this width on letters are twice as large */
-#define INK          0x00c8d0d8u
-#define PAPER        0x00101820u
+#define COLUMNS_MAX 256u
+#define LINES_MAX   128u
+#define WIDE_SCREEN 1000u /* from this width on letters are twice as large */
+#define INK         0x00c8d0d8u
+#define PAPER       0x00101820u
 
 static struct {
     volatile uint8_t *pixels; /* NULL: no screen */
@@ -20,8 +20,14 @@ static struct {
     char text[LINES_MAX][COLUMNS_MAX];
 } screen;
 
-static uint32_t cell_width(void) { return (FONT_WIDTH + 1) * screen.scale; }
-static uint32_t cell_height(void) { return (FONT_HEIGHT + 1) * screen.scale; }
+static uint32_t cell_width(void)
+{
+    return (FONT_WIDTH + 1) * screen.scale;
+}
+static uint32_t cell_height(void)
+{
+    return (FONT_HEIGHT + 1) * screen.scale;
+}
 
 static void draw_row(volatile uint32_t *to, uint8_t bits)
 {
@@ -71,7 +77,10 @@ void console_screen_write(const char *text, size_t length)
     }
 }
 
-static uint32_t at_most(uint32_t value, uint32_t limit) { return value < limit ? value : limit; }
+static uint32_t at_most(uint32_t value, uint32_t limit)
+{
+    return value < limit ? value : limit;
+}
 
 void console_screen_init(const struct boot_info *info)
 {

@@ -1,5 +1,5 @@
-/* Names of kernel functions. tools/symtab.py makes the table from a first link and puts it behind everything else in the
- * second, so no address moves; `make build` verifies that. */
+/* Names of kernel functions. tools/symtab.py makes the table from a first link and puts it behind everything else in
+ * the second, so no address moves; `make build` verifies that. */
 #include <base/symtab.h>
 #include <kernel/debug.h>
 #include <kernel/symbols.h>
@@ -9,6 +9,7 @@ const char *symbol_name(uint64_t address, uint64_t *offset_out)
     const char *name = NULL;
     *offset_out = address;
     if (address >= (uint64_t)kernel_text_start && address < (uint64_t)kernel_text_end)
-        name = symtab_find(kernel_symbols_start, (size_t)(kernel_symbols_end - kernel_symbols_start), address, offset_out);
+        name =
+            symtab_find(kernel_symbols_start, (size_t)(kernel_symbols_end - kernel_symbols_start), address, offset_out);
     return name ? name : "?";
 }

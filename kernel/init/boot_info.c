@@ -1,5 +1,5 @@
-/* The kernel's own copy of what the door handed over. The door's memory is given back soon after, so what is pointed at is
- * copied too (the configuration) or kept (the bundle). */
+/* The kernel's own copy of what the door handed over. The door's memory is given back soon after, so what is pointed at
+ * is copied too (the configuration) or kept (the bundle). */
 #include <base/mem.h>
 #include <kernel/arch.h>
 #include <kernel/boot.h>
@@ -10,8 +10,14 @@ static struct boot_info boot;
 static char config_text[BOOT_CONFIG_MAX];
 static uint64_t config_length;
 
-const struct boot_info *boot_info_get(void) { return &boot; }
-struct boot_info *boot_info_edit(void) { return &boot; }
+const struct boot_info *boot_info_get(void)
+{
+    return &boot;
+}
+struct boot_info *boot_info_edit(void)
+{
+    return &boot;
+}
 
 const char *boot_config_text(uint64_t *bytes_out)
 {

@@ -36,7 +36,10 @@ void boot_config_init(void)
     apply();
 }
 
-const char *config_get(const char *key) { return config_value(&config, key); }
+const char *config_get(const char *key)
+{
+    return config_value(&config, key);
+}
 
 bool config_restricts(const char *what)
 {

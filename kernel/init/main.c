@@ -1,5 +1,5 @@
-/* The boot CPU's way from the door to the first process. What must happen in a fixed order inside a level is listed here;
- * everything else attaches itself with INIT_HOOK. */
+/* The boot CPU's way from the door to the first process. What must happen in a fixed order inside a level is listed
+ * here; everything else attaches itself with INIT_HOOK. */
 #include <kernel/arch.h>
 #include <kernel/boot.h>
 #include <kernel/bundle.h>

@@ -1,4 +1,5 @@
-/* Memory for the last panic's text: the door's choice, else the same place each time, so that the next boot finds it. */
+/* Memory for the last panic's text: the door's choice, else the same place each time, so that the next boot finds it.
+ */
 #include <kernel/boot.h>
 
 #define KEEP_BASE  0x100000ull

@@ -1,5 +1,5 @@
-/* Kernel heap. Small objects share pages of one size class; a page that holds none goes back. Large ones are runs of pages.
- * The caller says the size when it frees, so objects carry no headers. */
+/* Kernel heap. Small objects share pages of one size class; a page that holds none goes back. Large ones are runs of
+ * pages. The caller says the size when it frees, so objects carry no headers. */
 #include <base/mem.h>
 #include <kernel/arch.h>
 #include <kernel/debug.h>
@@ -74,7 +74,10 @@ static void *small_alloc(uint32_t c)
     return object;
 }
 
-static uint64_t virt_to_phys(const void *object) { return (uint64_t)object - PHYSMAP_BASE; }
+static uint64_t virt_to_phys(const void *object)
+{
+    return (uint64_t)object - PHYSMAP_BASE;
+}
 
 static void small_free(void *object, uint32_t c)
 {

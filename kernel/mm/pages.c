@@ -7,13 +7,22 @@
 #include <kernel/mm_init.h>
 
 static uint64_t *bits;
-static uint64_t page_limit;            /* first page number beyond the bitmap */
-static uint64_t hint;                  /* no free page in any word below it */
+static uint64_t page_limit; /* first page number beyond the bitmap */
+static uint64_t hint;       /* no free page in any word below it */
 static uint64_t free_count, total_count;
 
-static bool is_free(uint64_t page) { return bits[page / 64] >> (page % 64) & 1; }
-static void set_free(uint64_t page) { bits[page / 64] |= 1ull << (page % 64); }
-static void set_used(uint64_t page) { bits[page / 64] &= ~(1ull << (page % 64)); }
+static bool is_free(uint64_t page)
+{
+    return bits[page / 64] >> (page % 64) & 1;
+}
+static void set_free(uint64_t page)
+{
+    bits[page / 64] |= 1ull << (page % 64);
+}
+static void set_used(uint64_t page)
+{
+    bits[page / 64] &= ~(1ull << (page % 64));
+}
 
 void pages_init(void *bitmap, uint64_t pages)
 {
@@ -22,7 +31,10 @@ void pages_init(void *bitmap, uint64_t pages)
     memset(bits, 0, pages_bitmap_bytes(pages));
 }
 
-uint64_t pages_bitmap_bytes(uint64_t pages) { return (pages + 63) / 64 * 8; }
+uint64_t pages_bitmap_bytes(uint64_t pages)
+{
+    return (pages + 63) / 64 * 8;
+}
 
 void pages_add(uint64_t phys, uint64_t bytes)
 {
@@ -116,9 +128,18 @@ void page_free_contiguous(uint64_t phys, uint64_t pages)
         hint = first / 64;
 }
 
-void page_free(uint64_t phys) { page_free_contiguous(phys, 1); }
-uint64_t pages_free(void) { return free_count; }
-uint64_t pages_total(void) { return total_count; }
+void page_free(uint64_t phys)
+{
+    page_free_contiguous(phys, 1);
+}
+uint64_t pages_free(void)
+{
+    return free_count;
+}
+uint64_t pages_total(void)
+{
+    return total_count;
+}
 
 uint64_t mm_root_budget_bytes(void)
 {

@@ -4,7 +4,7 @@
 #include <kernel/mm.h>
 #include <kernel/mm_init.h>
 
-#define LOW_MEMORY   0x100000ull /* firmware data, the start page of other processors: never allocated */
+#define LOW_MEMORY   0x100000ull  /* firmware data, the start page of other processors: never allocated */
 #define EARLY_LIMIT  (4ull << 30) /* what the doors' page tables map */
 #define TAKEN_RANGES 3
 

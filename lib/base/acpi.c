@@ -217,8 +217,9 @@ bool acpi_s5_find(const void *table, size_t length, uint8_t *a_out, uint8_t *b_o
 {
     const uint8_t *p = table;
     for (size_t at = ACPI_HEADER_BYTES + 1; at + 4 <= length; at++) {
-        bool named = memcmp(p + at, "_S5_", 4) == 0 &&
-                     (p[at - 1] == 0x08 || (p[at - 1] == '\\' && p[at - 2] == 0x08)); /* NameOp, maybe with a root prefix */
+        bool named =
+            memcmp(p + at, "_S5_", 4) == 0 &&
+            (p[at - 1] == 0x08 || (p[at - 1] == '\\' && p[at - 2] == 0x08)); /* NameOp, maybe with a root prefix */
         if (named && s5_at(p, at + 4, length, a_out, b_out))
             return true;
     }

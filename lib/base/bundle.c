@@ -69,7 +69,10 @@ err_t bundle_check(const void *image, uint64_t bytes, char *what_out, size_t wha
     return E_OK;
 }
 
-uint32_t bundle_count(const void *image) { return ((const struct bundle_header *)image)->part_count; }
+uint32_t bundle_count(const void *image)
+{
+    return ((const struct bundle_header *)image)->part_count;
+}
 
 const struct bundle_part *bundle_part_at(const void *image, uint32_t n)
 {

@@ -3,12 +3,12 @@
 #include <base/mem.h>
 
 enum config_kind {
-    CONFIG_TEXT,     /* anything printable */
-    CONFIG_NAME,     /* up to 31 of: letters, digits, . _ - / */
-    CONFIG_CHOICE,   /* one of the words in detail */
-    CONFIG_WORDS,    /* several of them, by commas or blanks */
-    CONFIG_NUMBER,   /* decimal, in the range in detail */
-    CONFIG_ADDRESS,  /* dhcp or IPv4 with prefix length */
+    CONFIG_TEXT,    /* anything printable */
+    CONFIG_NAME,    /* up to 31 of: letters, digits, . _ - / */
+    CONFIG_CHOICE,  /* one of the words in detail */
+    CONFIG_WORDS,   /* several of them, by commas or blanks */
+    CONFIG_NUMBER,  /* decimal, in the range in detail */
+    CONFIG_ADDRESS, /* dhcp or IPv4 with prefix length */
     CONFIG_IPV4,
     CONFIG_IPV4S,    /* by commas */
     CONFIG_MACHINES, /* MAC addresses or UUIDs, by commas */
@@ -36,10 +36,22 @@ struct piece {
     size_t n;
 };
 
-static bool blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-static bool digit(char c) { return c >= '0' && c <= '9'; }
-static bool hex(char c) { return digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-static bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static bool blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+static bool digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool hex(char c)
+{
+    return digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+static bool letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 static bool one_of(char c, const char *set)
 {
@@ -70,7 +82,10 @@ static bool next_piece(struct piece *rest, const char *separators, struct piece 
     return true;
 }
 
-static bool equal(struct piece s, const char *text) { return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0; }
+static bool equal(struct piece s, const char *text)
+{
+    return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
 
 static bool number(struct piece s, uint64_t *out)
 {
@@ -147,7 +162,8 @@ static bool is_machine(struct piece s)
     return true;
 }
 
-static bool is_list(struct piece s, const char *separators, bool (*good)(struct piece, const char *), const char *detail)
+static bool is_list(struct piece s, const char *separators, bool (*good)(struct piece, const char *),
+                    const char *detail)
 {
     struct piece part;
     uint32_t count = 0;
@@ -162,8 +178,14 @@ static bool is_list(struct piece s, const char *separators, bool (*good)(struct 
     return count > 0;
 }
 
-static bool good_ipv4(struct piece s, const char *detail) { return is_ipv4(s); }
-static bool good_machine(struct piece s, const char *detail) { return is_machine(s); }
+static bool good_ipv4(struct piece s, const char *detail)
+{
+    return is_ipv4(s);
+}
+static bool good_machine(struct piece s, const char *detail)
+{
+    return is_machine(s);
+}
 
 static bool is_text(struct piece s)
 {
@@ -207,7 +229,10 @@ static const struct key *find_key(struct piece name)
 }
 
 /* For messages: enough of it to be recognized. */
-static int shown(struct piece s) { return (int)(s.n < 60 ? s.n : 60); }
+static int shown(struct piece s)
+{
+    return (int)(s.n < 60 ? s.n : 60);
+}
 
 static void list_keys(char *to, size_t room)
 {
@@ -219,11 +244,11 @@ static void list_keys(char *to, size_t room)
 static void say_bad_value(struct config_error *e, const struct key *k, struct piece value)
 {
     if (k->detail[0])
-        base_format(e->text, sizeof e->text, "'%.*s' is no value for '%s' (%s); it takes %s", shown(value),
-                    value.p, k->name, k->text, k->detail);
+        base_format(e->text, sizeof e->text, "'%.*s' is no value for '%s' (%s); it takes %s", shown(value), value.p,
+                    k->name, k->text, k->detail);
     else
-        base_format(e->text, sizeof e->text, "'%.*s' is no value for '%s' (%s)", shown(value),
-                    value.p, k->name, k->text);
+        base_format(e->text, sizeof e->text, "'%.*s' is no value for '%s' (%s)", shown(value), value.p, k->name,
+                    k->text);
 }
 
 static void store(struct config *c, const struct key *k, struct piece value)
@@ -244,8 +269,7 @@ static bool parse_line(struct config *c, struct piece line, struct config_error 
     next_piece(&rest, "=", &name);
     name = trim(name);
     if (!rest.p) {
-        base_format(e->text, sizeof e->text, "'%.*s' is not of the form `key = value`", shown(line),
-                    line.p);
+        base_format(e->text, sizeof e->text, "'%.*s' is not of the form `key = value`", shown(line), line.p);
         return false;
     }
     const struct key *k = find_key(name);

@@ -1,7 +1,10 @@
 #include <base/drbg.h>
 #include <base/mem.h>
 
-static inline uint32_t rotate(uint32_t x, int n) { return x << n | x >> (32 - n); }
+static inline uint32_t rotate(uint32_t x, int n)
+{
+    return x << n | x >> (32 - n);
+}
 
 static void quarter(uint32_t s[16], int a, int b, int c, int d)
 {
@@ -39,7 +42,10 @@ void chacha20_block(const uint32_t key[8], uint32_t counter, const uint32_t nonc
     }
 }
 
-void drbg_init(struct drbg *g, const uint8_t key[32]) { memcpy(g->key, key, sizeof g->key); }
+void drbg_init(struct drbg *g, const uint8_t key[32])
+{
+    memcpy(g->key, key, sizeof g->key);
+}
 
 void drbg_bytes(struct drbg *g, void *to, size_t bytes)
 {

@@ -55,12 +55,12 @@ static const char *add_segment(struct elf_plan *plan, const struct elf_program *
         return "it has too many segments";
     if (last && p->address < last->address + last->bytes)
         return "segments overlap or are out of order";
-    plan->segments[plan->count++] = (struct elf_segment){
-        .address = p->address,
-        .bytes = pages,
-        .file_offset = p->offset,
-        .file_bytes = p->file_bytes,
-        .vm_flags = VM_READ | (p->flags & ELF_W ? VM_WRITE : 0) | (p->flags & ELF_X ? VM_EXEC : 0)};
+    plan->segments[plan->count++] = (struct elf_segment){.address = p->address,
+                                                         .bytes = pages,
+                                                         .file_offset = p->offset,
+                                                         .file_bytes = p->file_bytes,
+                                                         .vm_flags = VM_READ | (p->flags & ELF_W ? VM_WRITE : 0) |
+                                                                     (p->flags & ELF_X ? VM_EXEC : 0)};
     return NULL;
 }
 

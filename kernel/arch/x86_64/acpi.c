@@ -1,5 +1,5 @@
-/* Finds the tables and hands their bytes to the decoders of lib/base. A table that is missing or damaged is reported and
- * done without. */
+/* Finds the tables and hands their bytes to the decoders of lib/base. A table that is missing or damaged is reported
+ * and done without. */
 #include "acpi.h"
 
 #include <base/mem.h>
@@ -16,7 +16,10 @@
 
 struct acpi acpi;
 
-static const char *describe(err_t err) { return err == E_NOT_SUPPORTED ? "not supported" : "damaged"; }
+static const char *describe(err_t err)
+{
+    return err == E_NOT_SUPPORTED ? "not supported" : "damaged";
+}
 
 static void take_dsdt(uint64_t phys)
 {

@@ -12,23 +12,36 @@
 #define APIC_ADDRESS 0x000ffffffffff000ull
 
 /* Register offsets of the memory-mapped shape; the MSR is 0x800 + offset / 16. */
-enum { REG_ID = 0x20, REG_TPR = 0x80, REG_EOI = 0xb0, REG_SPURIOUS = 0xf0, REG_ICR = 0x300, REG_ICR_HIGH = 0x310,
-       REG_LVT_TIMER = 0x320, REG_LVT_THERMAL = 0x330, REG_LVT_PERF = 0x340, REG_LVT_LINT0 = 0x350,
-       REG_LVT_LINT1 = 0x360, REG_LVT_ERROR = 0x370, REG_TIMER_COUNT = 0x380, REG_TIMER_LEFT = 0x390,
-       REG_TIMER_DIVIDE = 0x3e0 };
+enum {
+    REG_ID = 0x20,
+    REG_TPR = 0x80,
+    REG_EOI = 0xb0,
+    REG_SPURIOUS = 0xf0,
+    REG_ICR = 0x300,
+    REG_ICR_HIGH = 0x310,
+    REG_LVT_TIMER = 0x320,
+    REG_LVT_THERMAL = 0x330,
+    REG_LVT_PERF = 0x340,
+    REG_LVT_LINT0 = 0x350,
+    REG_LVT_LINT1 = 0x360,
+    REG_LVT_ERROR = 0x370,
+    REG_TIMER_COUNT = 0x380,
+    REG_TIMER_LEFT = 0x390,
+    REG_TIMER_DIVIDE = 0x3e0
+};
 
-#define SPURIOUS_ENABLE    0x100
-#define LVT_MASKED         0x10000
-#define LVT_NMI            0x400
-#define LVT_TSC_DEADLINE   0x40000
-#define DIVIDE_BY_16       3
-#define ICR_PENDING        (1u << 12)
-#define ICR_ASSERT         (1u << 14)
-#define ICR_NMI            (4u << 8)
-#define ICR_INIT           (5u << 8)
-#define ICR_START          (6u << 8)
-#define ICR_ALL_BUT_SELF   (3u << 18)
-#define PENDING_POLLS      1000000
+#define SPURIOUS_ENABLE  0x100
+#define LVT_MASKED       0x10000
+#define LVT_NMI          0x400
+#define LVT_TSC_DEADLINE 0x40000
+#define DIVIDE_BY_16     3
+#define ICR_PENDING      (1u << 12)
+#define ICR_ASSERT       (1u << 14)
+#define ICR_NMI          (4u << 8)
+#define ICR_INIT         (5u << 8)
+#define ICR_START        (6u << 8)
+#define ICR_ALL_BUT_SELF (3u << 18)
+#define PENDING_POLLS    1000000
 
 static bool x2;
 static volatile uint32_t *registers;
@@ -72,8 +85,14 @@ void apic_init_cpu(void)
     reg_write(REG_TIMER_DIVIDE, DIVIDE_BY_16);
 }
 
-uint32_t apic_id(void) { return x2 ? reg_read(REG_ID) : reg_read(REG_ID) >> 24; }
-void apic_end(void) { reg_write(REG_EOI, 0); }
+uint32_t apic_id(void)
+{
+    return x2 ? reg_read(REG_ID) : reg_read(REG_ID) >> 24;
+}
+void apic_end(void)
+{
+    reg_write(REG_EOI, 0);
+}
 
 static void send(uint32_t id, uint32_t command)
 {
@@ -90,13 +109,31 @@ static void send(uint32_t id, uint32_t command)
     arch_irq_restore(flags);
 }
 
-void apic_send(uint32_t id, uint32_t vector) { send(id, ICR_ASSERT | vector); }
-void apic_send_nmi_others(void) { send(0, ICR_ALL_BUT_SELF | ICR_ASSERT | ICR_NMI); }
-void apic_send_init(uint32_t id) { send(id, ICR_ASSERT | ICR_INIT); }
-void apic_send_start(uint32_t id, uint32_t page) { send(id, ICR_ASSERT | ICR_START | page); }
+void apic_send(uint32_t id, uint32_t vector)
+{
+    send(id, ICR_ASSERT | vector);
+}
+void apic_send_nmi_others(void)
+{
+    send(0, ICR_ALL_BUT_SELF | ICR_ASSERT | ICR_NMI);
+}
+void apic_send_init(uint32_t id)
+{
+    send(id, ICR_ASSERT | ICR_INIT);
+}
+void apic_send_start(uint32_t id, uint32_t page)
+{
+    send(id, ICR_ASSERT | ICR_START | page);
+}
 
-void apic_timer_set(uint32_t count) { reg_write(REG_TIMER_COUNT, count); }
-uint32_t apic_timer_left(void) { return reg_read(REG_TIMER_LEFT); }
+void apic_timer_set(uint32_t count)
+{
+    reg_write(REG_TIMER_COUNT, count);
+}
+uint32_t apic_timer_left(void)
+{
+    return reg_read(REG_TIMER_LEFT);
+}
 
 void apic_timer_use(bool tsc_deadline)
 {

@@ -8,8 +8,14 @@
 #include "machine.h"
 #include "paging.h"
 
-static uint32_t index_at(uint64_t address, int level) { return address >> (12 + 9 * level) & (TABLE_ENTRIES - 1); }
-static uint64_t *table(uint64_t entry) { return phys_to_virt(entry & PTE_ADDRESS); }
+static uint32_t index_at(uint64_t address, int level)
+{
+    return address >> (12 + 9 * level) & (TABLE_ENTRIES - 1);
+}
+static uint64_t *table(uint64_t entry)
+{
+    return phys_to_virt(entry & PTE_ADDRESS);
+}
 
 err_t arch_aspace_init(struct arch_aspace *as)
 {
@@ -138,7 +144,10 @@ static void each_page(struct arch_aspace *as, uint64_t address, uint64_t bytes, 
     }
 }
 
-static uint64_t act_unmap(uint64_t e, uint64_t argument) { return 0; }
+static uint64_t act_unmap(uint64_t e, uint64_t argument)
+{
+    return 0;
+}
 
 static uint64_t act_protect(uint64_t e, uint64_t bits)
 {
@@ -159,4 +168,7 @@ void arch_aspace_protect(struct arch_aspace *as, uint64_t address, uint64_t byte
         each_page(as, address, bytes, act_unmap, 0);
 }
 
-void arch_aspace_flush(struct arch_aspace *as, uint64_t address, uint64_t bytes) { flush_user(as, address, bytes); }
+void arch_aspace_flush(struct arch_aspace *as, uint64_t address, uint64_t bytes)
+{
+    flush_user(as, address, bytes);
+}

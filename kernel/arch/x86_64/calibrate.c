@@ -1,5 +1,6 @@
-/* Measures the processor's counters against a clock of known speed: the CPUID's own word where it has one, else the ACPI
- * PM timer, the HPET, the PIT, in this order; any of them may be missing or stand still, so every wait is counted. */
+/* Measures the processor's counters against a clock of known speed: the CPUID's own word where it has one, else the
+ * ACPI PM timer, the HPET, the PIT, in this order; any of them may be missing or stand still, so every wait is counted.
+ */
 #include "calibrate.h"
 
 #include <base/mem.h>
@@ -11,11 +12,12 @@
 #include "apic.h"
 #include "cpu.h"
 
-#define PM_TIMER_HZ 3579545u
-#define PIT_HZ      1193182u
-#define MEASURE_MS  4u
+#define PM_TIMER_HZ  3579545u
+#define PIT_HZ       1193182u
+#define MEASURE_MS   4u
 #define SAMPLE_TRIES 8u
-#define POLLS_MAX   3000000u /* far more than MEASURE_MS holds; a port read takes about a microsecond on real hardware */
+#define POLLS_MAX    3000000u /* far more than MEASURE_MS holds; a port read takes about a microsecond on real hardware \
+                               */
 
 struct reference {
     const char *name;
@@ -24,17 +26,24 @@ struct reference {
     uint64_t mask; /* of the counter */
 };
 
-static uint64_t pm_read(void) { return port_in32((uint16_t)acpi.fadt.pm_timer_port); }
+static uint64_t pm_read(void)
+{
+    return port_in32((uint16_t)acpi.fadt.pm_timer_port);
+}
 
 static bool pm_start(uint64_t *hz_out)
 {
     *hz_out = PM_TIMER_HZ;
-    return !config_restricts("nopmtimer") && acpi.has_fadt && acpi.fadt.pm_timer_port != 0 && acpi.fadt.pm_timer_port < 0xfffd;
+    return !config_restricts("nopmtimer") && acpi.has_fadt && acpi.fadt.pm_timer_port != 0 &&
+           acpi.fadt.pm_timer_port < 0xfffd;
 }
 
 static volatile uint64_t *hpet;
 
-static uint64_t hpet_read(void) { return hpet[0xf0 / 8]; }
+static uint64_t hpet_read(void)
+{
+    return hpet[0xf0 / 8];
+}
 
 static bool hpet_start(uint64_t *hz_out)
 {

@@ -13,7 +13,10 @@ static uint64_t start_tsc;
 static uint64_t ns_per_tick; /* 32.32 fixed point */
 static uint64_t ticks_per_ns;
 
-static uint64_t scale(uint64_t value, uint64_t factor) { return (uint64_t)((unsigned __int128)value * factor >> 32); }
+static uint64_t scale(uint64_t value, uint64_t factor)
+{
+    return (uint64_t)((unsigned __int128)value * factor >> 32);
+}
 
 void clock_init(void)
 {
@@ -28,12 +31,30 @@ void clock_init(void)
          measured.source);
 }
 
-uint64_t arch_ticks(void) { return rdtsc(); }
-uint64_t arch_ticks_to_ns(uint64_t ticks) { return ns_per_tick ? scale(ticks - start_tsc, ns_per_tick) : 0; }
-uint64_t time_now_ns(void) { return arch_ticks_to_ns(rdtsc()); }
-uint64_t clock_tsc_hz(void) { return measured.tsc_hz; }
-uint64_t clock_apic_hz(void) { return measured.apic_hz; }
-uint64_t clock_ns_to_tsc(uint64_t ns) { return start_tsc + scale(ns, ticks_per_ns); }
+uint64_t arch_ticks(void)
+{
+    return rdtsc();
+}
+uint64_t arch_ticks_to_ns(uint64_t ticks)
+{
+    return ns_per_tick ? scale(ticks - start_tsc, ns_per_tick) : 0;
+}
+uint64_t time_now_ns(void)
+{
+    return arch_ticks_to_ns(rdtsc());
+}
+uint64_t clock_tsc_hz(void)
+{
+    return measured.tsc_hz;
+}
+uint64_t clock_apic_hz(void)
+{
+    return measured.apic_hz;
+}
+uint64_t clock_ns_to_tsc(uint64_t ns)
+{
+    return start_tsc + scale(ns, ticks_per_ns);
+}
 
 void clock_spin_us(uint64_t us)
 {

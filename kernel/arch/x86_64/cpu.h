@@ -59,7 +59,10 @@ static inline void msr_write(uint32_t msr, uint64_t value)
         __asm__ volatile("mov %%" #name ", %0" : "=r"(value)::"memory");                                               \
         return value;                                                                                                  \
     }                                                                                                                  \
-    static inline void name##_write(uint64_t value) { __asm__ volatile("mov %0, %%" #name ::"r"(value) : "memory"); }
+    static inline void name##_write(uint64_t value)                                                                    \
+    {                                                                                                                  \
+        __asm__ volatile("mov %0, %%" #name ::"r"(value) : "memory");                                                  \
+    }
 CR_ACCESSORS(cr0)
 CR_ACCESSORS(cr2)
 CR_ACCESSORS(cr3)
@@ -84,8 +87,14 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)high << 32 | low;
 }
 
-static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
-static inline void invlpg(uint64_t address) { __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory"); }
+static inline void cpu_relax(void)
+{
+    __asm__ volatile("pause" ::: "memory");
+}
+static inline void invlpg(uint64_t address)
+{
+    __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory");
+}
 
 static inline uint8_t port_in8(uint16_t port)
 {
@@ -105,7 +114,10 @@ static inline uint32_t port_in32(uint16_t port)
     __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
     return value;
 }
-static inline void port_out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port)); }
+static inline void port_out8(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
+}
 static inline void port_out16(uint16_t port, uint16_t value)
 {
     __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port));

@@ -13,13 +13,16 @@
 #include "pci.h"
 #include "uart.h"
 
-#define UART_PORTS 8
+#define UART_PORTS   8
 #define CLASS_BRIDGE 6
 
 static struct device devices[DEVICES_MAX];
 static uint32_t count, left_out;
 
-uint32_t device_count(void) { return count; }
+uint32_t device_count(void)
+{
+    return count;
+}
 
 struct device *device_get(uint32_t n)
 {
@@ -72,7 +75,8 @@ static void add_framebuffer(const struct boot_info *info)
                                    .format = info->framebuffer.format};
     d->bar_phys[0] = info->framebuffer.base & ~(PAGE_BYTES - 1);
     d->info.bar_bytes[0] = ((uint64_t)info->framebuffer.stride_bytes * info->framebuffer.height +
-                            (info->framebuffer.base % PAGE_BYTES) + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+                            (info->framebuffer.base % PAGE_BYTES) + PAGE_BYTES - 1) &
+                           ~(PAGE_BYTES - 1);
 }
 
 static void devices_init(void)

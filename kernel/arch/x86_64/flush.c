@@ -1,5 +1,5 @@
-/* One request at a time, since its maker holds the kernel lock. A CPU answers from the interrupt, or while it spins for the
- * lock with interrupts off, whichever comes first; answering twice is harmless. */
+/* One request at a time, since its maker holds the kernel lock. A CPU answers from the interrupt, or while it spins for
+ * the lock with interrupts off, whichever comes first; answering twice is harmless. */
 #include "flush.h"
 
 #include <kernel/debug.h>

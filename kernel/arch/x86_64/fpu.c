@@ -7,10 +7,10 @@
 #include "cpu.h"
 #include "features.h"
 
-#define XCR0_WANTED 0xe7ull /* x87, SSE, AVX, AVX-512: an area below one page */
-#define FCW_DEFAULT 0x37f
+#define XCR0_WANTED   0xe7ull /* x87, SSE, AVX, AVX-512: an area below one page */
+#define FCW_DEFAULT   0x37f
 #define MXCSR_DEFAULT 0x1f80
-#define MXCSR_OFFSET 24
+#define MXCSR_OFFSET  24
 
 static uint64_t xcr0;
 

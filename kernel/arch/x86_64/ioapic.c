@@ -67,7 +67,8 @@ bool ioapic_route_isa(uint32_t isa, uint32_t vector, uint32_t apic_id, bool *lev
         return false;
     *level_out = o.level;
     reg_write(i, REG_PINS + 2 * pin + 1, apic_id << 24);
-    reg_write(i, REG_PINS + 2 * pin, vector | PIN_MASKED | (o.level ? PIN_LEVEL : 0) | (o.low_active ? PIN_LOW_ACTIVE : 0));
+    reg_write(i, REG_PINS + 2 * pin,
+              vector | PIN_MASKED | (o.level ? PIN_LEVEL : 0) | (o.low_active ? PIN_LOW_ACTIVE : 0));
     return true;
 }
 

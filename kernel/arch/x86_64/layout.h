@@ -1,5 +1,5 @@
-/* Where things lie in the kernel's half of every address space. The top-level entries of all four windows are made once at
- * boot and never change, so that user address spaces copy them when they are made. */
+/* Where things lie in the kernel's half of every address space. The top-level entries of all four windows are made once
+ * at boot and never change, so that user address spaces copy them when they are made. */
 #pragma once
 
 #include <kernel/arch.h>

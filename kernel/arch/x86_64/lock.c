@@ -29,4 +29,7 @@ void kernel_unlock(void)
     __atomic_store_n(&lock.serving, lock.serving + 1, __ATOMIC_RELEASE);
 }
 
-bool kernel_lock_held(void) { return cpu_this()->lock_depth == 1; }
+bool kernel_lock_held(void)
+{
+    return cpu_this()->lock_depth == 1;
+}

@@ -30,7 +30,10 @@ struct cpu *cpu_get(uint32_t index)
     return &machine_cpus[index].cpu;
 }
 
-uint32_t cpu_count(void) { return machine_cpu_count; }
+uint32_t cpu_count(void)
+{
+    return machine_cpu_count;
+}
 
 uint64_t arch_irq_save(void)
 {
@@ -45,7 +48,10 @@ void arch_irq_restore(uint64_t flags)
         __asm__ volatile("sti" ::: "memory");
 }
 
-void arch_idle(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
+void arch_idle(void)
+{
+    __asm__ volatile("sti; hlt; cli" ::: "memory");
+}
 
 void arch_halt(void)
 {

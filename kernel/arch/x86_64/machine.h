@@ -3,7 +3,7 @@
 
 #include <kernel/arch.h>
 
-#define GDT_ENTRIES 8 /* null, kernel code and data, user 32 (unused), user data, user code, TSS (two) */
+#define GDT_ENTRIES          8 /* null, kernel code and data, user 32 (unused), user data, user code, TSS (two) */
 #define SELECTOR_KERNEL_CODE 0x08
 #define SELECTOR_KERNEL_DATA 0x10
 #define SELECTOR_USER_BASE   0x18 /* what sysret counts from */
@@ -43,7 +43,10 @@ struct machine_cpu {
 extern struct machine_cpu machine_cpus[CPUS_MAX];
 extern uint32_t machine_cpu_count;
 
-static inline struct machine_cpu *machine_this(void) { return (struct machine_cpu *)cpu_this(); }
+static inline struct machine_cpu *machine_this(void)
+{
+    return (struct machine_cpu *)cpu_this();
+}
 
 /* GS base of the boot CPU: from here on cpu_this() works. */
 void machine_init_boot_cpu(void);

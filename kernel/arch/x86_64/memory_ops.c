@@ -1,5 +1,5 @@
-/* The functions that compilers call by themselves. String instructions need no vector registers; by eight bytes they are
- * fast on old processors and under emulation as well. */
+/* The functions that compilers call by themselves. String instructions need no vector registers; by eight bytes they
+ * are fast on old processors and under emulation as well. */
 #include <base/mem.h>
 
 void *memcpy(void *to, const void *from, size_t bytes)

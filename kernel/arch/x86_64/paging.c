@@ -33,8 +33,14 @@ uint64_t pte_bits(uint32_t f)
     return bits;
 }
 
-static uint64_t *table(uint64_t entry) { return phys_to_virt(entry & PTE_ADDRESS); }
-static uint32_t index_at(uint64_t virt, int level) { return virt >> (12 + 9 * level) & (TABLE_ENTRIES - 1); }
+static uint64_t *table(uint64_t entry)
+{
+    return phys_to_virt(entry & PTE_ADDRESS);
+}
+static uint32_t index_at(uint64_t virt, int level)
+{
+    return virt >> (12 + 9 * level) & (TABLE_ENTRIES - 1);
+}
 
 /* The entry for `virt` at `level` (0 = 4 KiB pages), tables made on the way; NULL without memory. */
 static uint64_t *entry_for(uint64_t virt, int level)
@@ -168,7 +174,10 @@ void paging_load(void)
     cr4_write(cr4_read() | CR4_PGE);
 }
 
-uint64_t paging_root(void) { return root_phys; }
+uint64_t paging_root(void)
+{
+    return root_phys;
+}
 
 void paging_copy_kernel_half(uint64_t *root)
 {
@@ -179,11 +188,18 @@ static void *map_window(uint64_t phys, size_t bytes, uint32_t flags)
 {
     static uint64_t next = DEVICE_WINDOW;
     uint64_t offset = phys % PAGE_BYTES, span = (offset + bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1), virt = next;
-    if (span > DEVICE_WINDOW_END - next || !paging_map(virt, phys - offset, span, pte_bits(PAGE_READ | PAGE_WRITE | flags)))
+    if (span > DEVICE_WINDOW_END - next ||
+        !paging_map(virt, phys - offset, span, pte_bits(PAGE_READ | PAGE_WRITE | flags)))
         panic("no room to map %zu bytes of device memory at %lx", bytes, phys);
     next += span;
     return (void *)(virt + offset);
 }
 
-void *kmap_device(uint64_t phys, size_t bytes) { return map_window(phys, bytes, PAGE_DEVICE); }
-void *kmap_framebuffer(uint64_t phys, size_t bytes) { return map_window(phys, bytes, PAGE_COMBINE); }
+void *kmap_device(uint64_t phys, size_t bytes)
+{
+    return map_window(phys, bytes, PAGE_DEVICE);
+}
+void *kmap_framebuffer(uint64_t phys, size_t bytes)
+{
+    return map_window(phys, bytes, PAGE_COMBINE);
+}

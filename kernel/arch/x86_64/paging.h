@@ -3,16 +3,16 @@
 
 #include <kernel/arch.h>
 
-#define PTE_PRESENT  (1ull << 0)
-#define PTE_WRITE    (1ull << 1)
-#define PTE_USER     (1ull << 2)
-#define PTE_PWT      (1ull << 3) /* with this kernel's PAT: write-combining; with PCD: uncached */
-#define PTE_PCD      (1ull << 4)
-#define PTE_LARGE    (1ull << 7)
-#define PTE_GLOBAL   (1ull << 8)
-#define PTE_NX       (1ull << 63)
-#define PTE_ADDRESS  0x000ffffffffff000ull
-#define LARGE_BYTES  (2ull << 20)
+#define PTE_PRESENT   (1ull << 0)
+#define PTE_WRITE     (1ull << 1)
+#define PTE_USER      (1ull << 2)
+#define PTE_PWT       (1ull << 3) /* with this kernel's PAT: write-combining; with PCD: uncached */
+#define PTE_PCD       (1ull << 4)
+#define PTE_LARGE     (1ull << 7)
+#define PTE_GLOBAL    (1ull << 8)
+#define PTE_NX        (1ull << 63)
+#define PTE_ADDRESS   0x000ffffffffff000ull
+#define LARGE_BYTES   (2ull << 20)
 #define TABLE_ENTRIES 512
 
 uint64_t pte_bits(uint32_t page_flags); /* of PAGE_* flags, without the address and PTE_USER */

@@ -137,7 +137,8 @@ void pci_scan(void (*found)(uint32_t address))
     scan_bus(0, found);
     if (!(pci_read(0, PCI_HEADER, 1) & 0x80))
         return;
-    for (uint32_t function = 1; function < 8; function++) /* a host bridge with several functions: function n is bus n */
+    for (uint32_t function = 1; function < 8;
+         function++) /* a host bridge with several functions: function n is bus n */
         if (pci_read(function, PCI_VENDOR, 2) != 0xffff && pci_read(function, PCI_CLASS, 1) == 6 &&
             pci_read(function, PCI_SUBCLASS, 1) == 0)
             scan_bus(function, found);

@@ -32,7 +32,8 @@ static bool emulated(void)
 static void sleep_control(uint32_t port, uint8_t type)
 {
     if (port && port < 0xffff)
-        port_out16((uint16_t)port, (uint16_t)((port_in16((uint16_t)port) & ~PM1_TYPE_MASK) | PM1_TYPE(type) | PM1_SLEEP));
+        port_out16((uint16_t)port,
+                   (uint16_t)((port_in16((uint16_t)port) & ~PM1_TYPE_MASK) | PM1_TYPE(type) | PM1_SLEEP));
 }
 
 static void soft_off(void)

@@ -9,10 +9,10 @@
 #include "fw_cfg.h"
 #include "layout.h"
 
-#define START_MAGIC  0x336ec578u
-#define COMMAND_MAX  4096u
-#define DOOR_PVH     3
-#define LOW_4G       (4ull << 30)
+#define START_MAGIC 0x336ec578u
+#define COMMAND_MAX 4096u
+#define DOOR_PVH    3
+#define LOW_4G      (4ull << 30)
 
 struct hvm_start_info {
     uint32_t magic, version, flags, module_count;

@@ -11,8 +11,8 @@
 #include "features.h"
 #include "random.h"
 
-#define WORDS       8
-#define RETRIES     10
+#define WORDS   8
+#define RETRIES 10
 
 static struct drbg generator;
 static bool ready;

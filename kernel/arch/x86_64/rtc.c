@@ -7,12 +7,12 @@
 #include "cpu.h"
 
 enum { SECONDS = 0, MINUTES = 2, HOURS = 4, DAY = 7, MONTH = 8, YEAR = 9, STATUS_A = 10, STATUS_B = 11 };
-#define UPDATING     0x80
-#define BINARY       0x04
-#define HOURS_24     0x02
-#define PM           0x80
-#define POLLS_MAX    100000
-#define READS_MAX    10
+#define UPDATING  0x80
+#define BINARY    0x04
+#define HOURS_24  0x02
+#define PM        0x80
+#define POLLS_MAX 100000
+#define READS_MAX 10
 
 struct civil {
     uint32_t second, minute, hour, day, month, year;
@@ -41,7 +41,10 @@ static bool same(const struct civil *a, const struct civil *b)
            a->month == b->month && a->year == b->year;
 }
 
-static uint32_t from_bcd(uint32_t v, uint8_t status) { return status & BINARY ? v : (v >> 4) * 10 + (v & 15); }
+static uint32_t from_bcd(uint32_t v, uint8_t status)
+{
+    return status & BINARY ? v : (v >> 4) * 10 + (v & 15);
+}
 
 static void decode(struct civil *c, uint8_t status)
 {
@@ -85,4 +88,7 @@ void rtc_init(void)
     boot_realtime_ns = seconds * 1000000000 - time_now_ns();
 }
 
-uint64_t time_realtime_ns(void) { return boot_realtime_ns + time_now_ns(); }
+uint64_t time_realtime_ns(void)
+{
+    return boot_realtime_ns + time_now_ns();
+}

@@ -14,10 +14,10 @@
 #include "machine.h"
 #include "paging.h"
 
-#define LOW_FIRST     0x1000u
-#define LOW_END       0xa0000u
-#define INIT_WAIT_US  10000
-#define START_WAIT_US 200
+#define LOW_FIRST      0x1000u
+#define LOW_END        0xa0000u
+#define INIT_WAIT_US   10000
+#define START_WAIT_US  200
 #define ARRIVE_WAIT_US 200000 /* a real one takes microseconds; an emulated one shares its host with others */
 
 extern char trampoline_start[], trampoline_end[], trampoline_boot_root[], trampoline_root[], trampoline_stack[],
@@ -26,7 +26,10 @@ extern char trampoline_start[], trampoline_end[], trampoline_boot_root[], trampo
 _Noreturn void cpu_start(uint32_t index); /* called by trampoline.S */
 
 static uint32_t failed;
-uint32_t cpu_failed_count(void) { return failed; }
+uint32_t cpu_failed_count(void)
+{
+    return failed;
+}
 
 /* A usable page below 640 KiB; 0: none. Low memory is never in the allocator. */
 static uint64_t find_low_page(void)

@@ -1,5 +1,6 @@
-/* Kernel stacks. Each has 32 KiB of addresses to itself: nothing mapped in the lower half, so running over the end faults
- * instead of damaging a neighbour. Some free ones keep their pages, since unmapping costs a flush on all CPUs. */
+/* Kernel stacks. Each has 32 KiB of addresses to itself: nothing mapped in the lower half, so running over the end
+ * faults instead of damaging a neighbour. Some free ones keep their pages, since unmapping costs a flush on all CPUs.
+ */
 #include <base/mem.h>
 #include <kernel/debug.h>
 #include <kernel/mm.h>

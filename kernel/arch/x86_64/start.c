@@ -24,4 +24,3 @@ void arch_start(uint64_t info_phys, uint32_t door, uint64_t phys_base)
         boot_info_take(phys_to_virt(info_phys));
     kernel_main();
 }
-

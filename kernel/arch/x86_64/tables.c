@@ -28,7 +28,7 @@ static void fill_idt(void)
 {
     for (uint32_t v = 0; v < VECTORS; v++) {
         uint64_t address = (uint64_t)trap_entries + v * 16;
-        idt[v] = (struct gate_entry){(uint16_t)address, SELECTOR_KERNEL_CODE,    0, GATE_INTERRUPT,
+        idt[v] = (struct gate_entry){(uint16_t)address,         SELECTOR_KERNEL_CODE,      0, GATE_INTERRUPT,
                                      (uint16_t)(address >> 16), (uint32_t)(address >> 32), 0};
     }
     idt[2].ist = IST_NMI;
@@ -70,9 +70,11 @@ void tables_load(struct machine_cpu *m)
         fill_idt();
     fill_gdt(m);
     __asm__ volatile("lgdt %0" ::"m"(gdt_pointer));
-    __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1: mov %1, %%ss; mov %1, %%ds; mov %1, %%es"
-                     ::"i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA)
-                     : "rax", "memory");
+    __asm__ volatile(
+        "pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1: mov %1, %%ss; mov %1, %%ds; mov %1, %%es" ::"i"(
+            SELECTOR_KERNEL_CODE),
+        "r"(SELECTOR_KERNEL_DATA)
+        : "rax", "memory");
     __asm__ volatile("ltr %w0" ::"r"(SELECTOR_TSS));
     __asm__ volatile("lidt %0" ::"m"(idt_pointer));
 }

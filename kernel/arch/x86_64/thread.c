@@ -33,7 +33,8 @@ err_t arch_thread_init(struct arch_thread *t, void (*kernel_entry)(void *), void
         memset(t->frame, 0, sizeof *t->frame);
         top = (uint64_t)t->frame;
     }
-    struct switch_frame *s = (struct switch_frame *)(top - (kernel_entry ? 8 : 0)) - 1; /* calls keep 16-byte alignment */
+    struct switch_frame *s =
+        (struct switch_frame *)(top - (kernel_entry ? 8 : 0)) - 1; /* calls keep 16-byte alignment */
     *s = (struct switch_frame){.ip = (uint64_t)(kernel_entry ? thread_enter_kernel : thread_enter_user),
                                .rbx = (uint64_t)kernel_entry,
                                .r12 = (uint64_t)kernel_arg};
@@ -99,7 +100,10 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to, struct arch_a
     switch_stacks(&from->kernel_sp, to->kernel_sp);
 }
 
-void thread_begin_user(void) { kernel_unlock(); }
+void thread_begin_user(void)
+{
+    kernel_unlock();
+}
 
 void thread_begin_kernel(void (*entry)(void *), void *arg)
 {

@@ -1,4 +1,5 @@
-/* The one-shot timer of each CPU. Where a deadline lies beyond what the counter holds, it fires early and is set again. */
+/* The one-shot timer of each CPU. Where a deadline lies beyond what the counter holds, it fires early and is set again.
+ */
 #include <kernel/arch.h>
 #include <kernel/debug.h>
 
@@ -8,8 +9,8 @@
 #include "features.h"
 #include "machine.h"
 
-#define NEVER       UINT64_MAX
-#define FAR_NS      (1000000000ull * 3600) /* the deadline mode sleeps no longer than this at a time */
+#define NEVER  UINT64_MAX
+#define FAR_NS (1000000000ull * 3600) /* the deadline mode sleeps no longer than this at a time */
 
 static bool tsc_deadline;
 static uint64_t counts_per_ns; /* 32.32 fixed point */

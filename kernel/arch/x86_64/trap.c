@@ -11,8 +11,23 @@
 #include "machine.h"
 #include "paging.h"
 
-enum { DIVIDE = 0, DEBUG = 1, NMI = 2, BREAKPOINT = 3, INVALID = 6, NO_FPU = 7, DOUBLE_FAULT = 8, STACK = 12,
-       PROTECTION = 13, PAGE = 14, X87 = 16, ALIGNMENT = 17, MACHINE_CHECK = 18, SIMD = 19, EXCEPTIONS = 32 };
+enum {
+    DIVIDE = 0,
+    DEBUG = 1,
+    NMI = 2,
+    BREAKPOINT = 3,
+    INVALID = 6,
+    NO_FPU = 7,
+    DOUBLE_FAULT = 8,
+    STACK = 12,
+    PROTECTION = 13,
+    PAGE = 14,
+    X87 = 16,
+    ALIGNMENT = 17,
+    MACHINE_CHECK = 18,
+    SIMD = 19,
+    EXCEPTIONS = 32
+};
 
 #define PF_PRESENT 1
 #define PF_WRITE   2
@@ -27,14 +42,25 @@ void trap_dispatch(struct trap_frame *frame);          /* called by trap_entry.S
 void trap_dispatch_paranoid(struct trap_frame *frame); /* NMI, #DB, #DF, #MC */
 
 static const char *const names[EXCEPTIONS] = {
-    [DIVIDE] = "divide error",       [DEBUG] = "debug trap",         [BREAKPOINT] = "breakpoint",
-    [INVALID] = "invalid opcode",    [NO_FPU] = "no FPU",            [DOUBLE_FAULT] = "double fault",
-    [STACK] = "stack fault",         [PROTECTION] = "general protection fault", [PAGE] = "page fault",
-    [X87] = "x87 error",             [ALIGNMENT] = "alignment check", [MACHINE_CHECK] = "machine check",
+    [DIVIDE] = "divide error",
+    [DEBUG] = "debug trap",
+    [BREAKPOINT] = "breakpoint",
+    [INVALID] = "invalid opcode",
+    [NO_FPU] = "no FPU",
+    [DOUBLE_FAULT] = "double fault",
+    [STACK] = "stack fault",
+    [PROTECTION] = "general protection fault",
+    [PAGE] = "page fault",
+    [X87] = "x87 error",
+    [ALIGNMENT] = "alignment check",
+    [MACHINE_CHECK] = "machine check",
     [SIMD] = "SIMD error",
 };
 
-static bool from_user(const struct trap_frame *f) { return f->cs & 3; }
+static bool from_user(const struct trap_frame *f)
+{
+    return f->cs & 3;
+}
 
 static enum fault_kind fault_kind(const struct trap_frame *f)
 {
@@ -182,8 +208,14 @@ void trap_dispatch_paranoid(struct trap_frame *f)
     kernel_fault(f, cr2_read());
 }
 
-uint64_t arch_fault_address(void) { return cr2_read(); }
-uint64_t arch_table_root(void) { return cr3_read(); }
+uint64_t arch_fault_address(void)
+{
+    return cr2_read();
+}
+uint64_t arch_table_root(void)
+{
+    return cr3_read();
+}
 
 void arch_cache_flush(const void *start, size_t bytes)
 {

@@ -1,5 +1,5 @@
-/* The 16550 of the early console, written without interrupts. Every wait is bounded: a line that does not drain, or is not
- * there, must not hold up the boot. */
+/* The 16550 of the early console, written without interrupts. Every wait is bounded: a line that does not drain, or is
+ * not there, must not hold up the boot. */
 #include <kernel/arch.h>
 #include <kernel/console.h>
 

@@ -1,9 +1,9 @@
 /* What the rest of the kernel may ask of the machine. Implemented in kernel/arch/<machine>; only there: assembly,
  * model-specific registers, page-table bits, interrupt controllers.
  *
- * The kernel runs under one lock (kernel_lock), taken on entry from user mode and from interrupts that need it, released
- * on the way out. Code that holds it runs with interrupts off. A kernel thread (cluster) runs without it, interrupts on,
- * and is preemptible there.
+ * The kernel runs under one lock (kernel_lock), taken on entry from user mode and from interrupts that need it,
+ * released on the way out. Code that holds it runs with interrupts off. A kernel thread (cluster) runs without it,
+ * interrupts on, and is preemptible there.
  */
 #pragma once
 
@@ -13,12 +13,15 @@
 struct thread;
 struct process;
 
-#define CPUS_MAX 32u
+#define CPUS_MAX           32u
 #define KERNEL_STACK_BYTES 16384u /* per thread, with a guard page below */
-#define PHYSMAP_BASE 0xffff800000000000ull
-#define USER_END 0x00007ffffffff000ull /* first address no process may use */
+#define PHYSMAP_BASE       0xffff800000000000ull
+#define USER_END           0x00007ffffffff000ull /* first address no process may use */
 
-static inline void *phys_to_virt(uint64_t phys) { return (void *)(PHYSMAP_BASE + phys); }
+static inline void *phys_to_virt(uint64_t phys)
+{
+    return (void *)(PHYSMAP_BASE + phys);
+}
 
 /* All user registers at kernel entry, on the kernel stack of the thread. */
 struct trap_frame {
@@ -29,12 +32,12 @@ struct trap_frame {
 
 /* The machine's part of a thread, embedded in struct thread. Opaque outside arch but for `frame`. */
 struct arch_thread {
-    uint64_t kernel_sp;    /* saved while switched out */
-    uint64_t stack_base;   /* lowest usable address of the kernel stack */
+    uint64_t kernel_sp;       /* saved while switched out */
+    uint64_t stack_base;      /* lowest usable address of the kernel stack */
     struct trap_frame *frame; /* user registers; NULL for kernel threads */
     uint64_t fs_base, gs_base;
-    void *fpu;             /* extended state area, one page; NULL until the first use of the FPU */
-    uint32_t fpu_cpu;      /* CPU whose registers hold it, or CPUS_MAX */
+    void *fpu;        /* extended state area, one page; NULL until the first use of the FPU */
+    uint32_t fpu_cpu; /* CPU whose registers hold it, or CPUS_MAX */
 };
 
 /* Pages that arch may take for a thread (kernel stack, extended state), charged by the caller when it makes one. */
@@ -47,19 +50,19 @@ struct cpu {
     struct cpu *self;
     uint64_t kernel_entry_sp; /* this and the next: of the entry assembly, at fixed offsets */
     uint64_t user_sp_scratch;
-    uint32_t index;           /* 0 = boot CPU; dense */
-    uint32_t lock_depth;      /* 1 while this CPU holds the kernel lock */
-    struct thread *current;   /* never NULL after INIT_THREADS */
+    uint32_t index;         /* 0 = boot CPU; dense */
+    uint32_t lock_depth;    /* 1 while this CPU holds the kernel lock */
+    struct thread *current; /* never NULL after INIT_THREADS */
     struct thread *idle;
     struct arch_aspace *aspace; /* whose page tables are loaded; NULL: the kernel's. Kernel threads leave it alone */
     uint64_t idle_ns;
     uint64_t counters[COUNTER_COUNT];
-    bool reschedule;          /* sched_check() switches at the next way out */
+    bool reschedule; /* sched_check() switches at the next way out */
     uint64_t slice_end_ns;
 };
 
-/* Interrupts must be off, or the caller pinned. (In line, as the only piece of assembly here besides the pause, since nearly
- * every path asks for it.) */
+/* Interrupts must be off, or the caller pinned. (In line, as the only piece of assembly here besides the pause, since
+ * nearly every path asks for it.) */
 static inline struct cpu *cpu_this(void)
 {
     struct cpu *cpu;
@@ -67,17 +70,20 @@ static inline struct cpu *cpu_this(void)
     return cpu;
 }
 struct cpu *cpu_get(uint32_t index);
-uint32_t cpu_count(void);          /* running CPUs */
-uint32_t cpu_failed_count(void);   /* present, but they did not start */
+uint32_t cpu_count(void);           /* running CPUs */
+uint32_t cpu_failed_count(void);    /* present, but they did not start */
 void cpu_interrupt(uint32_t index); /* make it pass through sched_check() soon */
 
-void kernel_lock(void);   /* interrupts off first; fair (ticket); not recursive */
+void kernel_lock(void); /* interrupts off first; fair (ticket); not recursive */
 void kernel_unlock(void);
 bool kernel_lock_held(void); /* by this CPU */
 uint64_t arch_irq_save(void);
 void arch_irq_restore(uint64_t flags);
 
-static inline void arch_relax(void) { __asm__ volatile("pause" ::: "memory"); } /* in a spinning loop */
+static inline void arch_relax(void)
+{
+    __asm__ volatile("pause" ::: "memory");
+} /* in a spinning loop */
 
 /* Sleeps until an interrupt, interrupts on meanwhile; kernel lock not held. The idle thread's body. */
 void arch_idle(void);
@@ -90,7 +96,7 @@ void arch_idle(void);
 err_t arch_thread_init(struct arch_thread *t, void (*kernel_entry)(void *), void *kernel_arg);
 void arch_thread_set_user(struct arch_thread *t, uint64_t ip, uint64_t sp, uint64_t arg);
 void arch_thread_set_fs_base(struct arch_thread *t, uint64_t address); /* below USER_END; also of the running thread */
-void arch_thread_free(struct arch_thread *t); /* never the running one */
+void arch_thread_free(struct arch_thread *t);                          /* never the running one */
 
 /* Switches stacks, address space, FS base and FPU ownership; returns when `from` runs again, maybe on another CPU.
  * Kernel lock held across. `as` is the address space of `to`, NULL for kernel threads (what is loaded stays loaded).
@@ -126,18 +132,18 @@ err_t copy_from_user(void *to, uint64_t from, size_t bytes);
 err_t copy_to_user(uint64_t to, const void *from, size_t bytes);
 
 /* ---- time ---- */
-uint64_t time_now_ns(void);           /* monotonic, the same on all CPUs to within a microsecond */
+uint64_t time_now_ns(void); /* monotonic, the same on all CPUs to within a microsecond */
 uint64_t time_realtime_ns(void);
-uint64_t arch_ticks(void);            /* raw counter behind it; cheap */
+uint64_t arch_ticks(void); /* raw counter behind it; cheap */
 uint64_t arch_ticks_to_ns(uint64_t ticks);
-void arch_timer_arm(uint64_t at_ns);  /* one shot on this CPU; UINT64_MAX: none */
+void arch_timer_arm(uint64_t at_ns); /* one shot on this CPU; UINT64_MAX: none */
 
 /* ---- entropy, power, devices ---- */
 bool arch_random(void *to, size_t bytes); /* false: no source on this machine */
 _Noreturn void arch_power(bool restart, uint32_t exit_code);
 
-/* For panics: halt for ever, halt all other CPUs, the emulator's exit device, the fault's address and table root, the stack
- * that `address` lies in (false: none), and text pushed out of the caches. */
+/* For panics: halt for ever, halt all other CPUs, the emulator's exit device, the fault's address and table root, the
+ * stack that `address` lies in (false: none), and text pushed out of the caches. */
 _Noreturn void arch_halt(void);
 void arch_stop_others(void);
 _Noreturn void arch_emulator_exit(uint32_t code);
@@ -158,7 +164,7 @@ bool vm_fault(uint64_t address, bool write, bool exec, bool *memory_out);
 void sched_timer_tick(uint64_t now_ns); /* the one-shot timer of this CPU fired */
 void sched_check(void); /* on every way out of the kernel, a thread's first way to user mode included: it ends the
                          * thread if it is to die, and switches when another should run */
-void irq_deliver(uint32_t irq_line);    /* a device interrupt, already masked at its source */
+void irq_deliver(uint32_t irq_line); /* a device interrupt, already masked at its source */
 
 /* Own page tables; pages can be allocated. Called by kernel_main at INIT_EARLY. */
 void arch_early_init(void);

@@ -4,7 +4,7 @@
 #include <abi/boot_info.h>
 #include <abi/bundle.h>
 
-const struct boot_info *boot_info_get(void); /* the kernel's own copy */
+const struct boot_info *boot_info_get(void);                                     /* the kernel's own copy */
 const struct bundle_part *bundle_find(const char *name, const void **bytes_out); /* NULL: not there */
 /* Value of a key of shoal.conf, checked at boot; the last line wins. NULL: not given. */
 const char *config_get(const char *key);

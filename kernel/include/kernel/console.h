@@ -1,5 +1,5 @@
-/* The early console: text to the UART the firmware names (or COM1, if one answers) and to the framebuffer, until a driver
- * has opened them; a panic takes them back. */
+/* The early console: text to the UART the firmware names (or COM1, if one answers) and to the framebuffer, until a
+ * driver has opened them; a panic takes them back. */
 #pragma once
 
 #include <abi/boot_info.h>

@@ -16,7 +16,8 @@ bool panic_in_progress(void);
 
 struct trap_frame;
 /* panic with the registers of a trap. */
-_Noreturn void panic_trap(const struct trap_frame *frame, const char *format, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn void panic_trap(const struct trap_frame *frame, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* One line into the kernel log ring (and the early console while no console process has taken over).
  * Formats: %d %u %x %lu %lx %llu %llx %s %c %p %zu with width, zero padding, '-', and %.*s. */

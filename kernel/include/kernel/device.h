@@ -3,21 +3,21 @@
 
 #include <abi/info.h>
 
-#define DEVICES_MAX 64u
+#define DEVICES_MAX   64u
 #define IRQ_LINES_MAX 192u
 
 /* A machine device found at boot. Lives for ever. */
 struct device {
     struct device_info info;
     uint64_t bar_phys[DEVICE_BARS];
-    uint64_t msix_table_phys; /* the MSI-X table; its pages are hidden from DEVICE_BAR */
+    uint64_t msix_table_phys;  /* the MSI-X table; its pages are hidden from DEVICE_BAR */
     uint64_t msix_table_bytes; /* 0: none */
-    uint32_t msix_capability; /* offset in configuration space; 0: none */
-    uint32_t pci_address;     /* for arch's configuration accessors */
+    uint32_t msix_capability;  /* offset in configuration space; 0: none */
+    uint32_t pci_address;      /* for arch's configuration accessors */
     uint16_t port_base;
-    uint32_t legacy_line;     /* ISA interrupt, e.g. 4 for COM1 */
-    bool in_use;              /* a Device handle was opened and is alive */
-    uint32_t epoch;           /* counts device_object_quiet(): what it was told before holds no more */
+    uint32_t legacy_line; /* ISA interrupt, e.g. 4 for COM1 */
+    bool in_use;          /* a Device handle was opened and is alive */
+    uint32_t epoch;       /* counts device_object_quiet(): what it was told before holds no more */
 };
 
 uint32_t device_count(void);

@@ -8,7 +8,7 @@ struct budget;
 
 /* ---- pages ---- */
 #define PAGE_NONE UINT64_MAX
-uint64_t page_alloc(void);                                     /* zeroed; PAGE_NONE when out */
+uint64_t page_alloc(void);                                      /* zeroed; PAGE_NONE when out */
 uint64_t page_alloc_contiguous(uint64_t pages, uint64_t below); /* zeroed, naturally ascending; below 0: anywhere */
 void page_free(uint64_t phys);
 void page_free_contiguous(uint64_t phys, uint64_t pages);
@@ -24,5 +24,6 @@ void *kmap_device(uint64_t phys, size_t bytes);
 /* The same, with writes combined. */
 void *kmap_framebuffer(uint64_t phys, size_t bytes);
 
-/* Pages kept aside so that whatever a Budget promised can be delivered in spite of heap fragmentation: 1/32 of memory. */
+/* Pages kept aside so that whatever a Budget promised can be delivered in spite of heap fragmentation: 1/32 of memory.
+ */
 uint64_t mm_root_budget_bytes(void);

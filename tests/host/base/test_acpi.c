@@ -53,8 +53,8 @@ static void test_madt(void)
     begin_madt();
     put_cpu(0, 1);
     put_cpu(4, 1);
-    put_cpu(6, 0); /* not there */
-    put_cpu(8, 2); /* could be plugged in */
+    put_cpu(6, 0);    /* not there */
+    put_cpu(8, 2);    /* could be plugged in */
     put_x2_cpu(4, 1); /* the same again */
     put_x2_cpu(300, 1);
     put(1, 1), put(12, 1), put(2, 1), put(0, 1), put(0xfec00000, 4), put(24, 4);
@@ -125,7 +125,8 @@ static void test_mcfg(void)
 static void test_soft_off(void)
 {
     static const uint8_t qemu[] = {0x08, 0x5f, 0x53, 0x35, 0x5f, 0x12, 0x06, 0x04, 0x00, 0x00, 0x00, 0x00};
-    static const uint8_t bytes[] = {0x08, '\\', 0x5f, 0x53, 0x35, 0x5f, 0x12, 0x0a, 0x04, 0x0a, 0x07, 0x0a, 0x05, 0x00, 0x00};
+    static const uint8_t bytes[] = {0x08, '\\', 0x5f, 0x53, 0x35, 0x5f, 0x12, 0x0a,
+                                    0x04, 0x0a, 0x07, 0x0a, 0x05, 0x00, 0x00};
     static const uint8_t other[] = {0x10, 0x5f, 0x53, 0x35, 0x5f, 0x12, 0x06, 0x04, 0x00, 0x00, 0x00, 0x00};
     uint8_t a, b;
     memcpy(table + 100, qemu, sizeof qemu);

@@ -46,7 +46,10 @@ static void make(void)
     seal();
 }
 
-static err_t check(uint64_t bytes) { return bundle_check(image, bytes, what, sizeof what); }
+static err_t check(uint64_t bytes)
+{
+    return bundle_check(image, bytes, what, sizeof what);
+}
 
 static void test_good(void)
 {

@@ -6,7 +6,10 @@
 static struct config config;
 static struct config_error error;
 
-static err_t parse(const char *text) { return config_parse(text, strlen(text), &config, &error); }
+static err_t parse(const char *text)
+{
+    return config_parse(text, strlen(text), &config, &error);
+}
 
 static void test_values(void)
 {
@@ -44,14 +47,30 @@ static void test_listing(void)
 static void test_refusals(void)
 {
     static const char *const bad[] = {
-        "colour = red",           "cluster",                "= x",
-        "node =",                 "node = a b",             "node = 12345678901234567890123456789012",
-        "address = 10.0.0.1",     "address = 10.0.0.1/33",  "address = 10.0.0.256/8",
-        "address = 10.0.0/8",     "gateway = 1.2.3.4.5",    "gateway = 1..2.3",
-        "peers = ",               "peers = 1.2.3.4,,x",     "disk = floppy",
-        "console = serial|screen", "genesis = no",          "heartbeat_ms = 0",
-        "heartbeat_ms = 60001",   "heartbeat_ms = 5x",      "election_ms = 99999999999",
-        "voters = 52:54:00:12:34", "voters = 12345678-9abc-def0-1234_56789abcdef0", "restrict = nopit nosleep",
+        "colour = red",
+        "cluster",
+        "= x",
+        "node =",
+        "node = a b",
+        "node = 12345678901234567890123456789012",
+        "address = 10.0.0.1",
+        "address = 10.0.0.1/33",
+        "address = 10.0.0.256/8",
+        "address = 10.0.0/8",
+        "gateway = 1.2.3.4.5",
+        "gateway = 1..2.3",
+        "peers = ",
+        "peers = 1.2.3.4,,x",
+        "disk = floppy",
+        "console = serial|screen",
+        "genesis = no",
+        "heartbeat_ms = 0",
+        "heartbeat_ms = 60001",
+        "heartbeat_ms = 5x",
+        "election_ms = 99999999999",
+        "voters = 52:54:00:12:34",
+        "voters = 12345678-9abc-def0-1234_56789abcdef0",
+        "restrict = nopit nosleep",
         "panic = maybe",
     };
     char text[128];

@@ -41,8 +41,9 @@ static void test_chacha20(void) /* RFC 8439, section 2.3.2 */
     memcpy(key, key_bytes, 32);
     memcpy(nonce, nonce_bytes, 12);
     chacha20_block(key, 1, nonce, out);
-    check_hex(out, 64, "10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46c4e"
-                       "d2826446079faa0914c2d705d98b02a2b5129cd1de164eb9cbd083e8a2503c4e");
+    check_hex(out, 64,
+              "10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46c4e"
+              "d2826446079faa0914c2d705d98b02a2b5129cd1de164eb9cbd083e8a2503c4e");
 }
 
 static void test_generator(void)

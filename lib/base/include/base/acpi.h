@@ -1,5 +1,6 @@
-/* Reading the firmware's ACPI tables. Pure: bytes in, checked structures out. Tables come from firmware that may be buggy:
- * every length and checksum is checked, what is malformed is refused (E_BAD_MESSAGE) or, inside a list, skipped. */
+/* Reading the firmware's ACPI tables. Pure: bytes in, checked structures out. Tables come from firmware that may be
+ * buggy: every length and checksum is checked, what is malformed is refused (E_BAD_MESSAGE) or, inside a list, skipped.
+ */
 #pragma once
 
 #include <abi/types.h>

@@ -3,8 +3,8 @@
 
 #include <abi/bundle.h>
 
-/* Checks header, part table, every part's place, name and hash. On failure E_CORRUPT, and `what_out` says what is wrong and
- * where ("part 'bin/sh' is damaged (SHA-256 differs)"). */
+/* Checks header, part table, every part's place, name and hash. On failure E_CORRUPT, and `what_out` says what is wrong
+ * and where ("part 'bin/sh' is damaged (SHA-256 differs)"). */
 err_t bundle_check(const void *image, uint64_t bytes, char *what_out, size_t what_room);
 
 /* The parts of a checked bundle. */

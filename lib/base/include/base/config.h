@@ -1,5 +1,5 @@
-/* shoal.conf: lines `key = value`, `#` begins a comment, the last line for a key wins. Every line is checked here, once, so
- * that whoever uses a value need not. Pure; the text may be anything at all. */
+/* shoal.conf: lines `key = value`, `#` begins a comment, the last line for a key wins. Every line is checked here,
+ * once, so that whoever uses a value need not. Pure; the text may be anything at all. */
 #pragma once
 
 #include <abi/types.h>
@@ -19,8 +19,8 @@ struct config_error {
     char text[CONFIG_ERROR_TEXT]; /* what is wrong with it, and what would be right */
 };
 
-/* E_INVALID for the first line at fault (told in *error_out); the good lines are taken all the same. E_TOO_LONG if the text
- * is longer than CONFIG_BYTES_MAX. */
+/* E_INVALID for the first line at fault (told in *error_out); the good lines are taken all the same. E_TOO_LONG if the
+ * text is longer than CONFIG_BYTES_MAX. */
 err_t config_parse(const char *text, size_t bytes, struct config *out, struct config_error *error_out);
 
 /* Value of a key; NULL: not given, or no such key. */

@@ -1,5 +1,5 @@
-/* A random generator over ChaCha20 that forgets: after each request its key is replaced, so a later leak of its state tells
- * nothing of what it gave before. */
+/* A random generator over ChaCha20 that forgets: after each request its key is replaced, so a later leak of its state
+ * tells nothing of what it gave before. */
 #pragma once
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* The few memory and string functions that pure code may count on everywhere: libc has them in programs and on the host,
- * kernel/arch has them in the kernel. */
+/* The few memory and string functions that pure code may count on everywhere: libc has them in programs and on the
+ * host, kernel/arch has them in the kernel. */
 #pragma once
 
 #include <stddef.h>
