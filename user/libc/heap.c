@@ -5,6 +5,7 @@
 #include <os/startup.h>
 #include <os/syscall.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "libc.h"
@@ -36,16 +37,21 @@ static err_t heap_grow(uint64_t bytes)
     return err;
 }
 
-/* newlib holds its malloc lock around every call. Nothing is given back: malloc keeps what it has for later. */
+/* newlib holds its malloc lock around every call. What is given up stays mapped for the next growth; it is cleared, because
+ * malloc takes what it gets from here to be zero. */
 void *sbrk(ptrdiff_t change)
 {
     uint64_t before = heap_end;
-    if (change < 0 || (uint64_t)change > HEAP_VA + HEAP_BYTES - heap_end ||
-        (heap_end + (uint64_t)change > heap_mapped && heap_grow(heap_end + (uint64_t)change - heap_mapped) != E_OK)) {
+    if (change < 0 ? (uint64_t)-change > heap_end - HEAP_VA
+                   : (uint64_t)change > HEAP_VA + HEAP_BYTES - heap_end ||
+                         (heap_end + (uint64_t)change > heap_mapped &&
+                          heap_grow(heap_end + (uint64_t)change - heap_mapped) != E_OK)) {
         errno = ENOMEM;
         return (void *)-1;
     }
     heap_end += (uint64_t)change;
+    if (change < 0)
+        memset((void *)heap_end, 0, (size_t)-change);
     return (void *)before;
 }
 
