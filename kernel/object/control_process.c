@@ -37,9 +37,9 @@ err_t control_PROCESS_GRANT(struct control *c)
     struct handle_entry *e;
     if (c->b & ~(uint64_t)RIGHTS_ALL)
         return E_INVALID;
-    err_t err = handle_reserve(p, 1);
+    err_t err = handle_decode(c->self, c->a, OBJECT_NONE, RIGHT_TRANSFER, &e);
     if (err == E_OK)
-        err = handle_decode(c->self, c->a, OBJECT_NONE, RIGHT_TRANSFER, &e);
+        err = handle_reserve(p, 1);
     if (err != E_OK)
         return err;
     struct handle_ref r;
