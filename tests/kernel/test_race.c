@@ -1,25 +1,53 @@
 /* Closing and unmapping under the feet of other CPUs, ten thousand times; afterwards the Budget is whole. */
 #include "guest.h"
 
-#define ROUNDS 10000u
+#define ROUNDS  10000u
+#define BATCH   50u /* rounds between two meetings of the threads */
+#define THREADS 3u
 
-/* What one round's threads share. The numbers are replaced while others use them. */
-struct arena {
+/* What one round is about. The others use the numbers while the first thread takes them back. */
+struct target {
     handle_t endpoint, notification, memory, badged;
     uint64_t address;
-    uint32_t round; /* all start on a new round */
-    uint32_t ready;
-    bool stop;
 };
-static volatile struct arena arena;
-static uint64_t outcomes[4][E_COUNT];
+static volatile struct target targets[BATCH];
+static uint32_t meeting, arrived; /* futexes */
+static volatile bool stop;
+static uint64_t outcomes[THREADS][E_COUNT];
 
-static void await_round(uint32_t *round)
+/* Waits for the next batch; false: there is none. */
+static bool await_batch(uint32_t *seen)
 {
-    __atomic_add_fetch(&arena.ready, 1, __ATOMIC_SEQ_CST);
-    while (arena.round == *round && !arena.stop)
-        os_yield();
-    *round = arena.round;
+    if (__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST) == THREADS)
+        os_futex_wake(&arrived, 1);
+    while (__atomic_load_n(&meeting, __ATOMIC_SEQ_CST) == *seen)
+        os_futex_wait(&meeting, *seen, DEADLINE_NEVER);
+    *seen = __atomic_load_n(&meeting, __ATOMIC_SEQ_CST);
+    return !stop;
+}
+
+static void await_others(void)
+{
+    uint32_t n;
+    uint64_t give_up = now() + 60 * SECOND;
+    while ((n = __atomic_load_n(&arrived, __ATOMIC_SEQ_CST)) < THREADS && now() < give_up)
+        os_futex_wait(&arrived, n, give_up);
+    CHECK_EQ(n, THREADS);
+    arrived = 0;
+}
+
+static void begin_batch(void)
+{
+    __atomic_add_fetch(&meeting, 1, __ATOMIC_SEQ_CST);
+    os_futex_wake(&meeting, THREADS);
+}
+
+/* Lets the others get ahead by ever other amounts. An emulator that runs the CPUs by turns takes pause as a turn's end. */
+static void linger(uint32_t *random)
+{
+    *random = *random * 1103515245u + 12345u;
+    for (uint32_t i = (*random >> 16) % 24; i > 0; i--)
+        __asm__ volatile("pause");
 }
 
 static void note(uint32_t who, err_t err)
@@ -28,107 +56,112 @@ static void note(uint32_t who, err_t err)
         outcomes[who][err]++;
 }
 
-static void caller(void *argument, struct ipc_buffer *ipc)
+static void call_one(const volatile struct target *t, struct ipc_buffer *ipc)
 {
-    uint32_t round = 0;
-    for (await_round(&round); !arena.stop; await_round(&round)) {
-        ipc->handles[0] = arena.notification;
-        ipc->lent_memory = arena.memory;
-        ipc->lent_offset = 0;
-        ipc->lent_length = PAGE_BYTES;
-        ipc->lent_direction = IPC_LEND_IN;
-        struct message m = {TAG(1, 2, 1, 64) | TAG_LENT, {1, 2}};
-        note(0, os_call(arena.badged, &m, now() + 2 * MS));
-        if (TAG_HANDLES(m.tag) == 1)
-            os_handle_close(ipc->handles[0]);
-    }
+    ipc->handles[0] = t->notification;
+    ipc->lent_memory = t->memory;
+    ipc->lent_offset = 0;
+    ipc->lent_length = PAGE_BYTES;
+    ipc->lent_direction = IPC_LEND_IN;
+    struct message m = {TAG(1, 2, 1, 64) | TAG_LENT, {1, 2}};
+    err_t err = os_call(t->badged, &m, now() + MS / 4);
+    note(0, err);
+    if (err == E_OK && TAG_HANDLES(m.tag) == 1)
+        os_handle_close(ipc->handles[0]);
 }
 
-static void receiver(void *argument, struct ipc_buffer *ipc)
+static void receive_one(const volatile struct target *t, struct ipc_buffer *ipc)
 {
     static uint8_t bytes[PAGE_BYTES];
-    uint32_t round = 0;
-    for (await_round(&round); !arena.stop; await_round(&round)) {
-        struct message m;
-        handle_t reply;
-        uint64_t badge, done;
-        err_t err = os_recv(arena.endpoint, &m, &reply, &badge, now() + 2 * MS);
-        note(1, err);
-        if (err != E_OK || !reply)
-            continue;
-        os_memory_rw(reply, 0, bytes, PAGE_BYTES, IPC_LEND_IN, &done);
-        handle_t got = ipc->handles[0];
-        m.tag = TAG(E_OK, 1, 1, 16);
-        os_reply(reply, &m);
-        os_handle_close(got);
-    }
+    struct message m;
+    handle_t reply;
+    uint64_t badge, done;
+    err_t err = os_recv(t->endpoint, &m, &reply, &badge, now() + MS / 4);
+    note(1, err);
+    if (err != E_OK || !reply)
+        return;
+    os_memory_rw(reply, 0, bytes, PAGE_BYTES, IPC_LEND_IN, &done);
+    handle_t got = ipc->handles[0];
+    m.tag = TAG(E_OK, 1, 1, 16);
+    os_reply(reply, &m);
+    os_handle_close(got);
 }
 
-static void toucher(void *argument, struct ipc_buffer *ipc)
+/* The kernel copies through what the others unmap; never a fault of our own. */
+static void touch_one(const volatile struct target *t, struct ipc_buffer *ipc)
 {
-    uint32_t round = 0;
-    for (await_round(&round); !arena.stop; await_round(&round)) {
-        static uint8_t bytes[2 * PAGE_BYTES];
-        uint64_t done;
-        /* The kernel reads what the others unmap: a copy through the mapping, never a fault of ours. */
-        note(2, os_memory_rw(arena.memory, 0, (void *)arena.address, 2 * PAGE_BYTES, IPC_LEND_OUT, &done));
-        os_memory_rw(arena.memory, 0, bytes, 2 * PAGE_BYTES, IPC_LEND_IN, &done);
-        os_signal(arena.notification, 1);
-        os_vm_unmap(guest.process, arena.address, PAGE_BYTES);
-    }
+    static uint8_t bytes[2 * PAGE_BYTES];
+    uint64_t done;
+    note(2, os_memory_rw(t->memory, 0, (void *)t->address, 2 * PAGE_BYTES, IPC_LEND_OUT, &done));
+    os_memory_rw(t->memory, 0, bytes, 2 * PAGE_BYTES, IPC_LEND_IN, &done);
+    os_signal(t->notification, 1);
+    os_vm_unmap(guest.process, t->address, PAGE_BYTES);
 }
 
-static void make_round(void)
+static void racer(void *argument, struct ipc_buffer *ipc)
+{
+    uint32_t seen = 0, random = (uint32_t)(uint64_t)argument;
+    void (*one)(const volatile struct target *, struct ipc_buffer *) = argument;
+    while (await_batch(&seen))
+        for (uint32_t i = 0; i < BATCH; i++) {
+            linger(&random);
+            one(&targets[i], ipc);
+        }
+}
+
+static void make(volatile struct target *t)
 {
     handle_t h;
     uint64_t at = 0;
-    arena.endpoint = guest_create(OBJECT_ENDPOINT, 0, 0, 0);
-    arena.notification = guest_create(OBJECT_NOTIFICATION, 0, 0, 0);
-    arena.memory = guest_create(OBJECT_MEMORY, 4 * PAGE_BYTES, 0, 0);
-    OK(os_handle_mint(arena.endpoint, 7, RIGHTS_ALL, &h));
-    arena.badged = h;
-    OK(os_vm_map(guest.process, arena.memory, 0, 4 * PAGE_BYTES, 0, VM_READ | VM_WRITE, &at));
-    arena.address = at;
+    t->endpoint = guest_create(OBJECT_ENDPOINT, 0, 0, 0);
+    t->notification = guest_create(OBJECT_NOTIFICATION, 0, 0, 0);
+    t->memory = guest_create(OBJECT_MEMORY, 4 * PAGE_BYTES, 0, 0);
+    OK(os_handle_mint(t->endpoint, 7, RIGHTS_ALL, &h));
+    t->badged = h;
+    OK(os_vm_map(guest.process, t->memory, 0, 4 * PAGE_BYTES, 0, VM_READ | VM_WRITE, &at));
+    t->address = at;
 }
 
-static void await_ready(uint32_t count)
+static void take_back(const volatile struct target *t, uint32_t *random)
 {
-    uint64_t give_up = now() + 20 * SECOND;
-    while (arena.ready < count && now() < give_up)
-        os_yield();
-    CHECK_EQ(arena.ready, count);
-    arena.ready = 0;
+    linger(random);
+    guest_close(t->notification);
+    if (*random >> 20 & 1)
+        os_vm_unmap(guest.process, t->address, 4 * PAGE_BYTES);
+    guest_close(t->memory);
+    os_vm_unmap(guest.process, t->address, 4 * PAGE_BYTES);
+    guest_close(t->badged);
+    guest_close(t->endpoint);
 }
 
 static void races(void)
 {
-    struct guest_thread t[3];
-    static void (*const runs[3])(void *, struct ipc_buffer *) = {caller, receiver, toucher};
-    arena = (struct arena){0};
-    for (uint32_t i = 0; i < 3; i++)
-        guest_thread_start(&t[i], i, runs[i], NULL);
+    struct guest_thread t[THREADS];
+    static void *const ones[THREADS] = {call_one, receive_one, touch_one};
     uint32_t random = 1;
-    for (uint32_t round = 1; round <= ROUNDS; round++) {
-        make_round();
-        await_ready(3);
-        arena.round = round;
-        random = random * 1103515245u + 12345u;
-        for (volatile uint32_t i = 0; i < (random >> 16) % 500; i++) /* meet them at ever other points */
-            ;
-        guest_close(arena.notification);
-        guest_close(arena.memory);
-        os_vm_unmap(guest.process, arena.address, 4 * PAGE_BYTES);
-        guest_close(arena.badged);
-        guest_close(arena.endpoint);
+    meeting = arrived = 0;
+    stop = false;
+    for (uint32_t i = 0; i < THREADS; i++)
+        guest_thread_start(&t[i], i, racer, ones[i]);
+    await_others();
+    for (uint32_t round = 0; round < ROUNDS; round += BATCH) {
+        for (uint32_t i = 0; i < BATCH; i++)
+            make(&targets[i]);
+        begin_batch();
+        for (uint32_t i = 0; i < BATCH; i++) {
+            take_back(&targets[i], &random);
+        }
+        await_others();
     }
-    await_ready(3);
-    arena.stop = true;
-    for (uint32_t i = 0; i < 3; i++)
+    stop = true;
+    begin_batch();
+    for (uint32_t i = 0; i < THREADS; i++)
         guest_thread_join(&t[i]);
-    say("# calls: %llu ok, %llu gone, %llu not delivered, %llu bad handle; receives %llu ok; copies %llu ok",
+    say("# calls: %llu ok, %llu gone, %llu not delivered, %llu bad handle; receives: %llu ok; copies: %llu ok, %llu bad pointer",
         (unsigned long long)outcomes[0][E_OK], (unsigned long long)outcomes[0][E_GONE],
         (unsigned long long)outcomes[0][E_NOT_DELIVERED], (unsigned long long)outcomes[0][E_BAD_HANDLE],
-        (unsigned long long)outcomes[1][E_OK], (unsigned long long)outcomes[2][E_OK]);
+        (unsigned long long)outcomes[1][E_OK], (unsigned long long)outcomes[2][E_OK],
+        (unsigned long long)outcomes[2][E_BAD_POINTER]);
 }
 
 /* ---- processes that are killed while they do all kinds of things ---- */
@@ -157,6 +190,31 @@ static void busy_child(struct guest_child_page *page)
     }
 }
 
+/* Its end told by the process itself; then the Budget is empty. */
+static void end_by_kill(struct guest_child *c, handle_t budget)
+{
+    OK(os_control(c->process, OP_PROCESS_KILL, EXIT_KILLED, 9, 0, 0).err);
+    CHECK_EQ(guest_child_wait(c).cause, EXIT_KILLED);
+    CHECK_EQ(guest_used(budget), 0);
+    OK(os_control(budget, OP_BUDGET_DESTROY, 0, 0, 0, 0).err);
+}
+
+/* With the Budget goes all that was charged to it, what we see of it included. */
+static void end_by_budget(struct guest_child *c, handle_t budget)
+{
+    struct process_info info;
+    uint64_t bits;
+    OK(os_control(budget, OP_BUDGET_DESTROY, 0, 0, 0, 0).err);
+    OK(os_control(c->process, OP_PROCESS_INFO, (uint64_t)&info, 0, 0, 0).err);
+    CHECK_EQ(info.cause, EXIT_KILLED);
+    CHECK_EQ(os_wait(c->ended, 1, DEADLINE_POLL, &bits), E_GONE);
+    CHECK_EQ(os_vm_unmap(guest.process, (uint64_t)c->page, PAGE_BYTES), E_NOT_FOUND);
+    guest_close(c->page_memory);
+    guest_close(c->ended);
+    guest_close(c->thread);
+    guest_close(c->process);
+}
+
 static void kills(void)
 {
     for (uint32_t round = 0; round < 60; round++) {
@@ -168,19 +226,15 @@ static void kills(void)
         guest_child_give(&c, c.process, RIGHTS_ALL);
         guest_child_give(&c, e, RIGHT_CALL);
         guest_child_start(&c);
-        while (((struct guest_child_page *)c.page)->values[0] < 1 + round % 5)
-            os_yield();
-        for (volatile uint32_t i = 0; i < round * 400; i++)
+        struct guest_child_page *page = c.page;
+        while (*(volatile uint64_t *)&page->values[0] < 1 + round % 5)
+            os_futex_wait((uint32_t *)&page->values[1], 0, now() + MS);
+        for (volatile uint32_t i = 0; i < round * 400; i++) /* dies at ever other points */
             ;
         if (round % 2)
-            OK(os_control(c.process, OP_PROCESS_KILL, EXIT_KILLED, 9, 0, 0).err);
+            end_by_kill(&c, budget);
         else
-            OK(os_control(budget, OP_BUDGET_DESTROY, 0, 0, 0, 0).err);
-        guest_child_wait(&c);
-        if (round % 2) {
-            CHECK_EQ(guest_used(budget), 0);
-            OK(os_control(budget, OP_BUDGET_DESTROY, 0, 0, 0, 0).err);
-        }
+            end_by_budget(&c, budget);
         guest_close(budget);
         guest_close(e);
     }

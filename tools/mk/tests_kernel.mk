@@ -3,4 +3,6 @@ GUEST_SOURCES := $(wildcard tests/kernel/test_*.c)
 GUEST_PROGRAMS := $(GUEST_SOURCES:tests/kernel/%.c=test/%)
 GUEST_CPUS ?= 4
 $(foreach source,$(GUEST_SOURCES),$(eval $(call PLAIN_PROGRAM,$(source:tests/kernel/%.c=test/%),$(source) tests/kernel/guest.c,)))
-GUEST_TESTS += $(foreach program,$(GUEST_PROGRAMS),init:$(program),smp=$(GUEST_CPUS))
+# Once on one CPU, once on several that really run side by side, and by turns, where they meet at finer points.
+GUEST_TESTS += $(foreach program,$(GUEST_PROGRAMS),init:$(program) init:$(program),smp=$(GUEST_CPUS),threads=single)
+GUEST_TESTS += $(foreach program,$(filter-out test/test_race,$(GUEST_PROGRAMS)),init:$(program),smp=$(GUEST_CPUS))
