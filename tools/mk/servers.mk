@@ -17,3 +17,13 @@ endef
 $(eval $(call BUNDLE_FILE,etc/supervisor.conf,user/servers/supervisor/supervisor.conf))
 $(foreach name,names console process,$(eval $(call BUNDLE_FILE,svc/$(name),user/servers/$(name)/$(name).svc)))
 $(foreach name,shell agent,$(eval $(call BUNDLE_FILE,svc/$(name),user/bin/sh/$(name).svc)))
+
+# One program under the names of its commands; the bundle holds it once.
+SHOAL_COMMANDS := help nodes status raft ps kill top on run lock put get del keys log service reboot poweroff uname hash \
+  placements
+define SHOAL_COMMAND
+$(BUILD)/root/bin/$(1): $(BUILD)/root/bin/shoal
+	@cp $$< $$@
+ROOT_FILES += $(BUILD)/root/bin/$(1)
+endef
+$(foreach name,$(SHOAL_COMMANDS),$(eval $(call SHOAL_COMMAND,$(name))))

@@ -153,8 +153,21 @@ static err_t add_child(struct job *job, const char *name, const struct spawned *
     return err;
 }
 
+/* The name server was started again: all that this shell knows by name is of its former life. Its successor, which the
+ * supervisor or the user starts, has the new name space. */
+static bool names_lost(void)
+{
+    uint32_t kind;
+    return names_stat(names(), os_deadline_ms(2000), "/", &kind, NULL, NULL, NULL, NULL) == E_GONE;
+}
+
 static int explain(const char *name, err_t err)
 {
+    if (err == E_GONE && names_lost()) {
+        complain("the name server was lost; this shell ends");
+        shell.leaving = true;
+        return 125;
+    }
     if (err == E_NO_ENTRY && !strchr(name, '/'))
         complain("%s: no such command; `help` lists what there is", name);
     else if (err == E_NO_MEMORY)

@@ -1,0 +1,130 @@
+/* help: what there is, with examples that can be typed as they stand (a test does). */
+#include "shoal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct entry {
+    const char *name, *usage, *text;
+    const char *examples[3];
+};
+
+static const char *const group_names[] = {"The cluster", "Processes and jobs", "Files and text", "This machine", "The shell"};
+
+static const struct entry cluster_entries[] = {
+    {"nodes", "nodes", "the machines of the cluster, and how they are", {"nodes"}},
+    {"on", "on NODE PROGRAM [WORD...]", "runs a program on another machine, with this one's files and terminal",
+     {"on 1 echo hello", "on 1 wc /etc/supervisor.conf"}},
+    {"run", "run [-n COUNT | --job] PROGRAM [WORD...]",
+     "runs a program where there is least to do; -n on several; --job hands it to the cluster",
+     {"run echo hello", "run -n 3 date", "run --job 'wc /etc/supervisor.conf'"}},
+    {"placements", "placements", "the cluster's jobs, where they run, and why there", {"placements"}},
+    {"lock", "lock [--shared] [--try] NAME -- PROGRAM [WORD...]",
+     "runs a program while holding a lock of the cluster; $FENCE is its token", {"lock demo -- echo alone", "lock --list"}},
+    {"put", "put KEY VALUE", "sets a key of the cluster", {"put color blue"}},
+    {"get", "get KEY", "shows a key's value", {"get color"}},
+    {"keys", "keys [PREFIX]", "lists keys", {"keys"}},
+    {"del", "del KEY", "removes a key", {"del color"}},
+    {"raft", "raft", "how the machines agree: role, term, log, peers", {"raft"}},
+    {"ping", "ping NODE-OR-ADDRESS [COUNT]", "asks a machine for an answer", {"ping 127.0.0.1 1"}},
+    {NULL, NULL, NULL, {NULL}}};
+
+static const struct entry process_entries[] = {
+    {"ps", "ps", "the processes of all nodes, with memory and time", {"ps"}},
+    {"top", "top", "this machine's load, memory and processes", {"top"}},
+    {"kill", "kill [-SIGNAL] PROCESS-OR-%JOB...", "ends a process of any node, or a job of this shell",
+     {"sleep 100 & kill %1"}},
+    {"jobs", "jobs", "what this shell runs in the background", {"sleep 1 & jobs"}},
+    {"wait", "wait [%JOB...]", "waits for background jobs", {"sleep 1 & wait"}},
+    {NULL, NULL, NULL, {NULL}}};
+
+static const struct entry file_entries[] = {
+    {"ls", "ls [-l] [FILE...]", "lists files", {"ls /", "ls -l /bin"}},
+    {"cat", "cat [FILE...]", "shows files; with > it makes one, up to ^D", {"cat /etc/supervisor.conf"}},
+    {"cp", "cp FILE... TO", "copies files", {"cp /etc/supervisor.conf /tmp/copy"}},
+    {"mv", "mv FILE... TO", "renames or moves files", {"echo x > /tmp/a; mv /tmp/a /tmp/b"}},
+    {"rm", "rm [-r] FILE...", "removes files", {"echo x > /tmp/a; rm /tmp/a"}},
+    {"mkdir", "mkdir DIRECTORY...", "makes directories", {"mkdir /tmp/dir"}},
+    {"edit", "edit FILE", "a small screen editor", {NULL}},
+    {"echo", "echo [-n] WORD...", "shows its words", {"echo hello > /tmp/hello"}},
+    {"wc", "wc [-lwc] [FILE...]", "counts lines, words and bytes", {"wc -l /etc/supervisor.conf"}},
+    {"grep", "grep PATTERN [FILE...]", "shows lines that match", {"grep start /etc/supervisor.conf"}},
+    {"head", "head [-n COUNT] [FILE...]", "shows the first lines", {"head -n 2 /etc/supervisor.conf"}},
+    {"sort", "sort [FILE...]", "sorts lines", {"ls /bin | sort"}},
+    {"hash", "hash [FILE...]", "SHA-256 of files", {"hash /etc/supervisor.conf"}},
+    {"seq", "seq [FROM] TO", "counts", {"seq 3"}},
+    {NULL, NULL, NULL, {NULL}}};
+
+static const struct entry machine_entries[] = {
+    {"status", "status", "what runs here, what is waited for", {"status"}},
+    {"service", "service [stop NAME]", "servers and drivers; a stopped one is started again by its policy", {"service"}},
+    {"log", "log [PROCESS]", "the kernel's log, or its lines about one process", {"log"}},
+    {"date", "date", "the time", {"date"}},
+    {"uname", "uname [-a]", "the system's name", {"uname -a"}},
+    {"env", "env", "the environment", {"env"}},
+    {"sleep", "sleep SECONDS", "waits", {"sleep 1"}},
+    {"reboot", "reboot", "starts this machine again", {NULL}},
+    {"poweroff", "poweroff", "switches this machine off", {NULL}},
+    {NULL, NULL, NULL, {NULL}}};
+
+static const struct entry shell_entries[] = {
+    {"cd", "cd [DIRECTORY]", "changes the working directory", {"cd /tmp; pwd"}},
+    {"pwd", "pwd", "shows the working directory", {"pwd"}},
+    {"export", "export [NAME=VALUE...]", "sets variables for programs; alone: shows them", {"export COLOR=blue"}},
+    {"unset", "unset NAME...", "removes variables", {"unset COLOR"}},
+    {".", ". FILE", "runs a file's commands in this shell", {"echo 'echo hello' > /tmp/s; . /tmp/s"}},
+    {"sh", "sh [-c COMMAND | FILE [WORD...]]", "another shell, for a command or a script", {"sh -c 'echo $1' word"}},
+    {"exit", "exit [STATUS]", "leaves the shell", {NULL}},
+    {"|", "A | B", "B reads what A writes", {"ls /bin | wc -l"}},
+    {">", "A > FILE, A >> FILE, A < FILE, A 2> FILE", "output into a file, appended, input, errors",
+     {"date > /tmp/now; cat < /tmp/now"}},
+    {"&", "A &, A ; B, A && B, A || B", "in the background; one after the other; if it worked; if not",
+     {"true && echo yes || echo no"}},
+    {"help", "help [COMMAND]", "this", {"help on"}},
+    {NULL, NULL, NULL, {NULL}}};
+
+static const struct entry *const groups[] = {cluster_entries, process_entries, file_entries, machine_entries,
+                                             shell_entries};
+#define GROUPS (sizeof groups / sizeof groups[0])
+
+static void show_entry(const struct entry *e)
+{
+    printf("%s\n    %s\n", e->usage, e->text);
+    for (int i = 0; i < 3 && e->examples[i]; i++)
+        printf("    for example:  %s\n", e->examples[i]);
+}
+
+static void show_group(size_t g)
+{
+    printf("%s\n", group_names[g]);
+    for (const struct entry *e = groups[g]; e->name; e++)
+        printf("  %-46s %s\n", e->examples[0] ? e->examples[0] : e->usage, e->text);
+}
+
+static void show_examples(void)
+{
+    for (size_t g = 0; g < GROUPS; g++)
+        for (const struct entry *e = groups[g]; e->name; e++)
+            for (int i = 0; i < 3 && e->examples[i]; i++)
+                puts(e->examples[i]);
+}
+
+int help_run(int argc, char **argv)
+{
+    if (argc > 2)
+        return usage();
+    if (argc == 2 && strcmp(argv[1], "--examples") == 0)
+        return show_examples(), 0;
+    for (size_t g = 0; argc == 2 && g < GROUPS; g++) {
+        for (const struct entry *e = groups[g]; e->name; e++) {
+            if (strcmp(e->name, argv[1]) == 0)
+                return show_entry(e), 0;
+        }
+    }
+    if (argc == 2)
+        return fail("%s: nothing is known of it; `help` lists the commands", argv[1]);
+    for (size_t g = 0; g < GROUPS; g++)
+        show_group(g);
+    printf("help COMMAND tells more. Keys: arrows, Tab completes, ^C ends a program, ^D ends input.\n");
+    return 0;
+}

@@ -1,0 +1,168 @@
+/* This machine: status, log, services, power. What these need beyond other programs, the shell gives them. */
+#include "shoal.h"
+
+#include <idl/supervisor.h>
+#include <os/log.h>
+#include <os/service.h>
+#include <os/startup.h>
+#include <os/syscall.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+static handle_t needed(enum startup_handle slot)
+{
+    handle_t handle = os_startup_handle(slot);
+    if (!handle)
+        fail("this works in the node's own shell only (for another node: `tools/cluster exec`)");
+    return handle;
+}
+
+/* ---- status ---- */
+
+static void show_cluster(void)
+{
+    static const char *const states[] = {"alone", "waiting for the log", "looking for other nodes", "asking to be taken in",
+                                         "beginning a new cluster", "catching up", "member"};
+    static const char *const roles[] = {"none", "learner", "follower", "candidate", "leader"};
+    struct cluster_status s;
+    if (!cluster_status_read(&s)) {
+        printf("cluster     no cluster service answers\n");
+        return;
+    }
+    printf("cluster     %s%s%s\n", s.cluster_name, s.cluster_name[0] ? ": " : "", states[s.state < 7 ? s.state : 0]);
+    if (s.waiting[0])
+        printf("waiting     %s\n", s.waiting);
+    if (s.node)
+        printf("node        %u, %s, %s, %s; leader %u, term %llu, applied %llu of %llu%s\n", s.node,
+               roles[s.role < 5 ? s.role : 0], s.voter ? "votes" : "does not vote", s.durable ? "durable" : "in memory",
+               s.leader, (unsigned long long)s.term, (unsigned long long)s.applied, (unsigned long long)s.last_index,
+               s.quorum ? "" : "; NO QUORUM");
+    printf("links       %u of %u nodes up; frames refused: %llu wrong key, %llu replayed, %llu damaged, %llu foreign\n",
+           s.nodes_up, s.nodes_known, (unsigned long long)s.frames_wrong_key, (unsigned long long)s.frames_replayed,
+           (unsigned long long)s.frames_damaged, (unsigned long long)s.frames_foreign);
+}
+
+static void show_machine(handle_t system)
+{
+    struct system_info info = {0};
+    if (os_control(system, OP_SYSTEM_INFO, (uint64_t)&info, 0, 0, 0).err)
+        return;
+    printf("machine     Shoal %.32s, up %s, %u CPUs%s, %s of %s memory used\n", info.version,
+           duration_text(os_clock(CLOCK_ID_MONOTONIC_NS)), info.cpus, info.cpus_failed ? " (more did not start)" : "",
+           size_text(info.usable_bytes - info.free_bytes), size_text(info.usable_bytes));
+    printf("protection  %s, %s\n", info.dma_protected ? "DMA protected" : "DMA unprotected",
+           info.has_entropy ? "entropy" : "NO ENTROPY: no links to other nodes");
+}
+
+static err_t show_services(handle_t supervisor)
+{
+    char text[SUPERVISOR_LIST_TEXT_MAX];
+    uint32_t position = 0, next, length;
+    printf("SERVICE        STATE      SERIAL RESTARTS  STATE IN WORDS\n");
+    for (;;) {
+        err_t err = supervisor_list(supervisor, soon(), position, &next, text, sizeof text, &length);
+        if (err || length == 0)
+            return err;
+        fwrite(text, 1, length, stdout);
+        position = next;
+    }
+}
+
+int status_run(int argc, char **argv)
+{
+    handle_t system, supervisor;
+    if (argc > 1)
+        return usage();
+    if (!(system = needed(STARTUP_SYSTEM)) || !(supervisor = needed(STARTUP_SUPERVISOR)))
+        return 1;
+    show_machine(system);
+    show_cluster();
+    err_t err = show_services(supervisor);
+    return err ? fail("the supervisor does not answer: %s", os_error_text(err)) : 0;
+}
+
+int service_run(int argc, char **argv)
+{
+    handle_t supervisor = needed(STARTUP_SUPERVISOR);
+    if (!supervisor)
+        return 1;
+    if (argc == 1)
+        return show_services(supervisor) ? fail("the supervisor does not answer") : 0;
+    if (argc != 3 || strcmp(argv[1], "stop") != 0)
+        return usage();
+    if (strlen(argv[2]) > SUPERVISOR_STOP_NAME_MAX)
+        return fail("%s: no such service; `service` lists them", argv[2]);
+    err_t err = supervisor_stop(supervisor, soon(), argv[2]);
+    return err ? fail("%s: %s", argv[2], err == E_NOT_FOUND ? "no such service runs; `service` lists them" : os_error_text(err))
+               : 0;
+}
+
+/* ---- log ---- */
+
+/* Does a line speak of this process (written like 2.17, or by its name)? */
+static void show_lines(const char *text, size_t bytes, const char *filter)
+{
+    while (bytes > 0) {
+        const char *end = memchr(text, '\n', bytes);
+        size_t length = end ? (size_t)(end - text) + 1 : bytes;
+        char line[600];
+        snprintf(line, sizeof line, "%.*s", (int)length, text);
+        if (!filter || strstr(line, filter))
+            fputs(line, stdout);
+        text += length;
+        bytes -= length;
+    }
+}
+
+int log_run(int argc, char **argv)
+{
+    handle_t system = needed(STARTUP_SYSTEM);
+    uint64_t position = 0, next;
+    char *text = malloc(128 * 1024);
+    size_t used = 0;
+    if (!system || argc > 2)
+        return system ? usage() : 1;
+    if (!text)
+        return fail("there is no memory left");
+    while (used < 124 * 1024) {
+        struct sys_result r = os_control(system, OP_SYSTEM_LOG_READ, position, (uint64_t)text + used, 4096, (uint64_t)&next);
+        if (r.err || r.value == 0)
+            break;
+        used += r.value;
+        position = next;
+    }
+    show_lines(text, used, argc > 1 ? argv[1] : NULL);
+    return 0;
+}
+
+/* ---- power ---- */
+
+static int power(int argc, uint64_t how)
+{
+    handle_t system = needed(STARTUP_SYSTEM);
+    if (argc > 1)
+        return usage();
+    if (!system)
+        return 1;
+    err_t err = os_control(system, OP_SYSTEM_POWER, how, 0, 0, 0).err;
+    return fail("%s", os_error_text(err));
+}
+
+int reboot_run(int argc, char **argv) { return power(argc, 1); }
+int poweroff_run(int argc, char **argv) { return power(argc, 0); }
+
+int uname_run(int argc, char **argv)
+{
+    struct utsname name;
+    if (argc > 2 || (argc == 2 && strcmp(argv[1], "-a") != 0))
+        return usage();
+    if (uname(&name) != 0)
+        return fail("this machine has no name");
+    if (argc == 2)
+        printf("%s %s %s %s %s\n", name.sysname, name.nodename, name.release, name.version, name.machine);
+    else
+        puts(name.sysname);
+    return 0;
+}
