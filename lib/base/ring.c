@@ -30,7 +30,7 @@ err_t ring_attach(struct ring_end *end, struct ring_header *header, void *bytes,
     uint64_t head = load(&header->head), tail = load(&header->tail);
     if (!capacity_possible(capacity) || header->capacity != capacity || !positions_possible(head, tail, capacity))
         return E_INVALID;
-    *end = (struct ring_end){header, bytes, capacity, 0, consumer ? tail : head};
+    *end = (struct ring_end){header, bytes, capacity, 0, 0, consumer ? tail : head};
     return E_OK;
 }
 
@@ -92,6 +92,7 @@ err_t ring_put(struct ring_end *end, const void *first, uint32_t first_bytes, co
     copy_in(end, end->position + LENGTH_BYTES, first, first_bytes);
     copy_in(end, end->position + LENGTH_BYTES + first_bytes, second, second_bytes);
     end->position += span;
+    end->changed = 1;
     __atomic_store_n(&end->header->head, end->position, __ATOMIC_RELEASE);
     return E_OK;
 }
@@ -121,6 +122,7 @@ void ring_copy(const struct ring_end *end, uint32_t offset, void *to, uint32_t b
 void ring_drop(struct ring_end *end, uint32_t bytes)
 {
     end->position += record_span(bytes);
+    end->changed = 1;
     __atomic_store_n(&end->header->tail, end->position, __ATOMIC_RELEASE);
 }
 
@@ -146,8 +148,11 @@ uint32_t ring_used(struct ring_end *end)
 
 /* The flag is set before the last look and cleared by who signals; the fence orders each side's store before its look at
  * what the other stored, so one of the two always sees the other. */
-static bool take_flag(uint32_t *flag)
+static bool take_flag(struct ring_end *end, uint32_t *flag)
 {
+    if (!end->changed)
+        return false;
+    end->changed = 0;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return __atomic_load_n(flag, __ATOMIC_RELAXED) != 0 && __atomic_exchange_n(flag, 0, __ATOMIC_SEQ_CST) != 0;
 }
@@ -158,9 +163,9 @@ static void set_flag(uint32_t *flag)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-bool ring_must_wake_consumer(struct ring_end *producer) { return take_flag(&producer->header->consumer_waiting); }
+bool ring_must_wake_consumer(struct ring_end *producer) { return take_flag(producer, &producer->header->consumer_waiting); }
 
-bool ring_must_wake_producer(struct ring_end *consumer) { return take_flag(&consumer->header->producer_waiting); }
+bool ring_must_wake_producer(struct ring_end *consumer) { return take_flag(consumer, &consumer->header->producer_waiting); }
 
 bool ring_consumer_may_sleep(struct ring_end *consumer)
 {

@@ -108,6 +108,7 @@ static void test_waiting_flags(void)
     start();
     CHECK(!ring_must_wake_consumer(&producer));
     CHECK(ring_consumer_may_sleep(&consumer));
+    CHECK(!ring_must_wake_consumer(&producer)); /* nothing new: waking it would only make it look in vain */
     CHECK_EQUAL(ring_put(&producer, data, 8, NULL, 0), E_OK);
     CHECK(ring_must_wake_consumer(&producer));
     CHECK(!ring_must_wake_consumer(&producer));

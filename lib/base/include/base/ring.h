@@ -14,7 +14,8 @@ struct ring_end {
     struct ring_header *header; /* shared */
     uint8_t *bytes;             /* shared */
     uint32_t capacity;
-    uint32_t broken;
+    uint16_t broken;
+    uint16_t changed; /* by this end, since the other side was last considered for waking */
     uint64_t position; /* own: head of a producer, tail of a consumer */
 };
 
@@ -43,7 +44,8 @@ void ring_drop(struct ring_end *end, uint32_t bytes);
 /* Bytes waiting in the ring, lengths and padding included; 0 when broken. */
 uint32_t ring_used(struct ring_end *end);
 
-/* The other side sleeps and must be signalled; asks once for each time it said so. Call after put, take or drop. */
+/* The other side sleeps, this end changed something, and so it must be signalled; true once for each time it said so. Call
+ * after put, take or drop; when nothing was changed since the last call the answer is false. */
 bool ring_must_wake_consumer(struct ring_end *producer);
 bool ring_must_wake_producer(struct ring_end *consumer);
 
