@@ -7,8 +7,7 @@
 
 struct trace_entry {
     uint64_t ticks; /* cheaper to take than a time; made into one when printed */
-    uint32_t event, reserved;
-    uint64_t a, b;
+    uint64_t event, a, b;
 };
 
 static struct trace_ring {
@@ -25,7 +24,11 @@ static const char *const names[] = {
 void trace(uint32_t event, uint64_t a, uint64_t b)
 {
     struct trace_ring *r = &rings[cpu_this()->index];
-    r->entries[r->next++ % TRACE_EVENTS] = (struct trace_entry){arch_ticks(), event, 0, a, b};
+    struct trace_entry *e = &r->entries[r->next++ % TRACE_EVENTS];
+    e->ticks = arch_ticks();
+    e->event = event;
+    e->a = a;
+    e->b = b;
 }
 
 static void print_entry(const struct trace_entry *e, void (*print)(const char *format, ...))

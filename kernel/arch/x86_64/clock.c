@@ -31,10 +31,6 @@ void clock_init(void)
          measured.source);
 }
 
-uint64_t arch_ticks(void)
-{
-    return rdtsc();
-}
 uint64_t arch_ticks_to_ns(uint64_t ticks)
 {
     return ns_per_tick ? scale(ticks - start_tsc, ns_per_tick) : 0;
