@@ -48,6 +48,7 @@
 #define MEMP_NUM_TCP_PCB_LISTEN 32
 #define MEMP_NUM_TCP_SEG  1024
 #define MEMP_NUM_REASSDATA 8
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 20) /* 16 pings and the look at the card */
 #define MEMP_NUM_ARP_QUEUE 32
 #define ARP_TABLE_SIZE 72 /* all nodes of a cluster and some more */
 #define ARP_QUEUEING 1
