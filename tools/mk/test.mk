@@ -25,6 +25,6 @@ test-host: setup $$(call test_programs,$$(HOST_TESTS))
 test-sim: setup $$(call test_programs,$$(SIM_TESTS))
 	@$(PYTHON) tools/testrun.py run sim $(SIM_TESTS)
 test-guest: setup build
-	@$(PYTHON) tools/testrun.py run guest --limit 300 $(GUEST_TESTS)
+	@$(PYTHON) tools/testrun.py run --limit 300 guest $(GUEST_TESTS)
 test-system: setup build
-	@$(PYTHON) tools/testrun.py run system --limit 3600 $(SYSTEM_TESTS)
+	@$(PYTHON) tools/testrun.py run --limit 3600 system $(SYSTEM_TESTS)
