@@ -18,6 +18,7 @@
 static struct reset {
     const struct device *device;
     uint64_t ready_ns; /* 0: not under way */
+    bool used;         /* enabled since power-on or its last reset: only then is there anything to forget */
     uint32_t bars[BAR_REGISTERS];
 } resets[DEVICES_MAX];
 
@@ -46,8 +47,9 @@ static bool start(uint32_t address)
 void pci_reset_begin(struct device *d)
 {
     struct reset *r = slot_of(d);
-    if (r->ready_ns)
+    if (r->ready_ns || !r->used)
         return;
+    r->used = false;
     for (uint32_t i = 0; i < BAR_REGISTERS; i++)
         r->bars[i] = pci_read(d->pci_address, PCI_BAR0 + 4 * i, 4);
     if (start(d->pci_address))
@@ -58,6 +60,7 @@ void pci_reset_begin(struct device *d)
 void pci_reset_finish(struct device *d)
 {
     struct reset *r = slot_of(d);
+    r->used = true;
     if (!r->ready_ns)
         return;
     uint64_t now = time_now_ns();
