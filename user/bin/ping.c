@@ -1,4 +1,4 @@
-/* ping [-c COUNT] [-s BYTES] HOST: asks a machine to answer, and says how long that took. */
+/* ping [-c COUNT] [-s BYTES] HOST [COUNT]: asks a machine to answer, and says how long that took. */
 #include <cli/net.h>
 #include <idl/net.h>
 #include <os/log.h>
@@ -11,7 +11,7 @@ enum { TIMEOUT_MS = 2000 };
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: ping [-c COUNT] [-s BYTES] HOST     e.g. ping -c 3 10.0.0.2\n");
+    fprintf(stderr, "usage: ping [-s BYTES] HOST [COUNT]     e.g. ping 10.0.0.2 3\n");
     return 2;
 }
 
@@ -46,7 +46,8 @@ int main(int argc, char **argv)
             (option == 's' && net_number("ping", "-s", optarg, 0, 1400, &bytes)))
             return usage();
     }
-    if (optind != argc - 1)
+    if (optind < argc - 2 || optind >= argc ||
+        (optind == argc - 2 && net_number("ping", "COUNT", argv[argc - 1], 1, 1000000, &count)))
         return usage();
     handle_t net = net_service("ping");
     if (!net || net_address("ping", net, argv[optind], &ipv4))
