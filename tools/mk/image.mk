@@ -10,9 +10,14 @@ IMAGE := $(BUILD)/shoal.img
 KERNEL_ELF := $(BUILD)/kernel.elf
 ROOT_FILES ?=
 
-$(IMAGE): tools/mkimage.py $$(KERNEL_ELF) $$(ROOT_FILES) $(BUILD)/root.list
+# The bundle's kernel goes without debug information: every door reads and hashes all of it.
+KERNEL_PLAIN := $(BUILD)/kernel/plain.elf
+$(KERNEL_PLAIN): $(KERNEL_ELF)
+	@llvm-objcopy --strip-all $< $@
+
+$(IMAGE): tools/mkimage.py $(KERNEL_PLAIN) $$(ROOT_FILES) $(BUILD)/root.list
 	@mkdir -p $(BUILD)/root
-	@$(PYTHON) tools/mkimage.py -o $@ --kernel $(KERNEL_ELF) --root $(BUILD)/root
+	@$(PYTHON) tools/mkimage.py -o $@ --kernel $(KERNEL_PLAIN) --root $(BUILD)/root
 
 # Changes when files appear in, or vanish from, the list of parts; then what no part names any more is removed.
 .PHONY: image-list
