@@ -96,7 +96,7 @@ static void send_request(struct client *c)
     c->hint = 0;
     if (!w.calm && rng_chance(w.p.client_loss))
         free(request);
-    else if (w.broken[c->target])
+    else if (w.unreachable[c->target])
         free(request);
     else
         event_add(client_delay(), EVENT_REQUEST, c->target, 0, request, sizeof(*request));

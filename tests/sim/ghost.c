@@ -212,6 +212,15 @@ static void vote_sent(struct node *n, const struct raft_message *m)
 
 /* ---- messages ---- */
 
+static void check_campaign(struct node *n)
+{
+    const struct raft *r = n->raft;
+    struct raft_entry entry;
+    for (uint64_t i = r->applied + 1; i <= r->commit; i++)
+        MUST(!raft_entry_at(r, i, &entry) || entry.type != RAFT_ENTRY_CONF,
+             "node %u campaigns before it has applied the change of the configuration at %llu", n->number, (ull)i);
+}
+
 void ghost_send(struct node *n, const struct raft_message *m)
 {
     const struct raft *r = n->raft;
@@ -222,6 +231,10 @@ void ghost_send(struct node *n, const struct raft_message *m)
     if (m->type == RAFT_MSG_VOTE)
         MUST(n->disk.durable_term >= m->term, "node %u asks for votes in term %llu, which is not durable", n->number,
              (ull)m->term);
+    if (m->type == RAFT_MSG_VOTE)
+        check_campaign(n);
+    if ((m->type == RAFT_MSG_APPEND_REPLY || m->type == RAFT_MSG_VOTE_REPLY) && !m->reject)
+        nemesis_promised(n);
     if (m->type == RAFT_MSG_APPEND_REPLY && !m->reject) {
         MUST(disk_has(n, m->index), "node %u acknowledges %llu, which is not durable", n->number, (ull)m->index);
         MUST(n->disk.durable_term >= m->term, "node %u acknowledges in term %llu, which is not durable", n->number,

@@ -13,7 +13,7 @@
 static const char *const statistic_names[STATISTICS] = {
     "virtual ns",   "events",      "elections",       "leaders",           "commits",      "snapshots taken",
     "snapshots installed", "configurations", "transfers", "packets",        "lost",         "duplicated",
-    "cut off",      "malformed",   "crashes",         "torn writes",       "pauses",       "partitions",
+    "cut off",      "malformed",   "noise",           "split votes",       "crashes",         "torn writes",       "pauses",       "partitions",
     "disks lost",   "disk stalls", "clock jumps",     "truncations",       "operations",   "reads",
     "retries",      "failed reads"};
 

@@ -16,11 +16,12 @@ static void draw_timing(struct parameters *p)
     p->delay_high_ns = p->delay_low_ns + rng_below(p->heartbeat_ns / 2);
     p->flush_low_ns = rng_between(50000, 2 * MS);
     p->flush_high_ns = p->flush_low_ns + rng_below(p->heartbeat_ns);
-    p->apply_ns = rng_chance(500000) ? 0 : rng_below(p->heartbeat_ns);
+    p->apply_ns = rng_chance(500000) ? 0 : rng_below(rng_chance(200000) ? 2 * p->election_ns : p->heartbeat_ns);
     p->slow_packet_ns = rng_between(p->heartbeat_ns, 10 * p->election_ns);
     p->drift_ppm = maybe(50000);
     p->think_ns = rng_between(5 * MS, 200 * MS);
     p->nemesis_every_ns = rng_between(50 * MS, 600 * MS);
+    p->noise_every_ns = rng_chance(300000) ? 0 : rng_between(2 * MS, 100 * MS);
 }
 
 static void draw_faults(struct parameters *p)
@@ -36,6 +37,8 @@ static void draw_faults(struct parameters *p)
     p->stall = maybe(100000);
     p->jump = maybe(100000);
     p->forget = maybe(100000);
+    p->crash_after_promise = rng_chance(700000) ? 0 : (uint32_t)rng_below(20000);
+    p->same_timeouts = maybe(200000);
     p->torn = maybe(1000000);
     p->keep_all = maybe(500000);
     p->client_loss = maybe(100000);
@@ -51,6 +54,7 @@ static void draw_sizes(struct parameters *p)
     p->trailing = (uint32_t)rng_below(p->slots / 4);
     p->message_bytes = rng_chance(200000) ? 1 : (uint32_t)rng_between(100, 16384);
     p->persist_bytes = rng_chance(200000) ? 1 : (uint32_t)rng_between(100, 32768);
+    p->apply_bytes = p->apply_ns < p->heartbeat_ns && rng_chance(200000) ? 1 : 32768;
     p->inflight = (uint32_t)rng_between(1, RAFT_INFLIGHT_MAX);
     p->chunk_bytes = (uint32_t)rng_between(200, 8192);
 }
@@ -69,6 +73,8 @@ void nemesis_start(void)
 {
     event_add(w.p.nemesis_every_ns, EVENT_NEMESIS, 0, 0, NULL, 0);
     event_add(w.p.election_ns, EVENT_ADMIN, 0, 0, NULL, 0);
+    if (w.p.noise_every_ns > 0)
+        event_add(w.p.noise_every_ns, EVENT_NOISE, 0, 0, NULL, 0);
 }
 
 /* ---- cuts ---- */
@@ -189,8 +195,60 @@ static void forget(struct node *n)
     node_round(n);
 }
 
+/* All time out together: split votes. */
+static void same_timeouts(void)
+{
+    uint64_t timeout_ns = rng_between(w.p.heartbeat_ns, w.p.election_ns);
+    w.s.split_votes++;
+    for (uint32_t i = 1; i <= w.p.nodes; i++) {
+        struct node *n = &w.nodes[i];
+        if (!n->up || n->paused_until_ns > w.now_ns || n->raft->role == RAFT_LEADER)
+            continue;
+        raft_tick(n->raft, node_local_time(n));
+        raft_forget_leader(n->raft);
+        raft_set_election_timeout(n->raft, timeout_ns);
+        node_round(n);
+    }
+}
+
+/* Entries that mean nothing to the tables: a leader that was left behind gets a long tail that nobody wants. */
+static void noise(void)
+{
+    for (uint32_t i = 1; i <= w.p.nodes; i++) {
+        struct node *n = &w.nodes[i];
+        if (!n->up || n->paused_until_ns > w.now_ns || n->raft->role != RAFT_LEADER)
+            continue;
+        uint64_t junk[16], index, term;
+        raft_tick(n->raft, node_local_time(n));
+        for (uint64_t count = rng_below(4); count > 0; count--) {
+            memset(junk, 0xff, sizeof(junk));
+            junk[0] = rng();
+            w.s.noise += raft_propose(n->raft, junk, rng_between(8, sizeof(junk)), &index, &term) == E_OK;
+        }
+        node_round(n);
+    }
+}
+
+/* The worst moment for a crash is right after a promise. It comes back soon, while the promise still matters. */
+void nemesis_promised(struct node *n)
+{
+    if (!w.calm && w.p.crash_after_promise > 0 && rng_chance(w.p.crash_after_promise))
+        event_add(rng_below(w.p.delay_low_ns), EVENT_CRASH, n->number, n->life, NULL, 0);
+}
+
+static void crash_now(struct node *n, uint64_t life)
+{
+    if (!n->up || n->life != life)
+        return;
+    w.s.crashes++;
+    node_crash(n);
+    event_add(rng_below(4 * MS), EVENT_RESTART, n->number, 0, NULL, 0);
+}
+
 static void strike(void)
 {
+    if (rng_chance(w.p.same_timeouts))
+        same_timeouts();
     if (rng_chance(w.p.crash))
         crash(any_node());
     if (rng_chance(w.p.pause))
@@ -292,7 +350,10 @@ void nemesis_calm(void)
         n->disk.stalled_until_ns = 0;
         n->paused_until_ns = 0;
         trace("calm: node %u is %s", i, w.broken[i] ? "broken" : "of the core");
-        if (w.broken[i]) {
+        if (w.broken[i] && n->up && rng_chance(500000)) {
+            n->disk.stalled_until_ns = UINT64_MAX / 2; /* it hears and speaks, but can keep nothing any more */
+        } else if (w.broken[i]) {
+            w.unreachable[i] = true;
             for (uint32_t other = 1; other <= w.p.nodes; other++)
                 cut(i, other, true);
         } else if (!n->up) {
@@ -313,6 +374,11 @@ void nemesis_event(struct event *e)
             node_start(&w.nodes[e->who]);
     } else if (e->kind == EVENT_HEAL) {
         heal();
+    } else if (e->kind == EVENT_CRASH) {
+        crash_now(&w.nodes[e->who], e->life);
+    } else if (e->kind == EVENT_NOISE) {
+        noise();
+        event_add(w.p.noise_every_ns, EVENT_NOISE, 0, 0, NULL, 0);
     } else {
         strike();
         event_add(w.p.nemesis_every_ns, EVENT_NEMESIS, 0, 0, NULL, 0);

@@ -114,7 +114,7 @@ static struct raft_config config_of(const struct node *n)
                                 .inflight_bytes = 4 * w.p.message_bytes,
                                 .uncommitted_bytes = 48 * 1024,
                                 .persist_bytes = w.p.persist_bytes,
-                                .apply_bytes = w.p.persist_bytes,
+                                .apply_bytes = w.p.apply_bytes,
                                 .snapshot_chunk_bytes = w.p.chunk_bytes};
 }
 
@@ -309,6 +309,8 @@ static void do_update(struct node *n, const struct raft_update *u)
         keep_chunk(n, &u->chunk);
     if (u->install != NULL)
         begin_install(n, u->install);
+    if (u->snapshot_wanted) /* before more is applied: it is of what is applied now */
+        take_snapshot(n);
     if (u->apply.first != 0) {
         n->applying = u->apply;
         uint64_t takes = w.p.apply_ns == 0 ? 0 : rng_below(w.p.apply_ns);
@@ -317,8 +319,6 @@ static void do_update(struct node *n, const struct raft_update *u)
         else
             apply_range(n);
     }
-    if (u->snapshot_wanted)
-        take_snapshot(n);
 }
 
 static void sleep_until_deadline(struct node *n)

@@ -44,11 +44,12 @@ struct parameters {
     uint64_t apply_ns; /* 0: at once */
     uint32_t drift_ppm;
     uint32_t crash, pause, partition, wipe, transfer, stall, jump, forget; /* per million, each time the nemesis looks */
-    uint64_t nemesis_every_ns;
+    uint64_t nemesis_every_ns, noise_every_ns; /* noise: proposals of every node that believes to lead; 0: none */
+    uint32_t crash_after_promise, same_timeouts;
     uint32_t torn, keep_all;        /* per million: a crash tears sectors; a crash loses nothing */
     uint64_t think_ns;
     uint32_t read_share, client_loss; /* per million */
-    uint32_t slots, trailing, message_bytes, persist_bytes, inflight, chunk_bytes;
+    uint32_t slots, trailing, message_bytes, persist_bytes, apply_bytes, inflight, chunk_bytes;
     uint64_t safety_ns;
 };
 
@@ -56,7 +57,7 @@ struct statistics {
     uint64_t virtual_ns, events;
     uint64_t elections, leaders, commits, snapshots_taken, snapshots_installed, conf_changes, transfers;
     uint64_t packets, lost, duplicated, cut, malformed;
-    uint64_t crashes, torn_writes, pauses, partitions, wipes, stalls, jumps, truncations;
+    uint64_t noise, split_votes, crashes, torn_writes, pauses, partitions, wipes, stalls, jumps, truncations;
     uint64_t operations, reads, retries, reads_failed;
 };
 #define STATISTICS (sizeof(struct statistics) / sizeof(uint64_t))
@@ -64,7 +65,7 @@ struct statistics {
 /* ---- events ---- */
 enum event_kind {
     EVENT_WAKE, EVENT_PACKET, EVENT_DISK, EVENT_APPLIED, EVENT_SNAPSHOT_SAVED, EVENT_CHUNK_STORED, EVENT_INSTALLED,
-    EVENT_REQUEST, EVENT_REPLY, EVENT_CLIENT, EVENT_NEMESIS, EVENT_RESTART, EVENT_HEAL, EVENT_ADMIN
+    EVENT_REQUEST, EVENT_REPLY, EVENT_CLIENT, EVENT_NEMESIS, EVENT_RESTART, EVENT_HEAL, EVENT_ADMIN, EVENT_NOISE, EVENT_CRASH
 };
 struct event {
     uint64_t at_ns, tie;
@@ -157,7 +158,8 @@ struct world {
     struct node nodes[NODES_AT_MOST + 1]; /* by number, from 1 */
     bool cut[NODES_AT_MOST + 1][NODES_AT_MOST + 1];
     bool calm, trace; /* calm: the liveness phase */
-    bool broken[NODES_AT_MOST + 1]; /* calm: not of the core; stays cut off */
+    bool broken[NODES_AT_MOST + 1];      /* calm: not of the core; stays cut off, or without a disk that writes */
+    bool unreachable[NODES_AT_MOST + 1]; /* calm: cut off */
 };
 extern struct world w;
 
@@ -204,6 +206,7 @@ void clients_stop(void);
 void nemesis_draw(void);
 void nemesis_start(void);
 void nemesis_event(struct event *e);
+void nemesis_promised(struct node *n); /* it just sent a vote or an acknowledgement */
 void nemesis_calm(void); /* heals a quorum for ever and leaves the rest broken */
 
 /* ghost.c */

@@ -36,15 +36,38 @@ void trace(const char *format, ...)
     putchar('\n');
 }
 
+/* How the nodes stand, for who reads the trace. */
+static void trace_nodes(void)
+{
+    for (uint32_t i = 1; w.trace && i <= w.p.nodes; i++) {
+        const struct node *n = &w.nodes[i];
+        const struct raft *r = n->raft;
+        trace("node %u%s: %s of term %llu, leader %llu; base %llu applied %llu commit %llu stable %llu last %llu, "
+              "%u writes and %u reads under way, %s%s", i, n->up ? "" : " (down)",
+              r->role == RAFT_LEADER ? "leader" : r->role == RAFT_FOLLOWER ? "follower" : "candidate",
+              (unsigned long long)r->term, (unsigned long long)r->leader.node, (unsigned long long)r->base,
+              (unsigned long long)r->applied, (unsigned long long)r->commit, (unsigned long long)r->stable,
+              (unsigned long long)r->last, r->persist_count, r->read_count,
+              raft_conf_is_voter(&r->conf, n->id) ? "voter" : "no voter", raft_conf_is_joint(&r->conf) ? ", joint" : "");
+        for (uint32_t p = 0; r->role == RAFT_LEADER && p < r->conf.count; p++)
+            trace("    peer %llu.%llx: match %llu next %llu state %u%s inflight %u flags %u",
+                  (unsigned long long)r->peers[p].id.node, (unsigned long long)r->peers[p].id.log,
+                  (unsigned long long)r->peers[p].match, (unsigned long long)r->peers[p].next, r->peers[p].state,
+                  r->peers[p].paused ? " paused" : "", r->peers[p].inflight_count, r->conf.members[p].flags);
+    }
+}
+
 _Noreturn void violation(enum exit_code code, const char *format, ...)
 {
+    char said[512];
     va_list arguments;
-    fflush(stdout);
-    fprintf(stderr, "seed %llu at %.6f s: ", (unsigned long long)w.seed, (double)w.now_ns / SECOND);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(said, sizeof(said), format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    trace_nodes();
+    fflush(stdout);
+    /* One write: several seeds run side by side. */
+    dprintf(STDERR_FILENO, "seed %llu at %.6f s: %s\n", (unsigned long long)w.seed, (double)w.now_ns / SECOND, said);
     _exit(code);
 }
 
@@ -108,7 +131,8 @@ void event_add(uint64_t after_ns, enum event_kind kind, uint32_t who, uint64_t l
 static bool is_client_event(uint32_t kind) { return kind == EVENT_CLIENT || kind == EVENT_REPLY; }
 static bool is_nemesis_event(uint32_t kind)
 {
-    return kind == EVENT_NEMESIS || kind == EVENT_RESTART || kind == EVENT_HEAL || kind == EVENT_ADMIN;
+    return kind == EVENT_NEMESIS || kind == EVENT_RESTART || kind == EVENT_HEAL || kind == EVENT_ADMIN ||
+           kind == EVENT_NOISE || kind == EVENT_CRASH;
 }
 
 static void dispatch(struct event *e)

@@ -22,3 +22,6 @@ SIM_TESTS += $(SIM),--seeds,1000
 .PHONY: sim mutants
 sim: $(SIM)
 	@$(SIM) --seeds $(SEEDS) --seed $(SEED)
+ONLY ?=
+mutants:
+	@$(PYTHON) tools/mutants.py --out $(BUILD)/mutants --compiler $(CLANG) --flags '$(SIM_CFLAGS)' --only '$(ONLY)'
