@@ -172,6 +172,8 @@ static void check_commit(struct node *n)
         return;
     if (r->role == RAFT_LEADER && r->commit > committed_to)
         check_durable(n, r->commit);
+    if (r->role == RAFT_LEADER)
+        nemesis_promised(n);
     for (uint64_t i = n->seen_commit + 1; i <= r->commit; i++)
         commit_one(n, i);
     n->seen_commit = r->commit;
@@ -183,6 +185,7 @@ static void check_new_leader(struct node *n)
 {
     const struct raft *r = n->raft;
     w.s.leaders++;
+    nemesis_promised(n);
     trace("node %u leads term %llu, last %llu, commit %llu", n->number, (ull)r->term, (ull)r->last, (ull)r->commit);
     for (size_t i = 0; i < led_count; i++)
         MUST(led[i].term != r->term, "two leaders of term %llu: %llu and %u", (ull)r->term, (ull)led[i].leader.node,

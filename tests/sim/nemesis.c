@@ -37,7 +37,7 @@ static void draw_faults(struct parameters *p)
     p->stall = maybe(100000);
     p->jump = maybe(100000);
     p->forget = maybe(100000);
-    p->crash_after_promise = rng_chance(700000) ? 0 : (uint32_t)rng_below(20000);
+    p->crash_after_promise = rng_chance(600000) ? 0 : (uint32_t)rng_below(rng_chance(500000) ? 5000 : 60000);
     p->same_timeouts = maybe(200000);
     p->torn = maybe(1000000);
     p->keep_all = maybe(500000);
@@ -229,20 +229,32 @@ static void noise(void)
     }
 }
 
-/* The worst moment for a crash is right after a promise. It comes back soon, while the promise still matters. */
+/* The worst moment for a crash is right after a promise, or after a leader has just declared something committed. */
 void nemesis_promised(struct node *n)
 {
     if (!w.calm && w.p.crash_after_promise > 0 && rng_chance(w.p.crash_after_promise))
         event_add(rng_below(w.p.delay_low_ns), EVENT_CRASH, n->number, n->life, NULL, 0);
 }
 
+/* Nobody hears it, and it may not know. */
+static void isolate(struct node *n)
+{
+    for (uint32_t other = 1; other <= w.p.nodes; other++)
+        cut(n->number, other, true);
+    event_add(rng_between(w.p.election_ns, 4 * w.p.election_ns), EVENT_HEAL, 0, 0, NULL, 0);
+}
+
 static void crash_now(struct node *n, uint64_t life)
 {
     if (!n->up || n->life != life)
         return;
+    if (rng_chance(400000)) {
+        isolate(n);
+        return;
+    }
     w.s.crashes++;
-    node_crash(n);
-    event_add(rng_below(4 * MS), EVENT_RESTART, n->number, 0, NULL, 0);
+    node_crash(n); /* back at once, while the promise still matters, or when others have gone on */
+    event_add(rng_chance(500000) ? rng_below(4 * MS) : rng_below(4 * w.p.election_ns), EVENT_RESTART, n->number, 0, NULL, 0);
 }
 
 static void strike(void)

@@ -64,7 +64,7 @@ err_t raft_init(struct raft *r, const struct raft_config *config, const struct r
         r->config.stall_ns = 2 * config->election_ns;
     r->memory = *memory;
     r->now_ns = now_ns;
-    r->random = config->seed ^ config->id.log;
+    r->random = config->seed * 0xd1342543de82ef95ull + config->id.log; /* ids alone may tell two nodes apart */
     r->persist_next_id = 1;
     take_hard_state(r, hard_state);
     if (snapshot != NULL) {
