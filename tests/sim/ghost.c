@@ -23,8 +23,8 @@ struct voted { struct raft_id voter, for_; uint64_t term; };
 static struct voted *voted;
 static size_t voted_count, voted_room;
 
-static struct raft_conf conf;
-static uint64_t conf_index;
+static struct { struct raft_conf conf; uint64_t index; } *confs; /* as the committed entries make them */
+static size_t conf_count;
 
 #define MUST(condition, ...)                                                                                           \
     do {                                                                                                               \
@@ -44,7 +44,12 @@ void ghost_start(void)
 }
 
 uint64_t ghost_committed(void) { return committed_to; }
-const struct raft_conf *ghost_conf_now(void) { return &conf; }
+const struct raft_conf *ghost_conf_now(void) { return &confs[conf_count - 1].conf; }
+uint64_t ghost_conf_index(void) { return confs[conf_count - 1].index; }
+const struct raft_conf *ghost_conf_before(uint32_t back)
+{
+    return back < CONFS_KEPT && back < conf_count ? &confs[conf_count - 1 - back].conf : NULL;
+}
 
 static uint32_t sum_of(const struct raft_entry *entry)
 {
@@ -141,6 +146,8 @@ static void check_durable(struct node *n, uint64_t index)
          (ull)index);
 }
 
+static void conf_committed(const struct raft_entry *entry);
+
 static void commit_one(struct node *n, uint64_t index)
 {
     struct raft_entry entry;
@@ -161,6 +168,8 @@ static void commit_one(struct node *n, uint64_t index)
     log_[index] = (struct committed){.term = entry.term, .sum = sum_of(&entry)};
     committed_to = index;
     w.s.commits++;
+    if (entry.type == RAFT_ENTRY_CONF)
+        conf_committed(&entry);
 }
 
 static void check_commit(struct node *n)
@@ -295,22 +304,39 @@ static bool quorums_meet(const struct raft_conf *a, const struct raft_conf *b)
     return false;
 }
 
+static void conf_add(const struct raft_conf *conf, uint64_t index)
+{
+    confs = realloc(confs, (conf_count + 1) * sizeof(*confs));
+    confs[conf_count].conf = *conf;
+    confs[conf_count++].index = index;
+}
+
+void ghost_genesis(const struct raft_conf *first) { conf_add(first, 1); }
+
+static void conf_committed(const struct raft_entry *entry)
+{
+    struct raft_conf_change change;
+    struct raft_conf next;
+    if (raft_conf_change_decode(entry->data, entry->length, &change) != E_OK ||
+        raft_conf_apply(ghost_conf_now(), &change, &next, NULL) != E_OK)
+        return;
+    MUST(quorums_meet(ghost_conf_now(), &next), "configurations %llu and %llu can decide apart",
+         (ull)confs[conf_count - 1].index, (ull)entry->index);
+    conf_add(&next, entry->index);
+    w.s.conf_changes++;
+}
+
+/* A node has a configuration: it must be the one of its index. */
 void ghost_conf(struct node *n)
 {
     const struct raft *r = n->raft;
     if (r->conf.count == 0)
         return;
-    MUST(raft_conf_valid(&r->conf), "node %u has a configuration that cannot be", n->number);
-    if (r->conf_index == conf_index && conf.count > 0) {
-        MUST(raft_conf_equal(&r->conf, &conf), "node %u has another configuration of index %llu", n->number,
-             (ull)conf_index);
-    } else if (r->conf_index > conf_index || conf.count == 0) {
-        MUST(conf.count == 0 || quorums_meet(&conf, &r->conf), "configurations %llu and %llu can decide apart",
-             (ull)conf_index, (ull)r->conf_index);
-        conf = r->conf;
-        conf_index = r->conf_index;
-        w.s.conf_changes++;
-    }
+    size_t at = conf_count - 1;
+    while (at > 0 && confs[at].index > r->applied)
+        at--;
+    MUST(raft_conf_equal(&r->conf, &confs[at].conf), "node %u, applied %llu, has another configuration than that of %llu",
+         n->number, (ull)r->applied, (ull)confs[at].index);
 }
 
 static void check_one_pending_change(struct node *n)
@@ -338,6 +364,9 @@ void ghost_step(struct node *n)
     check_commit(n);
     if (r->role == RAFT_LEADER && n->seen_role != RAFT_LEADER)
         check_new_leader(n);
+    if (r->role != n->seen_role)
+        trace("node %u: role %u, term %llu, last %llu, timeout %llu ms", n->number, r->role, (ull)r->term, (ull)r->last,
+              (ull)(r->election_timeout_ns / MS));
     if (r->role == RAFT_CANDIDATE && n->seen_role != RAFT_CANDIDATE)
         w.s.elections++;
     n->seen_role = r->role;

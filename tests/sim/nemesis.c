@@ -133,6 +133,10 @@ static bool all_voters_have_their_disk(void)
 {
     const struct raft_conf *conf = ghost_conf_now();
     uint32_t voters = 0;
+    for (uint32_t i = 1; i <= w.p.nodes; i++) /* and everybody knows that the last change is over */
+        if (!w.nodes[i].up || w.nodes[i].raft->conf_index != ghost_conf_index() ||
+            w.nodes[i].raft->durable_commit < ghost_conf_index())
+            return false;
     for (uint32_t i = 0; i < conf->count; i++) {
         if (node_of(conf->members[i].id) == NULL || raft_conf_is_joint(conf))
             return false;
@@ -328,15 +332,24 @@ static void administer(void)
 
 /* ---- calm ---- */
 
-static bool is_core_enough(void)
+static bool is_quorum_of(const struct raft_conf *conf)
 {
-    const struct raft_conf *conf = ghost_conf_now();
     uint8_t votes[RAFT_MEMBERS_MAX] = {0};
     for (uint32_t i = 0; i < conf->count; i++) {
         const struct node *n = node_of(conf->members[i].id);
         votes[i] = n != NULL && !w.broken[n->number] ? RAFT_VOTE_YES : RAFT_VOTE_NO;
     }
     return raft_conf_vote_result(conf, votes) == RAFT_VOTE_WON;
+}
+
+/* Of the newest configurations, not just of the last: the nodes that stay may not know that it is committed, and one that
+ * restarts may have to learn it anew. */
+static bool is_core_enough(void)
+{
+    for (uint32_t back = 0; ghost_conf_before(back) != NULL; back++)
+        if (!is_quorum_of(ghost_conf_before(back)))
+            return false;
+    return true;
 }
 
 /* Leaves out nodes by chance as long as the rest is a quorum. */
@@ -348,7 +361,7 @@ static void choose_core(void)
         bool was = w.broken[one];
         w.broken[one] = true;
         if (!is_core_enough())
-            w.broken[one] = was;
+            w.broken[one] = was; /* a disk that was lost may leave no room for more: then all stay */
     }
 }
 
@@ -365,9 +378,10 @@ void nemesis_calm(void)
         if (w.broken[i] && n->up && rng_chance(500000)) {
             n->disk.stalled_until_ns = UINT64_MAX / 2; /* it hears and speaks, but can keep nothing any more */
         } else if (w.broken[i]) {
+            bool deaf = rng_chance(500000); /* it is heard, and hears nobody */
             w.unreachable[i] = true;
             for (uint32_t other = 1; other <= w.p.nodes; other++)
-                cut(i, other, true);
+                cut(other, i, !deaf);
         } else if (!n->up) {
             node_start(n);
         }

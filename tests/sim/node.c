@@ -154,6 +154,7 @@ void node_genesis(void)
     }
     err_t err = raft_genesis_label(voters, w.p.nodes, &label);
     ASSERT(err == E_OK);
+    ghost_genesis(&label.conf);
     for (uint32_t i = 1; i <= w.p.nodes; i++) {
         first_snapshot(&w.nodes[i], &label);
         node_start(&w.nodes[i]);
@@ -260,7 +261,7 @@ static void apply_range(struct node *n)
 
 static void take_snapshot(struct node *n)
 {
-    if (n->snapshotting || n->applying.first != 0 || n->installing.index != 0)
+    if (n->disk.queue_count > DISK_QUEUE / 2 || n->snapshotting || n->applying.first != 0 || n->installing.index != 0)
         return;
     if (raft_snapshot_sending(n->raft) && n->raft->last - n->raft->base < w.p.slots * 3 / 4)
         return;

@@ -211,6 +211,7 @@ void nemesis_calm(void); /* heals a quorum for ever and leaves the rest broken *
 
 /* ghost.c */
 void ghost_start(void);
+void ghost_genesis(const struct raft_conf *first);
 void ghost_step(struct node *n);
 void ghost_persist(struct node *n, uint64_t index);
 void ghost_send(struct node *n, const struct raft_message *m);
@@ -219,7 +220,10 @@ void ghost_conf(struct node *n);
 void ghost_restart(struct node *n);
 void ghost_wipe(struct node *n);
 uint64_t ghost_committed(void);
+uint64_t ghost_conf_index(void);
+#define CONFS_KEPT 4u
 const struct raft_conf *ghost_conf_now(void);
+const struct raft_conf *ghost_conf_before(uint32_t back); /* 0: now; NULL: there was none */
 
 /* history.c */
 uint64_t history_invoke(uint32_t client, const char *key, bool read, uint32_t id);
