@@ -40,7 +40,7 @@ endef
 
 $(eval $(call USER_ARCHIVE,libbase.a,$(wildcard lib/base/*.c),$(USER_INCLUDE_BASE),))
 $(eval $(call USER_ARCHIVE,libos.a,$(wildcard user/libos/*.c user/libos/*.S) $(IDL_SOURCES),$(USER_INCLUDE_OS),$(IDL_STAMP)))
-$(eval $(call USER_ARCHIVE,libshoal.a,$(wildcard user/libc/*.c),$(USER_INCLUDE_C) $(USER_INCLUDE_OS),$(IDL_STAMP) $(NEWLIB_STAMP)))
+$(eval $(call USER_ARCHIVE,libshoal.a,$(wildcard user/libc/*.c user/libc/*.S),$(USER_INCLUDE_C) $(USER_INCLUDE_OS),$(IDL_STAMP) $(NEWLIB_STAMP)))
 $(eval $(call USER_ARCHIVE,libcli.a,$(wildcard user/lib/cli/*.c),-Iuser/lib/cli/include $(USER_INCLUDE_C) $(USER_INCLUDE_OS),$(IDL_STAMP) $(NEWLIB_STAMP)))
 $(eval $(call USER_ARCHIVE,libdrivers.a,$(wildcard drivers/lib/*.c),-Idrivers/lib/include $(USER_INCLUDE_C) $(USER_INCLUDE_OS),$(IDL_STAMP) $(NEWLIB_STAMP)))
 
