@@ -15,3 +15,10 @@ LUA_FLAGS := -w -DLUA_USE_POSIX -I$(GEN)/lua \
   -DLUA_PATH_DEFAULT='"/share/lua/?.lua;/share/lua/?/init.lua;./?.lua;./?/init.lua"' -DLUA_CPATH_DEFAULT='""'
 $(eval $(call C_PROGRAM,bin/lua,$(LUA_SRCS),$(LUA_FLAGS),))
 $(LUA_SRCS:%.c=$(USER)/programs/bin/lua.dir/%.o): | $(LUA_HEADER)
+
+# The scripts that test it, as /test/lua in the bundle: `lua /test/lua/all.lua`.
+LUA_TESTS := $(patsubst tests/lua/%,$(BUILD)/root/test/lua/%,$(wildcard tests/lua/*.lua))
+$(BUILD)/root/test/lua/%.lua: tests/lua/%.lua
+	@install -D -m 644 $< $@
+ROOT_FILES += $(LUA_TESTS)
+build: $(LUA_TESTS)

@@ -1,0 +1,20 @@
+-- string: patterns, formats, packing.
+assert(("hello"):upper() == "HELLO" and #"abc" == 3 and ("ab"):rep(3, "-") == "ab-ab-ab")
+assert(("hello world"):find("o w") == 5 and ("hello"):find("l", 1, true) == 3)
+assert(("key = value"):match("^(%w+)%s*=%s*(%w+)$") == "key")
+local words = {}
+for word in ("the quick brown fox"):gmatch("%a+") do words[#words + 1] = word end
+assert(table.concat(words, ",") == "the,quick,brown,fox")
+assert(("hello"):gsub("l", {l = "L"}) == "heLLo" and select(2, ("aaa"):gsub("a", "b", 2)) == 2)
+assert(("(a(b)c)"):match("%b()") == "(a(b)c)" and ("THE (quick) fox"):find("%f[%a]%a+%f[%A]") == 1)
+assert(string.format("%5d|%-5s|%05.1f|%x|%q", 42, "ab", 3.14159, 255, 'a"b') == '   42|ab   |003.1|ff|"a\\"b"')
+assert(string.format("%g %g %.3f %i", 1e15, 0.1, 2 / 3, -7) == "1e+15 0.1 0.667 -7")
+assert(string.format("%a", 1) == "0x1p+0" and string.format("%s", nil) == "nil")
+assert(("x"):byte() == 120 and string.char(72, 105) == "Hi" and ("abc"):reverse() == "cba")
+assert(("hello"):sub(-3, -2) == "ll" and tostring(12.0) == "12.0" and tostring(-0.0) == "-0.0")
+local packed = string.pack("<i4 z s1 d", -5, "zero", "counted", 1.5)
+local a, b, c, d = string.unpack("<i4 z s1 d", packed)
+assert(a == -5 and b == "zero" and c == "counted" and d == 1.5 and string.packsize("<i4 i8") == 12)
+assert(tonumber("0x10") == 16 and tonumber("1e2") == 100.0 and tonumber("z", 36) == 35 and tonumber("x") == nil)
+assert(not pcall(string.rep, "x", -1 >> 1))
+print("ok string")
