@@ -6,7 +6,7 @@
 #include <kernel/mm.h>
 #include <kernel/sched.h>
 
-static struct list deferred = LIST_INIT(deferred); /* large Memory that is being freed */
+struct list memory_deferred = LIST_INIT(memory_deferred); /* large Memory that is being freed */
 
 static uint64_t leaf_count(const struct memory *m) { return (m->pages + MEMORY_LEAF_PAGES - 1) / MEMORY_LEAF_PAGES; }
 
@@ -245,14 +245,14 @@ static void memory_object_kill(struct object *o)
         free_finish(m);
     } else {
         object_get(o);
-        list_append(&deferred, &m->free_node);
+        list_append(&memory_deferred, &m->free_node);
     }
 }
 
-void memory_deferred_free(void)
+void memory_deferred_work(void)
 {
-    while (!list_empty(&deferred)) {
-        struct memory *m = container_of(deferred.next, struct memory, free_node);
+    while (!list_empty(&memory_deferred)) {
+        struct memory *m = container_of(memory_deferred.next, struct memory, free_node);
         uint64_t leaf = m->free_next;
         if (leaf < leaf_count(m)) {
             m->free_next++;

@@ -13,7 +13,7 @@ struct object system_object;
 static uint64_t boot_id[2];
 static uint64_t boot_ns;
 static const struct system_cluster *cluster;
-static struct list log_watches = LIST_INIT(log_watches);
+struct list system_log_watches = LIST_INIT(system_log_watches);
 static uint64_t log_told; /* klog_end() when the watchers were last told */
 
 static void system_init(void)
@@ -97,14 +97,14 @@ err_t control_SYSTEM_LOG_READ(struct control *c)
     return copy_to_user(c->d, &next, sizeof(next));
 }
 
-err_t control_SYSTEM_LOG_WATCH(struct control *c) { return control_watch(c, &log_watches, false); }
+err_t control_SYSTEM_LOG_WATCH(struct control *c) { return control_watch(c, &system_log_watches, false); }
 
-void system_log_poll(void)
+void system_log_tell(void)
 {
-    if (list_empty(&log_watches) || klog_end() == log_told)
+    if (klog_end() == log_told)
         return;
     log_told = klog_end();
-    list_for_each(node, &log_watches)
+    list_for_each(node, &system_log_watches)
     {
         struct watch *w = container_of(node, struct watch, subject_node);
         notification_signal(w->notification, w->bits);

@@ -4,6 +4,7 @@
 #include <kernel/process.h>
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
+#include <kernel/system.h>
 
 static err_t (*const plain_calls[SYS_COUNT])(struct trap_frame *f) = {
     [SYS_signal] = sys_signal,
@@ -34,6 +35,7 @@ static void plain_call(struct trap_frame *f)
     }
     f->rax = plain_calls[number](f);
     memory_deferred_free();
+    system_log_poll();
 }
 
 void syscall_dispatch(struct trap_frame *f)

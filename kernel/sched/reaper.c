@@ -3,6 +3,7 @@
 #include <kernel/debug.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
+#include <kernel/system.h>
 
 #define PIECE 32u /* handles or regions in one piece */
 
@@ -75,6 +76,7 @@ static void reaper_main(void *arg)
         kernel_lock();
         bool worked = reap_thread() || reap_process_piece() || reap_budget_step();
         memory_deferred_free();
+        system_log_poll();
         if (!worked)
             wait_queue_block(&work, DEADLINE_NEVER);
         kernel_unlock();

@@ -4,6 +4,8 @@
 #include <kernel/init.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
+#include <kernel/system.h>
+#include <kernel/trace.h>
 
 #define SLICE_NS   10000000ull
 #define PRIORITIES (PRIORITY_MAX + 1)
@@ -51,6 +53,7 @@ void sched_timer_tick(uint64_t now_ns)
     struct sched_cpu *sc = &cpus[c->index];
     sc->timer_at_ns = UINT64_MAX;
     timer_run(c->index, now_ns);
+    system_log_poll();
     if (c->slice_end_ns && now_ns >= c->slice_end_ns) {
         c->slice_end_ns = 0;
         sc->rotate = true;
@@ -163,7 +166,8 @@ static void account(struct cpu *c, struct sched_cpu *sc, uint64_t now_ns)
         c->idle_ns += ran;
 }
 
-static void switch_to(struct cpu *c, struct thread *next)
+/* Part of the fast path of messages: no trace of its own, and inlined where it is called. */
+static inline __attribute__((always_inline)) void switch_to(struct cpu *c, struct thread *next)
 {
     struct thread *prev = c->current;
     next->state = THREAD_RUNNING;
@@ -185,7 +189,9 @@ static void switch_to(struct cpu *c, struct thread *next)
 static void run_next(void)
 {
     struct cpu *c = cpu_this();
-    switch_to(c, pick(c));
+    struct thread *next = pick(c);
+    trace(TRACE_SWITCH, (uint64_t)next, (uint64_t)c->current);
+    switch_to(c, next);
 }
 
 uint64_t sched_thread_ns(const struct thread *t)
@@ -208,9 +214,8 @@ uint64_t sched_idle_ns(void)
     return ns;
 }
 
-void sched_check(void)
+static __attribute__((noinline)) void check(struct cpu *c)
 {
-    struct cpu *c = cpu_this();
     while (c->reschedule || (c->current->pending & THREAD_DYING)) {
         struct thread *t = c->current;
         struct sched_cpu *sc = &cpus[c->index];
@@ -233,6 +238,13 @@ void sched_check(void)
         c = cpu_this(); /* we may go on elsewhere */
         cpus[c->index].rotate = false;
     }
+}
+
+void sched_check(void)
+{
+    struct cpu *c = cpu_this();
+    if (__builtin_expect(c->reschedule || (c->current->pending & THREAD_DYING), 0))
+        check(c);
 }
 
 void sched_yield(void)

@@ -87,14 +87,13 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to, struct arch_a
     struct machine_cpu *m = machine_this();
     assert(m->cpu.lock_depth == 1);
     m->cpu.counters[COUNTER_CONTEXT_SWITCHES]++;
-    trace(TRACE_SWITCH, (uint64_t)to, (uint64_t)from);
     fpu_switch_out(m, from);
     load_aspace(m, as);
     if (to->frame) {
         m->cpu.kernel_entry_sp = to->stack_base + KERNEL_STACK_BYTES;
         m->tss.rsp[0] = m->cpu.kernel_entry_sp;
         m->cpu.counters[COUNTER_MSR_WRITES]++;
-        msr_write(MSR_FS_BASE, to->fs_base);
+        msr_write(MSR_FS_BASE, to->fs_base); /* always: user mode can change it behind our back by loading FS */
     }
     m->running = to;
     switch_stacks(&from->kernel_sp, to->kernel_sp);

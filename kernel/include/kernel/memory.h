@@ -55,7 +55,14 @@ err_t memory_copy_user(struct memory *m, uint64_t offset, uint64_t user, uint64_
 err_t memory_seal(struct memory *m);
 /* Kernel address of all of a contiguous or one-page piece; for rings shared with the kernel (the frames stay put). */
 void *memory_page_address(struct memory *m, uint64_t index); /* NULL when out of pages */
-void memory_deferred_free(void); /* bounded pieces of freeing large Memory; called on the way out of system calls */
+/* Bounded pieces of freeing large Memory; called on the way out of system calls. */
+extern struct list memory_deferred;
+void memory_deferred_work(void);
+static inline void memory_deferred_free(void)
+{
+    if (__builtin_expect(!list_empty(&memory_deferred), 0))
+        memory_deferred_work();
+}
 
 /* ---- address spaces ---- */
 err_t vm_map(struct process *p, struct memory *m, uint64_t offset, uint64_t bytes, uint64_t address, uint32_t flags,

@@ -9,7 +9,14 @@ struct notification;
 extern struct object system_object;
 const uint64_t *system_boot_id(void); /* two words, random, new at every power-on; zero without entropy */
 void system_booted(void);             /* the first process is about to run */
-void system_log_poll(void);           /* tells those who watch the log if it has grown */
+void system_log_tell(void);
+extern struct list system_log_watches;
+/* Tells those who watch the log if it has grown. */
+static inline void system_log_poll(void)
+{
+    if (__builtin_expect(!list_empty(&system_log_watches), 0))
+        system_log_tell();
+}
 
 /* What kernel/cluster does for the System operations of its name. Without it they answer E_NOT_SUPPORTED. */
 struct system_cluster {
