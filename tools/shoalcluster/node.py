@@ -37,6 +37,7 @@ class Node:
         self.log = open(log_path, "ab")
         self.decoder, self.request_id = agent.Decoder(), 0
         self.request, self.agent_lock = None, asyncio.Lock()
+        self.agent_says_ready, self.cancels = asyncio.Event(), 0  # cancels: sent and not answered by a "ready"
         self.ready = asyncio.Event()
         self.tasks = set()
         self.last_line = ""
@@ -221,7 +222,7 @@ class Node:
     # ---- the agent line ----
 
     async def agent_connected(self, reader, writer):
-        self.agent_writer, self.decoder = writer, agent.Decoder()
+        self.agent_writer, self.decoder, self.cancels = writer, agent.Decoder(), 0
         self.spawn(self.find_agent())
         try:
             while data := await reader.read(65536):
@@ -237,7 +238,10 @@ class Node:
 
     def agent_event(self, event):
         if event[0] == "ready":
-            if self.request:
+            self.agent_says_ready.set()
+            if self.cancels:
+                self.cancels -= 1
+            elif self.request:
                 self.request.put_nowait(("lost", "its shell started anew"))
         elif self.request and event[1] == self.request_id:
             self.request.put_nowait((event[0], event[2]))
@@ -247,22 +251,22 @@ class Node:
             self.request.put_nowait(("lost", why))
 
     async def find_agent(self):
-        """Asks until the machine's shell answers on the agent line, then says so."""
+        """Asks until the machine's agent answers, then says so. (It says "ready" when it starts and after a cancel.)"""
         writer = self.agent_writer
         while writer and writer is self.agent_writer and not self.ready.is_set():
-            async with self.agent_lock:
-                try:
-                    await asyncio.wait_for(self.collect("true"), PROBE_S)
-                    self.ready.set()
-                except (asyncio.TimeoutError, ClusterError):
-                    pass
+            self.agent_says_ready.clear()
+            self.cancel()
+            try:
+                await asyncio.wait_for(self.agent_says_ready.wait(), PROBE_S)
+                self.ready.set()
+            except asyncio.TimeoutError:
+                self.cancels = 0
         if self.ready.is_set() and self.state == "starting":
             await self.set_state("running")
 
-    async def collect(self, command):
-        async for kind, _ in self.requests(command):
-            if kind == "exit":
-                return
+    def cancel(self):
+        self.cancels += 1
+        self.agent_writer.write(agent.CANCEL)
 
     async def requests(self, command):
         """Yields ("out", bytes)... and last ("exit", status). The agent lock is held."""
@@ -272,8 +276,7 @@ class Node:
         self.request = asyncio.Queue()
         finished = False
         try:
-            self.agent_writer.write((agent.CANCEL if not self.ready.is_set() else b"") +
-                                    agent.request(self.request_id, command))
+            self.agent_writer.write(agent.request(self.request_id, command))
             while not finished:
                 kind, value = await self.request.get()
                 if kind == "lost":
@@ -284,7 +287,7 @@ class Node:
         finally:
             self.request = None
             if not finished and self.agent_writer:
-                self.agent_writer.write(agent.CANCEL)
+                self.cancel()
 
     async def wait_ready(self, limit):
         if not self.process:

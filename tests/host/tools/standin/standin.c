@@ -125,6 +125,7 @@ static void agent_header(void)
     uint32_t length = number_at(&text);
     if (id == 0) {
         print(COM1, "cancelled\n");
+        print(COM2, "\x02 0 ready\n");
         return;
     }
     request = id;
@@ -158,6 +159,7 @@ __attribute__((used)) void standin_main(void)
 {
     interrupts_init();
     print(COM1, "stand-in up\n");
+    print(COM2, "\x02 0 ready\n");
     for (;;) {
         __asm__ volatile("cli");
         while (in8(COM1 + 5) & 1)
