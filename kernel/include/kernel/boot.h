@@ -7,7 +7,7 @@
 
 /* Ends the boot: says what is wrong and what to do about it, on serial and screen, and stays there (or leaves the
  * emulator if the configuration says panic = exit). */
-_Noreturn void boot_stop(const char *what, const char *remedy);
+__attribute__((noreturn)) void boot_stop(const char *what, const char *remedy);
 
 /* The door's structure, copied; its secrets are wiped where they lay. */
 void boot_info_take(struct boot_info *from);

@@ -9,7 +9,8 @@
 
 /* Ends this node: stops the other CPUs, prints the cause, registers, a backtrace with names and the last trace events,
  * keeps the text for the next boot, then restarts (or halts, or leaves the emulator, as configured). */
-_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* (Attributes in front: analysers do not see _Noreturn beside others.) */
+__attribute__((noreturn, format(printf, 1, 2))) void panic(const char *format, ...);
 
 /* True from the first panic on: locks of the log and the console are no longer taken. */
 bool panic_in_progress(void);
