@@ -138,7 +138,7 @@ void peer_state_changed(void)
 static err_t make_rings(handle_t notification)
 {
     struct os_memory memory;
-    err_t err = os_memory_create(SHARED_BYTES, 0, &memory);
+    err_t err = os_memory_create(SHARED_BYTES, MEMORY_DMA, &memory);
     if (err != E_OK)
         return err;
     peer.shared = memory.at;

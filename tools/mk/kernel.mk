@@ -3,15 +3,17 @@
 # Linked twice: tools/symtab.py makes the table of function names from the first link, the second puts it behind
 # everything else, and symtab.py checks that no function moved.
 KERNEL_OUT := $(BUILD)/kernel
-KERNEL_LIBS ?= base wire
-KERNEL_SRCS := $(sort $(shell find kernel -name '*.c' -o -name '*.S') $(wildcard $(foreach l,$(KERNEL_LIBS),lib/$(l)/*.c)))
+KERNEL_LIBS ?= base wire seal link raft tables
+KERNEL_SRCS := $(sort $(shell find kernel -name '*.c' -o -name '*.S') $(wildcard $(foreach l,$(KERNEL_LIBS),lib/$(l)/*.c lib/$(l)/src/*.c)))
 ifeq ($(CLUSTER),no)
 KERNEL_SRCS := $(filter-out kernel/cluster/%,$(KERNEL_SRCS))
 endif
-KERNEL_OBJS := $(patsubst %,$(KERNEL_OUT)/%.o,$(basename $(KERNEL_SRCS)))
-KERNEL_INCLUDES = -Ikernel/include -Iabi/include $(foreach l,$(KERNEL_LIBS),-Ilib/$(l)/include) $(KERNEL_INCLUDES_EXTRA)
+KERNEL_OBJS := $(patsubst %,$(KERNEL_OUT)/%.o,$(basename $(KERNEL_SRCS))) $(call bearssl_objs,$(KERNEL_OUT)/bearssl)
+KERNEL_INCLUDES = -isystem lib/base/freestanding -isystem $(THIRD)/bearssl/src/inc -I$(GEN) -Ikernel/include -Iabi/include $(foreach l,$(KERNEL_LIBS),-Ilib/$(l)/include) $(KERNEL_INCLUDES_EXTRA)
 
-$(KERNEL_OUT)/%.o: %.c
+$(eval $(call BEARSSL_RULES,$(KERNEL_OUT)/bearssl,$$(KERNEL_CFLAGS) -isystem lib/base/freestanding))
+
+$(KERNEL_OUT)/%.o: %.c | $(IDL_STAMP) $(THIRD)/bearssl/src.stamp
 	@mkdir -p $(@D)
 	@$(CLANG) $(KERNEL_CFLAGS) $(KERNEL_INCLUDES) -MMD -MP -c $< -o $@
 

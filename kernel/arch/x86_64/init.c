@@ -20,7 +20,7 @@ void arch_early_init(void)
     paging_init();
     if (!tables_prepare(m))
         panic("no memory for the first CPU's stacks");
-    tables_load(m);
+    descriptors_load(m);
     syscall_init();
     fpu_init();
 }

@@ -54,7 +54,7 @@ void machine_init_boot_cpu(void);
 void machine_init_cpu(uint32_t index);
 
 /* GDT, TSS, IDT, system call entry, FPU of this CPU. Needs paging and pages. */
-void tables_load(struct machine_cpu *m);
+void descriptors_load(struct machine_cpu *m);
 bool tables_prepare(struct machine_cpu *m); /* stacks for the IST; false without memory */
 void syscall_init(void);
 void fpu_init(void);

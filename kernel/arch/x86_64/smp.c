@@ -162,7 +162,7 @@ void cpu_start(uint32_t index)
         arch_halt();
     machine_init_cpu(index);
     paging_load();
-    tables_load(m);
+    descriptors_load(m);
     syscall_init();
     fpu_init();
     apic_init_cpu();

@@ -62,7 +62,7 @@ bool tables_prepare(struct machine_cpu *m)
     return true;
 }
 
-void tables_load(struct machine_cpu *m)
+void descriptors_load(struct machine_cpu *m)
 {
     struct table_pointer gdt_pointer = {sizeof m->gdt - 1, (uint64_t)m->gdt};
     struct table_pointer idt_pointer = {sizeof idt - 1, (uint64_t)idt};

@@ -52,6 +52,8 @@ void link_seek(struct link *l, bool quickly)
     l->seeking = quickly;
 }
 
+void link_greet(struct link *l) { l->hello_due_ns = 0; }
+
 err_t link_add_address(struct link *l, struct link_address address)
 {
     if (l->address_count == LINK_ADDRESSES_MAX)

@@ -13,6 +13,20 @@ void seal_sha256(const void *a, size_t a_bytes, const void *b, size_t b_bytes, u
     br_sha256_out(&context, hash_out);
 }
 
+_Static_assert(sizeof(br_sha256_context) <= sizeof(struct seal_sha256), "the context fits");
+
+void seal_sha256_begin(struct seal_sha256 *s) { br_sha256_init((br_sha256_context *)(void *)s); }
+
+void seal_sha256_add(struct seal_sha256 *s, const void *bytes, size_t count)
+{
+    br_sha256_update((br_sha256_context *)(void *)s, bytes, count);
+}
+
+void seal_sha256_end(const struct seal_sha256 *s, uint8_t hash_out[32])
+{
+    br_sha256_out((const br_sha256_context *)(const void *)s, hash_out);
+}
+
 void seal_hkdf(const void *salt, size_t salt_bytes, const void *secret, size_t secret_bytes, const void *info,
                size_t info_bytes, void *out, size_t out_bytes)
 {

@@ -65,12 +65,12 @@ static const struct rule rules[TABLES_KINDS] = {
     [TABLES_JOB_KILL] = {jobs_apply_kill, false},
 };
 
-/* Is it from a node that is taking part with this very boot, and new? */
+/* Is it from a node that is taking part with this very boot (else E_GONE), and new? */
 static err_t admit(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
     struct tables_node *node = nodes_live(t, op->node);
     if (!node || memcmp(node->boot_id, op->boot, sizeof(node->boot_id)))
-        return E_NO_SESSION;
+        return E_GONE;
     result->repeated = !nodes_admit_sequence(node, op->sequence);
     return E_OK;
 }

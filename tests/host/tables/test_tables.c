@@ -126,7 +126,7 @@ static void test_proposals_at_most_once(void)
     CHECK(r.result.repeated);
     op.boot[0] = 9;
     op.sequence = 1000;
-    CHECK_EQUAL(replica_apply(&r, op), E_NO_SESSION); /* another life of that node */
+    CHECK_EQUAL(replica_apply(&r, op), E_GONE); /* another life of that node */
 }
 
 static void test_locks_in_line(void)
@@ -181,7 +181,7 @@ static void test_leases(void)
     CHECK(tables_lock(r.t, text("L"), &view) && view.node == b && view.holders == 1);
     struct tables_name_view gone;
     CHECK(!tables_name(r.t, text("service"), &gone));
-    CHECK_EQUAL(put(&r, a, "k", "v"), E_NO_SESSION); /* until it joins again */
+    CHECK_EQUAL(put(&r, a, "k", "v"), E_GONE); /* until it joins again */
     uint64_t sequence = r.sequence[a];
     CHECK_EQUAL(join(&r, 1, 1), a);
     r.sequence[a] = sequence;

@@ -94,7 +94,7 @@ static uint64_t new_epoch(void *context)
 static err_t make_rings(enum log_state state)
 {
     struct os_memory memory;
-    err_t err = os_memory_create(SHARED_BYTES, 0, &memory);
+    err_t err = os_memory_create(SHARED_BYTES, MEMORY_DMA, &memory);
     if (err != E_OK)
         return err;
     shared = memory.at;

@@ -17,7 +17,7 @@
 
 #define LINK_PEERS_MAX      NODES_MAX
 #define LINK_CHANNELS       3u
-#define LINK_MESSAGE_MAX    (60u * 1024u)
+#define LINK_MESSAGE_MAX    (128u * 1024u)
 #define LINK_DATAGRAM_MAX   1300u
 #define LINK_ADDRESSES_MAX  16u
 
@@ -32,7 +32,7 @@ struct link_address {
 #define LINK_BROADCAST 0xffffffffu
 
 struct link_memory {
-    void *(*take)(void *context, size_t bytes); /* NULL: none; at most 64 KiB are asked for at once */
+    void *(*take)(void *context, size_t bytes); /* NULL: none; at most LINK_MESSAGE_MAX at once */
     void (*give)(void *context, void *block, size_t bytes);
     void *context;
     size_t limit; /* bytes taken at any time */
@@ -95,6 +95,7 @@ void link_close(struct link *l);
 void link_identify(struct link *l, const struct seal_identity *self);
 /* Hellos at a quick pace while peers are missing; else slowly. */
 void link_seek(struct link *l, bool quickly);
+void link_greet(struct link *l); /* begins a round of hellos now: the network has just come */
 /* Also say hello to this address. E_FULL. */
 err_t link_add_address(struct link *l, struct link_address address);
 

@@ -9,6 +9,13 @@
 #define SEAL_TAG_BYTES 16u
 
 void seal_sha256(const void *a, size_t a_bytes, const void *b, size_t b_bytes, uint8_t hash_out[32]); /* of a then b */
+/* The same in pieces. */
+struct seal_sha256 {
+    uint64_t private[16];
+};
+void seal_sha256_begin(struct seal_sha256 *s);
+void seal_sha256_add(struct seal_sha256 *s, const void *bytes, size_t count);
+void seal_sha256_end(const struct seal_sha256 *s, uint8_t hash_out[32]);
 void seal_hkdf(const void *salt, size_t salt_bytes, const void *secret, size_t secret_bytes, const void *info,
                size_t info_bytes, void *out, size_t out_bytes);
 

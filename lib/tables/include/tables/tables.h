@@ -33,7 +33,7 @@ struct tables_memory {
 /* ---- what applying says ---- */
 
 struct tables_result {
-    err_t err;
+    err_t err;      /* E_GONE: its node's lease had ended, or it is of an earlier boot; it may be proposed anew */
     bool repeated;  /* this (node, boot, sequence) was applied before; err is then not the first time's */
     uint64_t value; /* NODE_JOIN: node number · SESSION_OPEN: session · KEY_*: revision · LOCK: fence, 0 if queued ·
                        JOB_SUBMIT: job */

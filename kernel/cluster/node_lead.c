@@ -1,0 +1,222 @@
+/* What the leader does beside leading: cluster time and leases, taking nodes in, placing jobs. */
+#include "node_state.h"
+
+static bool propose(struct node *n, const struct tables_op *op)
+{
+    uint64_t index, term;
+    size_t bytes = tables_encode(op, n->record, TABLES_ENTRY_MAX);
+    return raft_propose(n->raft, n->record, bytes, &index, &term) == E_OK;
+}
+
+/* Heard, with the boot that the tables know. */
+static const struct other *present(struct node *n, const struct tables_node *row)
+{
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        const struct other *o = &n->others[i];
+        if (o->session && same_id(o->node_id, row->node_id) && same_id(o->boot_id, row->boot_id))
+            return o;
+    }
+    return NULL;
+}
+
+static bool is_self(const struct node *n, const struct tables_node *row)
+{
+    return same_id(row->node_id, n->config.node_id) && same_id(row->boot_id, n->config.boot_id);
+}
+
+/* ---- time and leases ---- */
+
+/* Cluster time runs by this leader's clock from what it found; a later value in the log moves it on. */
+static uint64_t cluster_now(struct node *n)
+{
+    uint64_t elapsed = n->now_ns - n->lead_since_ns, known = tables_time_ns(n->tables);
+    if (known > n->lead_base_ns + elapsed)
+        n->lead_base_ns = known - elapsed;
+    return n->lead_base_ns + elapsed;
+}
+
+static void renew(struct node *n)
+{
+    struct tables_op op = {.kind = TABLES_RENEW, .renew = {.now_ns = cluster_now(n)}};
+    for (uint32_t i = 1; i <= NODES_MAX; i++) {
+        const struct tables_node *row = tables_node(n->tables, i);
+        if (row && row->live && (is_self(n, row) || present(n, row)))
+            op.renew.nodes |= 1ull << (i - 1);
+    }
+    propose(n, &op);
+}
+
+static void expire(struct node *n, uint64_t term)
+{
+    for (uint32_t i = 1; i <= NODES_MAX; i++) {
+        const struct tables_node *row = tables_node(n->tables, i);
+        if (!row || !row->live || !tables_lease_over(n->tables, i) || is_self(n, row) || present(n, row))
+            continue;
+        struct tables_op op = {.kind = TABLES_EXPIRE,
+                               .expire = {.node = i,
+                                          .boot_id = {row->boot_id[0], row->boot_id[1]},
+                                          .renewal = row->renewal,
+                                          .term = term}};
+        propose(n, &op);
+    }
+}
+
+/* ---- taking in ---- */
+
+static bool wants_in(const struct node *n, const struct other *o)
+{
+    return o->session && o->heard && o->hello.ready && o->hello.stage == STAGE_STARTED &&
+           same_id(o->hello.cluster_id, n->cluster_id) &&
+           !raft_conf_member(raft_conf_now(n->raft), raft_id_of(o->node_id, o->hello.log_id));
+}
+
+/* A log that the node had before and that is gone: a learner's is forgotten, a voter's stays until it is replaced. */
+static void forget_old_logs(const struct raft_conf *conf, const struct other *o, struct raft_conf_change *change)
+{
+    for (uint32_t i = 0; i < conf->count && change->count < RAFT_CHANGES_MAX; i++) {
+        const struct raft_member *m = &conf->members[i];
+        if (m->id.node == o->node_id[0] && m->flags == RAFT_LEARNER)
+            change->changes[change->count++] = (struct raft_change){RAFT_REMOVE, m->id};
+    }
+}
+
+static void take_in(struct node *n)
+{
+    uint64_t index, term;
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        const struct other *o = &n->others[i];
+        if (!wants_in(n, o))
+            continue;
+        struct raft_conf_change change = {.mode = RAFT_CHANGE_SIMPLE, .count = 1};
+        change.changes[0] = (struct raft_change){RAFT_ADD_LEARNER, raft_id_of(o->node_id, o->hello.log_id)};
+        forget_old_logs(raft_conf_now(n->raft), o, &change);
+        raft_propose_conf(n->raft, &change, &index, &term, NULL);
+        return; /* one change at a time */
+    }
+}
+
+/* ---- placing ---- */
+
+struct candidate {
+    const struct tables_node *row;
+    uint64_t free_bytes;
+    uint32_t busy, given; /* given: instances of any job that it has and that have not ended */
+};
+
+static uint32_t instances_on(const struct node *n, uint32_t number)
+{
+    uint32_t count = 0;
+    for (const struct tables_job *j = tables_job_next(n->tables, 0); j; j = tables_job_next(n->tables, j->job)) {
+        for (uint32_t i = 0; i < j->count; i++) {
+            uint32_t state = j->instances[i].state;
+            count += j->instances[i].node == number && (state == TABLES_JOB_PLACED || state == TABLES_JOB_RUNNING);
+        }
+    }
+    return count;
+}
+
+static bool describe(struct node *n, uint32_t number, struct candidate *c)
+{
+    const struct tables_node *row = tables_node(n->tables, number);
+    const struct other *o = row ? present(n, row) : NULL;
+    if (!row || !row->live || (!o && !is_self(n, row)))
+        return false;
+    const struct node_load *load = o ? &o->load : &n->load;
+    *c = (struct candidate){row, load->free_bytes, load->busy_percent, instances_on(n, number)};
+    return true;
+}
+
+/* Fewer instances a processor first, then less busy, then more memory. */
+static bool better(const struct candidate *a, const struct candidate *b)
+{
+    uint32_t a_cpus = a->row->cpus ? a->row->cpus : 1, b_cpus = b->row->cpus ? b->row->cpus : 1;
+    uint64_t a_share = (uint64_t)a->given * b_cpus, b_share = (uint64_t)b->given * a_cpus;
+    if (a_share != b_share)
+        return a_share < b_share;
+    if (a->busy / 10 != b->busy / 10)
+        return a->busy < b->busy;
+    return a->free_bytes > b->free_bytes;
+}
+
+static bool choose(struct node *n, struct candidate *best)
+{
+    bool found = false;
+    for (uint32_t i = 1; i <= NODES_MAX; i++) {
+        struct candidate c;
+        if (describe(n, i, &c) && (!found || better(&c, best))) {
+            *best = c;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void place_one(struct node *n, const struct tables_job *job)
+{
+    char why[48];
+    struct text t = text_begin(why, sizeof(why));
+    struct candidate best;
+    if (!choose(n, &best))
+        return;
+    text_number(&t, best.given);
+    text_put(&t, " instances, ");
+    text_number(&t, best.busy);
+    text_put(&t, " % busy, ");
+    text_number(&t, best.free_bytes >> 20);
+    text_put(&t, " MiB free");
+    struct tables_op op = {.kind = TABLES_JOB_PLACE,
+                           .job_place = {.job = job->job,
+                                         .instance = job->placed_from,
+                                         .node = best.row->number,
+                                         .boot_id = {best.row->boot_id[0], best.row->boot_id[1]},
+                                         .why = {why, (uint32_t)t.used}}};
+    propose(n, &op);
+}
+
+/* One a time, so that each choice sees the one before. */
+static void place(struct node *n)
+{
+    struct raft_status s;
+    raft_status(n->raft, &s);
+    if (s.applied < s.last)
+        return;
+    for (const struct tables_job *j = tables_job_next(n->tables, 0); j; j = tables_job_next(n->tables, j->job)) {
+        if (j->placed_from < j->count) {
+            place_one(n, j);
+            return;
+        }
+    }
+}
+
+/* ---- a round ---- */
+
+static void begin_leading(struct node *n)
+{
+    n->leading = true;
+    n->lead_since_ns = n->now_ns;
+    n->lead_base_ns = tables_time_ns(n->tables);
+    n->renew_due_ns = 0;
+}
+
+void node_lead_run(struct node *n)
+{
+    struct raft_status s;
+    if (!n->raft_running)
+        return;
+    raft_status(n->raft, &s);
+    if (s.role != RAFT_LEADER) {
+        n->leading = false;
+        return;
+    }
+    if (!n->leading)
+        begin_leading(n);
+    take_in(n);
+    place(n);
+    if (n->now_ns < n->renew_due_ns)
+        return;
+    n->renew_due_ns = n->now_ns + RENEW_NS;
+    renew(n);
+    expire(n, s.term);
+}
+
+uint64_t node_lead_deadline(const struct node *n) { return n->leading ? n->renew_due_ns : UINT64_MAX; }

@@ -1,0 +1,258 @@
+/* Links and what comes over them: sessions, hellos, loads, and the way to each part. */
+#include "node_state.h"
+
+#define HELLO_BYTES 48u
+#define LOAD_BYTES  16u
+
+uint32_t node_other_slot(const struct node *n, const struct other *o) { return (uint32_t)(o - n->others); }
+
+struct other *node_other_by_raft(struct node *n, uint64_t raft_node)
+{
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        if (n->others[i].session && n->others[i].node_id[0] == raft_node)
+            return &n->others[i];
+    }
+    return NULL;
+}
+
+struct other *node_other_by_number(struct node *n, uint32_t number)
+{
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        if (n->others[i].session && n->others[i].number == number)
+            return &n->others[i];
+    }
+    return NULL;
+}
+
+bool node_send_control(struct node *n, const struct other *o, enum control kind, const void *data, size_t bytes)
+{
+    uint8_t head = (uint8_t)kind;
+    uint32_t number;
+    return link_send(n->link, node_other_slot(n, o), o->session, LINK_RAFT, &head, 1, data, bytes, &number) == E_OK;
+}
+
+/* ---- hellos: what a node is, beyond its link identity ---- */
+
+static void send_hello(struct node *n, const struct other *o)
+{
+    uint8_t bytes[HELLO_BYTES];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    bool cluster_known = n->stage != STAGE_BLANK;
+    wire_put_u8(&w, (uint8_t)n->stage);
+    wire_put_u8(&w, (uint8_t)n->config.voter);
+    wire_put_u8(&w, (uint8_t)node_number(n));
+    wire_put_u8(&w, (uint8_t)(n->config.genesis | n->durable << 1 | node_log_usable(n) << 2));
+    wire_put_u32(&w, 0);
+    wire_put_u64(&w, cluster_known ? n->cluster_id[0] : 0);
+    wire_put_u64(&w, cluster_known ? n->cluster_id[1] : 0);
+    wire_put_u64(&w, n->log_id[0]);
+    wire_put_u64(&w, n->log_id[1]);
+    node_send_control(n, o, CONTROL_HELLO, bytes, w.used);
+}
+
+void node_hello_all(struct node *n)
+{
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        if (n->others[i].session)
+            send_hello(n, &n->others[i]);
+    }
+    n->hello_changed = false;
+    n->hello_due_ns = n->now_ns + (node_state(n) == CLUSTER_MEMBER ? 30 : 1) * SECOND_NS;
+}
+
+static bool read_hello(struct wire_reader *r, struct hello *h)
+{
+    h->stage = wire_get_u8(r);
+    h->voter = wire_get_u8(r);
+    h->number = wire_get_u8(r);
+    uint32_t flags = wire_get_u8(r);
+    wire_get_u32(r);
+    h->genesis = flags & 1;
+    h->durable = flags >> 1 & 1;
+    h->ready = flags >> 2 & 1;
+    for (int i = 0; i < 2; i++)
+        h->cluster_id[i] = wire_get_u64(r);
+    for (int i = 0; i < 2; i++)
+        h->log_id[i] = wire_get_u64(r);
+    return wire_done(r) && h->stage <= STAGE_STARTED && h->voter <= NODE_VOTERS_MAX && h->number <= NODES_MAX;
+}
+
+/* Remote calls name nodes by number; once a peer's is known they may go there. */
+static void tell_calls(struct node *n, struct other *o, uint32_t number)
+{
+    if (o->told && o->number != number) {
+        n->hooks.session_end(n->hooks.context, o->number);
+        o->told = false;
+    }
+    if (o->told || !number || number == node_number(n) || node_other_by_number(n, number))
+        return;
+    o->number = number;
+    o->told = true;
+    n->hooks.session_begin(n->hooks.context, number, o->boot_id);
+}
+
+static void take_hello(struct node *n, struct other *o, struct wire_reader *r)
+{
+    struct hello h;
+    if (!read_hello(r, &h)) {
+        link_drop(n->link, node_other_slot(n, o), o->session);
+        return;
+    }
+    o->hello = h;
+    o->heard = true;
+    tell_calls(n, o, h.number);
+    n->genesis_due_ns = 0;
+}
+
+/* ---- loads ---- */
+
+static void send_loads(struct node *n)
+{
+    uint8_t bytes[LOAD_BYTES];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    if (n->now_ns < n->load_due_ns)
+        return;
+    n->load_due_ns = n->now_ns + LOAD_NS;
+    wire_put_u64(&w, n->load.free_bytes);
+    wire_put_u32(&w, n->load.running);
+    wire_put_u32(&w, n->load.busy_percent);
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        if (n->others[i].session)
+            link_send_datagram(n->link, i, n->others[i].session, bytes, w.used);
+    }
+}
+
+static void take_load(struct node *n, struct other *o, const struct link_event *event)
+{
+    struct wire_reader r = wire_reader(event->data, event->bytes);
+    struct node_load load = {.free_bytes = wire_get_u64(&r)};
+    load.running = wire_get_u32(&r);
+    load.busy_percent = wire_get_u32(&r);
+    if (!wire_done(&r))
+        return;
+    o->load = load;
+    o->load_ns = n->now_ns;
+}
+
+/* ---- events ---- */
+
+static void take_control(struct node *n, struct other *o, const struct link_event *event)
+{
+    struct wire_reader r = wire_reader(event->data, event->bytes);
+    switch (wire_get_u8(&r)) {
+    case CONTROL_RAFT:
+        node_take_raft(n, o, event->data + 1, event->bytes - 1);
+        break;
+    case CONTROL_HELLO:
+        take_hello(n, o, &r);
+        break;
+    case CONTROL_PREPARE:
+        node_take_prepare(n, o, &r);
+        break;
+    case CONTROL_PREPARED:
+        node_take_prepared(n, o, &r);
+        break;
+    case CONTROL_START:
+        node_take_start(n, o, &r);
+        break;
+    case CONTROL_PROPOSE:
+        node_take_propose(n, event->data + 1, event->bytes - 1);
+        break;
+    default:
+        link_drop(n->link, event->peer, event->session);
+    }
+}
+
+static void take_message(struct node *n, struct other *o, const struct link_event *event)
+{
+    if (event->channel == LINK_RAFT)
+        take_control(n, o, event);
+    else if (!o->told || event->channel != LINK_CALLS ||
+             !n->hooks.call_message(n->hooks.context, o->number, event->data, event->bytes))
+        link_drop(n->link, event->peer, event->session);
+}
+
+static void link_up(struct node *n, struct other *o, const struct link_event *event)
+{
+    struct link_peer_view view;
+    bool known = link_peer(n->link, event->peer, &view);
+    ASSERT(known);
+    memset(o, 0, sizeof(*o));
+    o->session = event->session;
+    memcpy(o->node_id, view.identity.node_id, sizeof(o->node_id));
+    memcpy(o->boot_id, view.identity.boot_id, sizeof(o->boot_id));
+    send_hello(n, o);
+}
+
+static void link_down(struct node *n, struct other *o)
+{
+    if (o->told)
+        n->hooks.session_end(n->hooks.context, o->number);
+    if (n->raft_running && o->heard)
+        raft_unreachable(n->raft, raft_id_of(o->node_id, o->hello.log_id));
+    memset(o, 0, sizeof(*o));
+}
+
+static void refused(struct node *n, const struct link_event *event)
+{
+    if (n->refusals++)
+        return;
+    node_say(n, "cluster: a node was turned away: ",
+             event->reason == LINK_SAME_NODE ? "it has the same node id as this one (cloned disk or placeholder UUID?)"
+                                             : "it belongs to another cluster of the same name and key");
+}
+
+static void take_event(struct node *n, const struct link_event *event)
+{
+    struct other *o = event->peer < LINK_PEERS_MAX ? &n->others[event->peer] : NULL;
+    if (event->kind == LINK_REFUSED)
+        refused(n, event);
+    else if (event->kind == LINK_UP)
+        link_up(n, o, event);
+    else if (o->session != event->session)
+        return; /* of a session that is over */
+    else if (event->kind == LINK_DOWN)
+        link_down(n, o);
+    else if (event->kind == LINK_DATAGRAM)
+        take_load(n, o, event);
+    else
+        take_message(n, o, event);
+}
+
+void node_links_run(struct node *n)
+{
+    struct link_event event;
+    while (link_next_event(n->link, &event)) {
+        take_event(n, &event);
+        link_event_done(n->link, &event);
+    }
+}
+
+/* ---- what goes out ---- */
+
+static void send_calls(struct node *n, struct other *o)
+{
+    size_t bytes;
+    uint32_t number;
+    const uint8_t *message;
+    while (o->told && (message = n->hooks.call_next(n->hooks.context, o->number, &bytes))) {
+        err_t err = link_send(n->link, node_other_slot(n, o), o->session, LINK_CALLS, message, bytes, "", 0, &number);
+        if (err == E_FULL)
+            return; /* it goes out when the queue has drained a little */
+        n->hooks.call_sent(n->hooks.context, o->number);
+    }
+}
+
+void node_links_say(struct node *n)
+{
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        up += n->others[i].session != 0;
+        send_calls(n, &n->others[i]);
+    }
+    if (n->hello_changed || n->now_ns >= n->hello_due_ns)
+        node_hello_all(n);
+    send_loads(n);
+    uint32_t expected = n->config.voter_count ? n->config.voter_count - (n->config.voter != 0) : 1;
+    link_seek(n->link, up < expected);
+}

@@ -1,0 +1,247 @@
+/* What a node is made of; for node_*.c alone. */
+#pragma once
+
+#include <string.h>
+
+#include <base/assert.h>
+#include <base/logformat.h>
+#include <raft/raft.h>
+#include <raft/raft_wire.h>
+#include <wire/wire.h>
+
+#include "node.h"
+#include "text.h"
+
+#define PIECE_BYTES   32768u /* a snapshot lies in pieces of this size */
+#define PIECES_MAX    2048u
+#define LOG_QUEUE_MAX 64u
+
+#define SNAPSHOT_CONF_BYTES (4u + RAFT_CONF_BYTES_MAX) /* before the tables' bytes: u32 length, configuration */
+
+#define SECOND_NS     1000000000ull
+#define RENEW_NS      (2 * SECOND_NS)
+#define LOAD_NS       (2 * SECOND_NS)
+#define RETRY_NS      SECOND_NS
+
+/* ---- what nodes tell each other on the raft channel, first byte ---- */
+enum control {
+    CONTROL_RAFT = 1,     /* a message of lib/raft */
+    CONTROL_HELLO = 2,    /* struct hello: what I am; on every new session and when it changes */
+    CONTROL_PREPARE = 3,  /* cluster id, configuration: record it durably before we begin */
+    CONTROL_PREPARED = 4, /* cluster id: done */
+    CONTROL_START = 5,    /* cluster id: all have recorded it; begin */
+    CONTROL_PROPOSE = 6   /* an entry for the leader to propose */
+};
+
+/* How far this node's log is on the way into a cluster. Kept on the log's superblock. */
+enum stage {
+    STAGE_BLANK = 0,    /* belongs to no cluster */
+    STAGE_PREPARED = 1, /* genesis: recorded, not begun */
+    STAGE_STARTED = 2   /* takes part */
+};
+
+struct hello {
+    uint32_t stage, voter, number; /* number 0: not known */
+    bool genesis, durable, ready;  /* ready: its log is open, so log_id is valid */
+    uint64_t cluster_id[2], log_id[2];
+};
+
+/* A node at the other end of a link, by the link's slot. */
+struct other {
+    uint32_t session; /* 0: none */
+    bool told;        /* remote calls know of the session, as node `number` */
+    uint32_t number;
+    uint64_t node_id[2], boot_id[2];
+    struct hello hello; /* valid if heard */
+    bool heard, prepared;
+    struct node_load load;
+    uint64_t load_ns;
+};
+
+/* ---- the log ---- */
+struct log_request {
+    struct log_message head;
+    uint64_t persist;    /* the last request of this raft write; 0: of none */
+    const uint8_t *data; /* head.bytes of them */
+    bool owned;          /* data is freed when it is done */
+    bool sent;
+    bool recorded;       /* the superblock as genesis or joining wants it */
+};
+
+enum log_phase {
+    LOG_PHASE_NONE = 0,  /* not attached, or of no use */
+    LOG_PHASE_OPENING,   /* LOG_OPEN is out: superblock, and the records if there is no snapshot */
+    LOG_PHASE_SNAPSHOT,  /* reading the snapshot */
+    LOG_PHASE_RECORDS,   /* LOG_OPEN again, for the records */
+    LOG_PHASE_REOPENING, /* logstore came back while we run: LOG_OPEN, then what it had not answered */
+    LOG_PHASE_READY
+};
+
+struct pieces {
+    uint8_t *piece[PIECES_MAX];
+    uint64_t bytes;
+};
+
+struct pending {
+    uint64_t token, sequence;
+    uint64_t sent_term, sent_ns; /* sent_ns 0: not yet */
+    uint8_t *entry;              /* NULL: free */
+    uint32_t bytes;
+};
+
+struct node {
+    struct node_config config;
+    struct node_hooks hooks;
+    uint64_t now_ns;
+    struct link *link;
+    bool network;
+    uint32_t peer_state, ipv4;
+    struct other others[LINK_PEERS_MAX];
+    struct node_load load;
+    uint64_t load_due_ns, hello_due_ns;
+    bool hello_changed;
+
+    /* identity of log and cluster, as on the superblock */
+    enum stage stage;
+    uint64_t cluster_id[2], log_id[2];
+    uint64_t fresh_cluster_id[2]; /* if it falls to this node to begin one */
+    struct raft_conf conf;        /* as recorded at genesis; count 0: none */
+    uint32_t recorded_number;
+    bool durable;                 /* the log is on a disk */
+    uint32_t refusals;
+
+    /* genesis */
+    bool recording;          /* a superblock write of ours is under way */
+    bool start_on_record;    /* and when it is done we take part */
+    bool prepared;           /* PREPARED is durable here */
+    uint64_t genesis_due_ns;
+    const char *problem;     /* what forbids taking part, in words; NULL: nothing */
+
+    /* the log */
+    enum log_phase phase;
+    enum log_state log_state;
+    bool log_known; /* what logstore found is known */
+    struct log_request queue[LOG_QUEUE_MAX];
+    uint32_t queue_first, queue_count;
+    uint64_t serial, open_serial; /* of the last request; of the reading under way */
+    bool opened;
+    uint32_t *checksums; /* of record i at i % window_entries */
+    uint64_t checksum_index; /* highest of them; 0: none */
+    struct log_superblock superblock;
+    struct raft_hard_state hard_state;
+    uint64_t load_offset, log_floor; /* floor: nothing up to it is in the log any more */
+    uint8_t *record; /* a batch being encoded: LOG_APPEND_MAX bytes */
+
+    /* consensus */
+    struct raft *raft; /* NULL: not started */
+    void *window_slots, *window_bytes;
+    bool raft_running;
+    struct tables *tables;
+    void *chunks[1024];
+    uint32_t chunk_count;
+    struct tables_watcher watcher;
+    struct pieces saved;     /* the newest durable snapshot, whole */
+    struct raft_snapshot saved_label;
+    struct raft_snapshot received_label; /* of the message being received */
+    struct pieces incoming;  /* one on its way: taken here, or received */
+    struct raft_snapshot incoming_label;
+    bool saving;             /* incoming is complete and goes to the log */
+    bool installing;         /* it came from the leader: the state is replaced by it when it is durable */
+    bool saving_begun, install_due, install_refused, snapshot_wanted;
+    uint64_t saving_offset;
+    uint8_t *scratch;        /* one encoded raft message */
+    size_t scratch_bytes;
+    struct tables_saver *saver;
+    struct tables_loader *loader;
+
+    /* requests of this node */
+    uint64_t next_sequence;
+    struct pending pending[NODE_REQUESTS_MAX];
+    uint64_t join_due_ns;
+    bool applied_join; /* own row stands with this boot */
+
+    /* the leader's duties */
+    bool leading;
+    uint64_t lead_since_ns, lead_base_ns, renew_due_ns;
+};
+
+static inline bool same_id(const uint64_t a[2], const uint64_t b[2]) { return a[0] == b[0] && a[1] == b[1]; }
+static inline bool no_id(const uint64_t a[2]) { return !a[0] && !a[1]; }
+static inline struct raft_id raft_id_of(const uint64_t node_id[2], const uint64_t log_id[2])
+{
+    return (struct raft_id){node_id[0], log_id[0]};
+}
+
+void *node_take(struct node *n, size_t bytes); /* zeroed */
+void node_give(struct node *n, void *block, size_t bytes);
+void node_say(struct node *n, const char *what, const char *detail);
+
+/* node.c */
+void node_draw_ids(struct node *n);
+void node_identity_changed(struct node *n);
+const struct tables_node *node_own_row(const struct node *n); /* NULL: none */
+static inline bool no_raft_conf(const struct node *n) { return raft_conf_now(n->raft)->count == 0; }
+
+/* node_link.c */
+void node_links_say(struct node *n);
+void node_links_run(struct node *n);
+void node_hello_all(struct node *n);
+struct other *node_other_by_raft(struct node *n, uint64_t raft_node); /* NULL: no session */
+struct other *node_other_by_number(struct node *n, uint32_t number);  /* NULL: no session */
+bool node_send_control(struct node *n, const struct other *o, enum control kind, const void *data, size_t bytes);
+uint32_t node_other_slot(const struct node *n, const struct other *o);
+
+/* node_genesis.c */
+void node_genesis_run(struct node *n);
+void node_genesis_recorded(struct node *n); /* the superblock that we wrote is durable */
+void node_log_opened(struct node *n);       /* stage and ids are known */
+void node_take_prepare(struct node *n, struct other *o, struct wire_reader *r);
+void node_take_prepared(struct node *n, struct other *o, struct wire_reader *r);
+void node_take_start(struct node *n, struct other *o, struct wire_reader *r);
+uint32_t node_voters_linked(const struct node *n); /* self included */
+
+/* node_log.c */
+void node_log_run(struct node *n);
+void node_log_persist(struct node *n, const struct raft_persist *persist);
+void node_log_record(struct node *n, bool format); /* the superblock as it is now */
+bool node_log_usable(const struct node *n); /* it is known where vote and log are kept, if only in memory */
+/* Room for a request with no data yet, or NULL. */
+struct log_request *node_log_queue(struct node *n, uint32_t op);
+uint32_t node_log_room(const struct node *n);
+void node_log_close(struct node *n);
+
+/* node_raft.c */
+void node_raft_prepare(struct node *n, const struct raft_snapshot *snapshot); /* log opened: ready to take records */
+void node_raft_restore(struct node *n, const struct logformat_record *record);
+void node_raft_start(struct node *n);
+void node_raft_close(struct node *n);
+void node_raft_run(struct node *n);
+void node_take_raft(struct node *n, struct other *o, const uint8_t *bytes, size_t count);
+err_t node_tables_make(struct node *n);
+void node_fail(struct node *n, const char *why); /* this log takes no part until the node is restarted */
+
+/* node_snapshot.c */
+void node_snapshot_run(struct node *n);
+void node_snapshot_saved(struct node *n); /* durable */
+bool node_snapshot_chunk(struct node *n, const struct raft_chunk *chunk);
+void node_snapshot_install(struct node *n, const struct raft_snapshot *snapshot);
+const uint8_t *node_pieces_at(const struct pieces *p, uint64_t offset, uint32_t bytes, uint8_t *scratch);
+bool node_pieces_write(struct node *n, struct pieces *p, uint64_t offset, const uint8_t *data, uint32_t bytes);
+void node_pieces_clear(struct node *n, struct pieces *p);
+/* The snapshot that a cluster begins with: made anew from the configuration on the superblock whenever there is no other
+ * yet. NULL: no memory, or that configuration is none. */
+const struct raft_snapshot *node_snapshot_genesis(struct node *n);
+/* Replaces the tables by what the pieces hold. */
+bool node_snapshot_load(struct node *n, const struct pieces *p, const uint8_t sha256[32], struct raft_conf *conf_out);
+
+/* node_propose.c */
+void node_tables_replaced(struct node *n);
+void node_propose_close(struct node *n);
+void node_applied(struct node *n, const struct raft_entry *entry, const struct tables_result *result);
+void node_propose_run(struct node *n);
+void node_take_propose(struct node *n, const uint8_t *entry, size_t bytes);
+uint64_t node_propose_deadline(const struct node *n);
+
+/* node_lead.c */
+void node_lead_run(struct node *n);
+uint64_t node_lead_deadline(const struct node *n);

@@ -1,0 +1,165 @@
+/* Who has something in the tables: processes, whose end ends it, and handles that hold a lock. */
+#include "cluster.h"
+
+/* A process as the whole cluster names it. A caller on another node counts as that node itself. */
+uint64_t cluster_process_id(const struct call *c)
+{
+    uint32_t number = c->sender_node && !c->thread ? (uint32_t)c->sender_node : cluster.own_number;
+    return PROCESS_ID(number, c->thread ? c->thread->process->object.serial : 0);
+}
+
+/* ---- processes ---- */
+
+static void process_ended(struct process *p, void *context)
+{
+    struct owner *o = context;
+    list_remove(&o->all);
+    list_append(&cluster.inbox.ended, &o->node);
+    cluster_wake();
+}
+
+err_t cluster_own(struct call *c)
+{
+    struct process *p = c->thread ? c->thread->process : NULL;
+    if (!p || p->on_end)
+        return E_OK; /* known, or the other node's to look after */
+    struct owner *o = kalloc(sizeof(*o));
+    if (!o)
+        return E_NO_MEMORY;
+    list_init(&o->node);
+    list_init(&o->all);
+    o->serial = p->object.serial;
+    list_append(&cluster.owners, &o->all);
+    p->on_end = process_ended;
+    p->on_end_context = o;
+    return E_OK;
+}
+
+static struct owner *next_ended(void)
+{
+    uint64_t flags = cluster_enter();
+    struct list *node = list_pop(&cluster.inbox.ended);
+    cluster_leave(flags);
+    return node ? container_of(node, struct owner, node) : NULL;
+}
+
+static void propose_end(struct owner *o)
+{
+    struct tables_op op = {.kind = TABLES_PROCESS_END,
+                           .process_end = {PROCESS_ID(cluster.own_number, o->serial)}};
+    o->token = ++cluster.next_token;
+    o->proposed = node_propose(cluster.node, o->token, &op) == E_OK;
+}
+
+static void free_small(void *block, size_t bytes)
+{
+    uint64_t flags = cluster_enter();
+    kfree(block, bytes);
+    cluster_leave(flags);
+}
+
+/* ---- handles that hold a lock ---- */
+
+static void held_closed(struct endpoint *e)
+{
+    struct held *h = e->context;
+    list_append(&cluster.inbox.dropped, &h->node);
+    cluster_wake();
+    endpoint_drop(e);
+}
+
+static err_t held_called(struct endpoint *e, struct call *c) { return E_BAD_SYSCALL; }
+static void held_cancelled(struct endpoint *e, struct call *c) {}
+
+err_t cluster_held_make(uint64_t ticket, struct handle_ref *out)
+{
+    static const struct endpoint_handler handler = {held_called, held_cancelled, NULL, held_closed};
+    struct held *h = kalloc(sizeof(*h));
+    struct endpoint *e;
+    if (!h)
+        return E_NO_MEMORY;
+    err_t err = endpoint_create_kernel(cluster.budget, &handler, h, false, &e);
+    if (err != E_OK) {
+        kfree(h, sizeof(*h));
+        return err;
+    }
+    list_init(&h->node);
+    h->ticket = ticket;
+    *out = handle_ref_make(&e->object, NULL, RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO);
+    return E_OK;
+}
+
+void cluster_release_ticket(uint64_t ticket)
+{
+    uint64_t flags = cluster_enter();
+    struct held *h = kalloc(sizeof(*h));
+    cluster_leave(flags);
+    if (!h)
+        return; /* the lock goes with its process, then */
+    h->ticket = ticket;
+    list_append(&cluster.releasing, &h->node);
+}
+
+static void propose_release(struct held *h)
+{
+    struct tables_op op = {.kind = TABLES_LOCK_CANCEL, .lock_cancel = {h->ticket}};
+    h->token = ++cluster.next_token;
+    if (node_propose(cluster.node, h->token, &op) != E_OK)
+        h->token = 0;
+}
+
+static void take_dropped(void)
+{
+    for (;;) {
+        uint64_t flags = cluster_enter();
+        struct list *node = list_pop(&cluster.inbox.dropped);
+        cluster_leave(flags);
+        if (!node)
+            return;
+        list_append(&cluster.releasing, node);
+    }
+}
+
+/* ---- a round ---- */
+
+void cluster_owners_run(void)
+{
+    for (struct owner *o; (o = next_ended());)
+        list_append(&cluster.ending, &o->node);
+    take_dropped();
+    list_for_each(node, &cluster.ending)
+    {
+        struct owner *o = container_of(node, struct owner, node);
+        if (!o->proposed)
+            propose_end(o);
+    }
+    list_for_each(held, &cluster.releasing)
+    {
+        struct held *h = container_of(held, struct held, node);
+        if (!h->token)
+            propose_release(h);
+    }
+}
+
+bool cluster_owner_proposed(uint64_t token)
+{
+    list_for_each_safe(node, &cluster.ending)
+    {
+        struct owner *o = container_of(node, struct owner, node);
+        if (!o->proposed || o->token != token)
+            continue;
+        list_remove(node);
+        free_small(o, sizeof(*o));
+        return true;
+    }
+    list_for_each_safe(held, &cluster.releasing)
+    {
+        struct held *h = container_of(held, struct held, node);
+        if (!h->token || h->token != token)
+            continue;
+        list_remove(held);
+        free_small(h, sizeof(*h));
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,76 @@
+/* A lab of whole nodes: links, consensus, tables and disks, over a wire and with power cuts, from one seed. */
+#pragma once
+
+#include "disk.h"
+#include "node.h"
+#include <test/check.h>
+#include <test/random.h>
+
+#define LAB_NODES   5u
+#define LAB_TRANSIT 8192u
+#define MS          1000000ull
+#define CALLS       64u
+
+struct lab_packet {
+    uint64_t due_ns;
+    uint32_t from, to, bytes;
+    uint8_t data[SEAL_FRAME_MAX];
+};
+
+struct lab_answer {
+    uint64_t token;
+    bool done;
+    struct tables_result result;
+};
+
+struct machine {
+    struct node *n; /* NULL: off */
+    uint32_t index;
+    uint64_t boot;
+    struct disk disk;
+    bool has_disk, genesis, log_attached, log_stuck;
+    size_t memory;
+    uint64_t disk_due_ns;
+    uint32_t calls_up; /* bit per node number: a session for calls stands */
+    uint32_t granted;  /* events seen */
+    uint32_t call_ends;
+    struct lab_answer answer;
+    uint64_t read_token;
+    err_t read_err;
+    bool read_done;
+};
+
+struct lab {
+    struct random random;
+    uint64_t now_ns;
+    uint32_t voters;
+    uint32_t loss_percent, delay_ms;
+    uint32_t window_entries;
+    bool cut[LAB_NODES][LAB_NODES];
+    struct machine machines[LAB_NODES];
+    struct lab_packet *transit;
+    uint32_t transit_count;
+    uint64_t next_token;
+};
+
+extern struct lab lab;
+
+void lab_start(uint32_t voters, uint64_t seed);
+void lab_stop(void);
+void lab_power_on(uint32_t machine, bool genesis);
+void lab_power_cut(uint32_t machine);
+void lab_log_restart(uint32_t machine); /* logstore crashes and comes back */
+void lab_run(uint64_t ms);
+/* Runs until the condition holds, at most so long. */
+bool lab_all_members(uint32_t mask);
+bool lab_until_members(uint32_t mask, uint64_t ms);
+struct cluster_status lab_status(uint32_t machine);
+uint32_t lab_leader(void); /* machine, or LAB_NODES */
+
+/* Proposes at a machine and runs until it is answered; E_TIMED_OUT. */
+err_t lab_propose(uint32_t machine, struct tables_op op, struct tables_result *result_out);
+err_t lab_put(uint32_t machine, const char *key, const char *value);
+/* A linearizable read at a machine: true if the key has that value. */
+bool lab_has(uint32_t machine, const char *key, const char *value);
+/* All replicas of those machines are equal. */
+void lab_check_equal(uint32_t mask);

@@ -1,0 +1,266 @@
+/* Three machines become a cluster, and stay one. */
+#include "lab.h"
+
+static void begin(uint64_t seed)
+{
+    lab_start(3, seed);
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, true);
+    CHECK(lab_until_members(7, 20000));
+}
+
+static void test_genesis(void)
+{
+    begin(1);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct cluster_status s = lab_status(i);
+        CHECK_EQUAL(s.node, i + 1); /* numbers follow the list of voters */
+        CHECK(s.voter && s.durable && s.quorum && s.nodes_up == 3 && !s.waiting[0]);
+        CHECK_EQUAL(s.cluster_id[0], lab_status(0).cluster_id[0]);
+        CHECK_EQUAL(lab.machines[i].calls_up, 0xeu & ~(2u << i));
+    }
+    CHECK_EQUAL(lab_put(1, "greeting", "hello"), E_OK);
+    CHECK(lab_has(2, "greeting", "hello") && lab_has(0, "greeting", "hello"));
+    lab_check_equal(7);
+    lab_stop();
+}
+
+static void test_memory_voters(void)
+{
+    lab_start(3, 2);
+    for (uint32_t i = 0; i < 3; i++) {
+        lab.machines[i].has_disk = false;
+        lab_power_on(i, true);
+    }
+    CHECK(lab_until_members(7, 20000));
+    CHECK(!lab_status(0).durable && lab_status(0).voter);
+    CHECK_EQUAL(lab_put(2, "k", "v"), E_OK);
+    lab_power_cut(1); /* its log is lost: it comes back without a vote */
+    lab_run(1000);
+    lab_power_on(1, false);
+    CHECK(lab_until_members(7, 20000));
+    CHECK(!lab_status(1).voter && lab_has(1, "k", "v"));
+    lab_stop();
+}
+
+static void test_no_genesis_without_the_flag(void)
+{
+    lab_start(3, 3);
+    lab_power_on(0, true);
+    lab_power_on(1, true);
+    lab_power_on(2, false);
+    lab_run(10000);
+    CHECK(!lab_status(0).role && !lab_status(2).role);
+    CHECK(strstr(lab_status(2).waiting, "blank"));
+    lab_stop();
+}
+
+static void test_all_power_off_and_on(void)
+{
+    begin(4);
+    CHECK_EQUAL(lab_put(0, "kept", "yes"), E_OK);
+    uint64_t cluster = lab_status(0).cluster_id[0];
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_cut(i);
+    lab_run(100);
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, false);
+    CHECK(lab_until_members(7, 20000));
+    CHECK_EQUAL(lab_status(2).cluster_id[0], cluster);
+    CHECK(lab_status(2).voter && lab_has(2, "kept", "yes"));
+    lab_stop();
+}
+
+static void test_leader_dies(void)
+{
+    begin(5);
+    for (int i = 0; i < 4; i++) {
+        uint32_t leader = lab_leader(), other = (leader + 1) % 3;
+        CHECK(leader < 3);
+        lab_power_cut(leader);
+        CHECK_EQUAL(lab_put(other, "round", i % 2 ? "odd" : "even"), E_OK);
+        lab_power_on(leader, false);
+        CHECK(lab_until_members(7, 20000));
+        CHECK(lab_has(leader, "round", i % 2 ? "odd" : "even"));
+        lab_check_equal(7);
+    }
+    lab_stop();
+}
+
+static void test_minority_waits_and_says_so(void)
+{
+    begin(6);
+    for (uint32_t i = 0; i < 3; i++)
+        lab.cut[i][2] = lab.cut[2][i] = true;
+    lab_run(8000);
+    struct cluster_status s = lab_status(2);
+    CHECK(!s.quorum && strstr(s.waiting, "a leader") && s.nodes_up == 1);
+    CHECK_EQUAL(lab_status(0).nodes_up, 2);
+    CHECK_EQUAL(lab_put(0, "while", "away"), E_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        lab.cut[i][2] = lab.cut[2][i] = false;
+    CHECK(lab_until_members(7, 20000));
+    CHECK(lab_has(2, "while", "away"));
+    lab_stop();
+}
+
+static void test_blank_disk_comes_back_without_vote(void)
+{
+    begin(7);
+    CHECK_EQUAL(lab_put(0, "k", "v"), E_OK);
+    lab_power_cut(2);
+    disk_blank(&lab.machines[2].disk);
+    lab_power_on(2, true); /* even if told that it may begin a cluster */
+    CHECK(lab_until_members(7, 20000));
+    struct cluster_status s = lab_status(2);
+    CHECK(!s.voter && s.durable && s.role == 1 && s.node == 3);
+    CHECK(lab_has(2, "k", "v"));
+    struct cluster_node row;
+    CHECK(node_row(lab.machines[0].n, 3, &row) && strstr(row.note, "without a vote"));
+    lab_power_cut(2); /* and its new log is good */
+    lab_power_on(2, false);
+    CHECK(lab_until_members(7, 20000));
+    lab_stop();
+}
+
+static void test_more_nodes_join(void)
+{
+    begin(8);
+    lab_power_on(3, false);
+    lab.machines[4].has_disk = false;
+    lab_power_on(4, false);
+    CHECK(lab_until_members(31, 20000));
+    CHECK(!lab_status(3).voter && lab_status(3).durable && !lab_status(4).durable);
+    CHECK(lab_status(3).node != lab_status(4).node && lab_status(3).node > 3);
+    CHECK_EQUAL(lab_put(4, "from", "five"), E_OK);
+    CHECK(lab_has(3, "from", "five"));
+    lab_check_equal(31);
+    lab_stop();
+}
+
+/* Power cuts at any moment of it: one cluster comes of it, or none yet. */
+static void test_interrupted_genesis(void)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        lab_start(3, seed);
+        lab.loss_percent = 10;
+        lab.delay_ms = 20;
+        for (uint32_t i = 0; i < 3; i++)
+            lab_power_on(i, true);
+        for (int cut = 0; cut < 4; cut++) {
+            uint32_t victim = random_below(&lab.random, 3);
+            lab_run(random_below(&lab.random, 1500));
+            lab_power_cut(victim);
+            lab_run(random_below(&lab.random, 300));
+            lab_power_on(victim, true);
+        }
+        lab.loss_percent = 0;
+        CHECK(lab_until_members(7, 60000));
+        for (uint32_t i = 0; i < 3; i++)
+            CHECK(lab_status(i).voter && lab_status(i).cluster_id[0] == lab_status(0).cluster_id[0]);
+        lab_check_equal(7);
+        lab_stop();
+    }
+}
+
+static void test_locks_of_a_dead_node(void)
+{
+    struct tables_result result;
+    struct tables_lock_view view;
+    struct tables_text name = {"L", 1};
+    struct tables_op lock = {.kind = TABLES_LOCK, .lock = {TABLES_EXCLUSIVE, 0, 1, name}};
+    begin(9);
+    CHECK_EQUAL(lab_propose(2, lock, &result), E_OK);
+    CHECK(result.value != 0);
+    CHECK_EQUAL(lab_propose(0, lock, &result), E_OK);
+    CHECK_EQUAL(result.value, 0);
+    uint32_t granted = lab.machines[0].granted;
+    lab_power_cut(2);
+    lab_run(20000);
+    CHECK_EQUAL(lab.machines[0].granted, granted + 1);
+    CHECK(tables_lock(node_tables(lab.machines[1].n), name, &view) && view.node == 1 && !view.waiters);
+    lab_stop();
+}
+
+static void test_log_server_restarts(void)
+{
+    char value[16];
+    begin(10);
+    for (int i = 0; i < 12; i++) {
+        snprintf(value, sizeof(value), "%d", i);
+        lab_log_restart((uint32_t)i % 3);
+        CHECK_EQUAL(lab_put((uint32_t)(i + 1) % 3, "n", value), E_OK);
+    }
+    lab_run(1000);
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_cut(i);
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, false);
+    CHECK(lab_until_members(7, 20000));
+    CHECK(lab_has(1, "n", "11"));
+    lab_stop();
+}
+
+static void test_snapshots(void)
+{
+    char key[16];
+    lab_start(3, 11);
+    lab.window_entries = 256;
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, true);
+    CHECK(lab_until_members(7, 20000));
+    lab_power_cut(2);
+    for (int i = 0; i < 700; i++) {
+        snprintf(key, sizeof(key), "key%d", i % 50);
+        CHECK_EQUAL(lab_put((uint32_t)i % 2, key, "some value"), E_OK);
+    }
+    CHECK(lab.machines[0].disk.snapshot_index > 0 && lab.machines[0].disk.compacted > 0);
+    lab_power_on(2, false); /* too far behind for the log */
+    CHECK(lab_until_members(7, 30000));
+    CHECK(lab.machines[2].disk.snapshot_index > 0);
+    CHECK(lab_has(2, "key49", "some value"));
+    lab_check_equal(7);
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_cut(i);
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, false);
+    CHECK(lab_until_members(7, 20000));
+    CHECK(lab_has(0, "key0", "some value"));
+    lab_check_equal(7);
+    lab_stop();
+}
+
+static void test_jobs_are_placed(void)
+{
+    struct tables_result result;
+    begin(12);
+    struct tables_op submit = {.kind = TABLES_JOB_SUBMIT, .job_submit = {3, {"echo hi", 7}}};
+    CHECK_EQUAL(lab_propose(1, submit, &result), E_OK);
+    lab_run(3000);
+    const struct tables_job *job = tables_job(node_tables(lab.machines[0].n), result.value);
+    uint32_t nodes = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK_EQUAL(job->instances[i].state, TABLES_JOB_PLACED);
+        nodes |= 1u << job->instances[i].node;
+    }
+    CHECK_EQUAL(nodes, 0xe); /* spread */
+    lab_stop();
+}
+
+int main(void)
+{
+    RUN(test_genesis);
+    RUN(test_memory_voters);
+    RUN(test_no_genesis_without_the_flag);
+    RUN(test_all_power_off_and_on);
+    RUN(test_leader_dies);
+    RUN(test_minority_waits_and_says_so);
+    RUN(test_blank_disk_comes_back_without_vote);
+    RUN(test_more_nodes_join);
+    RUN(test_interrupted_genesis);
+    RUN(test_locks_of_a_dead_node);
+    RUN(test_log_server_restarts);
+    RUN(test_snapshots);
+    RUN(test_jobs_are_placed);
+    return 0;
+}
