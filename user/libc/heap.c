@@ -10,8 +10,9 @@
 
 #include "libc.h"
 
-#define HEAP_VA    0x0000100000000000ull
-#define HEAP_BYTES 0x0000010000000000ull
+/* Below what the kernel chooses from when it places mappings, so that growth never meets one. */
+#define HEAP_VA    0x0000080000000000ull
+#define HEAP_BYTES 0x0000040000000000ull
 #define STEP_BYTES (64ull * 1024)
 
 static uint64_t heap_end = HEAP_VA;    /* what the program has */

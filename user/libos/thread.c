@@ -72,7 +72,7 @@ static err_t thread_area(uint64_t stack_bytes, struct os_memory *area_out)
 
 /* Where IPC buffers are put: a region of its own, slots used in turn, so that a new buffer does not meet what the kernel
  * placed, nor one whose thread is just ending. */
-#define IPC_REGION 0x0000680000000000ull
+#define IPC_REGION 0x0000060000000000ull
 #define IPC_SLOTS 4096u
 
 static err_t thread_object(struct os_thread *thread, uint32_t priority)
