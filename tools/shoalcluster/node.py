@@ -11,6 +11,7 @@ from .paths import ClusterError
 from .qmp import Qmp, QmpError
 
 PROBE_S = 2.0           # how long an unanswered "are you there" on the agent line stands before it is asked again
+PROBE_LIMIT_S = 60.0    # the same once the agent has answered: its first command may take a while on a busy machine
 RESET_BURST_S = 1.0     # firmware resets the machine more than once for one restart
 QMP_LAST_WORDS_S = 1.0  # why the machine ended may still be on its way when QEMU is gone
 CONSOLE_KEEP_BYTES = 32 << 20
@@ -241,7 +242,7 @@ class Node:
             self.agent_says_ready.set()
             if self.cancels:
                 self.cancels -= 1
-            elif self.request:
+            elif self.request and self.ready.is_set():
                 self.request.put_nowait(("lost", "its shell started anew"))
         elif self.request and event[1] == self.request_id:
             self.request.put_nowait((event[0], event[2]))
@@ -251,18 +252,30 @@ class Node:
             self.request.put_nowait(("lost", why))
 
     async def find_agent(self):
-        """Asks until the machine's agent answers, then says so. (It says "ready" when it starts and after a cancel.)"""
+        """Asks until the machine's agent answers, then says so. It says "ready" when it starts and after a cancel, alike;
+        once it has also run a command, no such line from before is still on its way."""
         writer = self.agent_writer
         while writer and writer is self.agent_writer and not self.ready.is_set():
             self.agent_says_ready.clear()
             self.cancel()
             try:
                 await asyncio.wait_for(self.agent_says_ready.wait(), PROBE_S)
+                async with self.agent_lock:
+                    await asyncio.wait_for(self.run_nothing(), PROBE_LIMIT_S)
                 self.ready.set()
-            except asyncio.TimeoutError:
-                self.cancels = 0
+            except (asyncio.TimeoutError, ClusterError):
+                pass
+            self.cancels = 0
         if self.ready.is_set() and self.state == "starting":
             await self.set_state("running")
+
+    async def run_nothing(self):
+        stream = self.requests("true")
+        try:
+            async for _ in stream:
+                pass
+        finally:
+            await stream.aclose()
 
     def cancel(self):
         self.cancels += 1
