@@ -251,6 +251,7 @@ class Keeper:
         left = asyncio.ensure_future(reader.read(1))
         done, _ = await asyncio.wait({run, left}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         left.cancel()
+        await asyncio.wait({left})
         if run not in done:
             run.cancel()
             await asyncio.wait({run})

@@ -23,7 +23,7 @@ static struct {
     struct os_mutex write_lock; /* frames are not mixed */
     struct os_mutex lock;       /* guards what follows */
     struct os_cond idle;
-    bool running, ended;
+    bool running, ended, reading;
     unsigned id;
     struct spawned spawned;
     struct spawn_end end;
@@ -39,8 +39,10 @@ static void send(const void *bytes, uint32_t count)
     const char *at = bytes;
     while (count > 0) {
         uint32_t written = 0;
-        if (file_write(os_startup_handle(STARTUP_STDOUT), DEADLINE_NEVER, FILE_OFFSET_OWN, at, count, &written) ||
-            written == 0)
+        err_t err = file_write(os_startup_handle(STARTUP_STDOUT), DEADLINE_NEVER, FILE_OFFSET_OWN, at, count, &written);
+        if (err == E_INTERRUPTED) /* meant for the read before; nothing has been sent yet */
+            continue;
+        if (err || written == 0)
             exit(1); /* the terminal is gone; the supervisor starts the agent again */
         at += written;
         count -= written;
@@ -71,9 +73,10 @@ static void send_exit(unsigned id, unsigned status)
 
 /* ---- a command ---- */
 
-static bool command_ended(void)
+static bool set_reading(bool reading)
 {
     os_mutex_lock(&agent.lock);
+    agent.reading = reading;
     bool ended = agent.ended;
     os_mutex_unlock(&agent.lock);
     return ended;
@@ -85,10 +88,11 @@ static void carry_output(void)
     char bytes[OUT_MAX];
     for (;;) {
         uint32_t count = 0;
-        uint64_t deadline = command_ended() ? os_deadline_ms(DRAIN_MS) : DEADLINE_NEVER;
+        uint64_t deadline = set_reading(true) ? os_deadline_ms(DRAIN_MS) : DEADLINE_NEVER;
         err_t err = file_read(agent.output, deadline, FILE_OFFSET_OWN, sizeof bytes, bytes, sizeof bytes, &count);
-        if (err == E_INTERRUPTED)
-            continue;
+        bool ended = set_reading(false);
+        if (err == E_INTERRUPTED || (err == E_UNKNOWN && ended && deadline == DEADLINE_NEVER))
+            continue; /* woken because the command has ended: what it left in the pipe is still there */
         if (err || count == 0)
             return;
         send_out(agent.id, bytes, count);
@@ -101,8 +105,9 @@ static void waiter_thread(void *argument)
     os_mutex_lock(&agent.lock);
     agent.wait_err = err;
     agent.ended = true;
+    if (agent.reading) /* never while it writes: a write that was cut short may or may not have happened */
+        os_control(agent.carrier->handle, OP_THREAD_INTERRUPT, 0, 0, 0, 0);
     os_mutex_unlock(&agent.lock);
-    os_control(agent.carrier->handle, OP_THREAD_INTERRUPT, 0, 0, 0, 0);
 }
 
 static void carrier_thread(void *argument)
