@@ -310,7 +310,7 @@ void ipc_fault(struct thread *t, const uint64_t words[5], bool *resume_out)
     struct call *c = &t->call;
     struct handle_ref *target = &t->process->faults;
     *resume_out = false;
-    if (!target->object || target->object->dead || (target->gate && target->gate->revoked) || t->pending)
+    if (!target->object || target->object->dead || (target->gate && target->gate->revoked) || (t->pending & THREAD_DYING))
         return;
     c->fault = true;
     c->tag = TAG(IPC_FAULT, 5, 0, 0) | TAG_KERNEL;

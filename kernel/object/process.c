@@ -6,7 +6,8 @@
 #include <kernel/process.h>
 #include <kernel/sched.h>
 
-#define MAP_BASE 0x0000100000000000ull
+#define MAP_BASE        0x0000100000000000ull
+#define TEAR_DOWN_DEPTH 4u
 
 err_t process_create(struct budget *b, const char *name, uint32_t priority_max, struct process **out)
 {
@@ -119,18 +120,31 @@ void process_exit_read(struct process *p)
     object_put(&p->object);
 }
 
-/* Either its Budget ended it, then it was torn down before; or nobody could ever start it. */
+/* A process that nobody can start any more. It may hold the last handle to another such, and so on: beyond a few of them
+ * the reaper goes on, since this stack is short. */
+static void tear_down_unstarted(struct process *p)
+{
+    static uint32_t depth;
+    assert(p->live_threads == 0);
+    p->ending = true;
+    kill_threads(p);
+    if (depth == TEAR_DOWN_DEPTH) {
+        process_threads_gone(p);
+        return;
+    }
+    depth++;
+    while (handle_table_drain(p, UINT32_MAX) || vm_drain(p, UINT32_MAX))
+        ;
+    depth--;
+    release_shell_extras(p);
+}
+
+/* Either its Budget ended it, then it was torn down before; or nobody ever started it. */
 static void process_object_kill(struct object *o)
 {
     struct process *p = object_process(o);
-    p->ending = true;
-    if (!p->ended) {
-        assert(p->live_threads == 0);
-        kill_threads(p);
-        while (handle_table_drain(p, UINT32_MAX) || vm_drain(p, UINT32_MAX))
-            ;
-        release_shell_extras(p);
-    }
+    if (!p->ended)
+        tear_down_unstarted(p);
     watch_fire_all(&p->watches);
     process_exit_read(p);
 }

@@ -172,7 +172,7 @@ void thread_kill(struct thread *t)
 
 void thread_interrupt(struct thread *t)
 {
-    if (t->state == THREAD_WAITING)
+    if (t->state == THREAD_WAITING && !t->call.fault) /* the handling of a fault is no call of its own */
         sched_cancel(t, E_INTERRUPTED);
     else if (t->state != THREAD_ENDED)
         t->pending |= THREAD_INTERRUPTED;

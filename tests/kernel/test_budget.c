@@ -180,6 +180,28 @@ static void scarce_processes(void)
     CHECK(ended_well > 0 && ended_badly > 0);
 }
 
+/* Processes that were never started, each holding the last handle to the next. */
+static void a_chain_of_processes(void)
+{
+    handle_t b = make_budget(8 << 20, 1), n = guest_create(OBJECT_NOTIFICATION, 0, 0, 0), last = HANDLE_NONE;
+    uint64_t bits;
+    for (uint32_t i = 0; i < 300; i++) {
+        handle_t p;
+        OK(os_create(b, OBJECT_PROCESS, (uint64_t) "link", 4, 1, &p));
+        if (last) {
+            OK(os_control(p, OP_PROCESS_GRANT, last, RIGHTS_ALL, 0, 0).err);
+            guest_close(last);
+        } else {
+            OK(os_control(p, OP_PROCESS_WATCH, n, 1, 0, 0).err);
+        }
+        last = p;
+    }
+    guest_close(last);
+    OK(os_wait(n, 1, now() + 10 * SECOND, &bits)); /* the far end has gone too */
+    destroy(b);
+    guest_close(n);
+}
+
 static void runs_for_ever(struct guest_child_page *page)
 {
     for (;;)
@@ -305,6 +327,7 @@ const struct guest_test guest_tests[] = {
     {"what is left of what ended", shells},
     {"every size of Budget", every_size},
     {"scarce processes", scarce_processes},
+    {"a chain of processes", a_chain_of_processes},
     {"found again through the Budget", found_again},
     {"a process destroys its own Budget", suicide},
     {"large Memory", large_memory},

@@ -104,6 +104,7 @@ static void pager(void)
     CHECK_EQ(TAG_OP(m.tag), IPC_FAULT);
     CHECK_EQ(m.words[1], FAULT_READ);
     CHECK_EQ(m.words[2], 0x70000000ull);
+    OK(os_control(c.thread, OP_THREAD_INTERRUPT, 0, 0, 0, 0).err); /* waits for its next call, the fault goes on */
     handle_t memory = guest_create(OBJECT_MEMORY, PAGE_BYTES, 0, 0);
     OK(os_memory_rw(memory, 0, &value, sizeof(value), IPC_LEND_OUT, &done));
     OK(os_vm_map(c.process, memory, 0, PAGE_BYTES, 0x70000000ull, VM_READ | VM_FIXED, &at));
