@@ -13,6 +13,11 @@ static uint64_t pages_up(uint64_t bytes)
     return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 }
 
+static uint64_t stack_bytes(const struct load *load)
+{
+    return load->stack_bytes ? pages_up(load->stack_bytes) : LOAD_STACK_BYTES;
+}
+
 /* Fresh Memory on the process's Budget, filled from `from`, mapped into it. Only the mapping holds it afterwards. */
 static err_t map_copy(const struct load *load, handle_t process, uint64_t address, uint64_t bytes, const void *from,
                       uint64_t from_bytes, uint32_t vm_flags)
@@ -53,7 +58,7 @@ static err_t map_program(const struct load *load, handle_t process, const struct
     for (uint32_t i = 0; err == E_OK && i < plan->count; i++)
         err = map_segment(load, process, &plan->segments[i]);
     if (err == E_OK)
-        err = map_copy(load, process, STACK_HIGH - LOAD_STACK_BYTES, LOAD_STACK_BYTES, NULL, 0, VM_READ | VM_WRITE);
+        err = map_copy(load, process, STACK_HIGH - stack_bytes(load), stack_bytes(load), NULL, 0, VM_READ | VM_WRITE);
     return err;
 }
 
@@ -100,7 +105,7 @@ static void fill_startup(const struct load *load, uint8_t *block)
     uint64_t bytes = sizeof *startup;
     startup->magic = STARTUP_MAGIC;
     startup->ipc_buffer = IPC_VA;
-    startup->stack_low = STACK_HIGH - LOAD_STACK_BYTES;
+    startup->stack_low = STACK_HIGH - stack_bytes(load);
     startup->stack_high = STACK_HIGH;
     startup->argc = load->argc;
     startup->envc = load->envc;

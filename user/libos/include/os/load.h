@@ -20,6 +20,7 @@ struct load {
     uint32_t priority; /* of its threads at most, and of the first one */
     uint64_t process_id;
     uint32_t tty_flags;
+    uint64_t stack_bytes; /* of the first thread, whole pages; 0: LOAD_STACK_BYTES */
 
     /* argc strings each ended by 0, one after the other; likewise the environment; the working directory. */
     uint32_t argc, envc;
@@ -37,7 +38,9 @@ struct loaded {
     uint64_t entry, stack_high;
 };
 
-#define LOAD_STACK_BYTES (256u * 1024u) /* paid in full, like all Memory */
+/* Stacks are paid in full, like all Memory. Programs of others (Lua, say) recurse deeper than our servers do. */
+#define LOAD_STACK_BYTES         (256u * 1024u)
+#define LOAD_PROGRAM_STACK_BYTES (1024u * 1024u)
 
 /* E_BAD_IMAGE: not a program; *why_out (may be NULL) says why. E_TOO_LONG: arguments and environment together are more
  * than STARTUP_BYTES_MAX. */
