@@ -1,22 +1,22 @@
-/* The kernel lock: a ticket lock, so that no CPU starves. Who waits answers requests to flush translations, since the
- * holder may be waiting for exactly that. */
+/* The kernel lock. Whoever runs when it is free takes it: a queue would hand it to CPUs that, under an emulator or a
+ * hypervisor, do not run just now, and all others would wait for them. Long work lets go in between (sched_breathe). Who
+ * waits answers requests to flush translations, since the holder may be waiting for exactly that. */
 #include <kernel/debug.h>
 
 #include "flush.h"
 #include "machine.h"
 
-static struct {
-    uint32_t next, serving;
-} lock;
+static uint32_t locked;
 
 void kernel_lock(void)
 {
     struct cpu *cpu = cpu_this();
     assert(cpu->lock_depth == 0);
-    uint32_t ticket = __atomic_fetch_add(&lock.next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&lock.serving, __ATOMIC_ACQUIRE) != ticket) {
-        flush_answer();
-        arch_relax();
+    while (__atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE)) {
+        while (__atomic_load_n(&locked, __ATOMIC_RELAXED)) {
+            flush_answer();
+            arch_relax();
+        }
     }
     cpu->lock_depth = 1;
 }
@@ -26,7 +26,7 @@ void kernel_unlock(void)
     struct cpu *cpu = cpu_this();
     assert(cpu->lock_depth == 1);
     cpu->lock_depth = 0;
-    __atomic_store_n(&lock.serving, lock.serving + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
 }
 
 bool kernel_lock_held(void)
