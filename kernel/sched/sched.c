@@ -9,6 +9,7 @@
 
 #define SLICE_NS   10000000ull
 #define PRIORITIES (PRIORITY_MAX + 1)
+#define BREATH     64u
 
 struct sched_cpu {
     struct list ready[PRIORITIES];
@@ -260,6 +261,8 @@ void sched_yield(void)
 void sched_breathe(void)
 {
     kernel_unlock();
+    for (uint32_t i = 0; i < BREATH; i++) /* those who wait must get a chance to see it free */
+        arch_relax();
     kernel_lock();
 }
 
