@@ -25,3 +25,12 @@ sim: $(SIM)
 ONLY ?=
 mutants:
 	@$(PYTHON) tools/mutants.py --out $(BUILD)/mutants --compiler $(CLANG) --flags '$(SIM_CFLAGS)' --only '$(ONLY)'
+
+# What the core costs, without any I/O.
+BENCH_RAFT := $(BUILD)/bench/raft
+.PHONY: bench-raft
+bench-raft: $(BENCH_RAFT)
+	@$(BENCH_RAFT)
+$(BENCH_RAFT): tests/bench/host/bench_raft.c $(patsubst %.c,$(BUILD)/sim/%.o,$(wildcard lib/raft/src/*.c))
+	@mkdir -p $(@D)
+	@$(CLANG) $(SIM_CFLAGS) $^ -o $@
