@@ -1,23 +1,55 @@
-/* The kernel lock. Whoever runs when it is free takes it: a queue would hand it to CPUs that, under an emulator or a
- * hypervisor, do not run just now, and all others would wait for them. Long work lets go in between (sched_breathe). Who
- * waits answers requests to flush translations, since the holder may be waiting for exactly that. */
+/* The kernel lock. Whoever comes when it is free takes it: handing it on in turn would wait for one certain CPU, and an
+ * emulated CPU may just then have lost its own host processor for milliseconds. So that none starves all the same, a
+ * CPU that has waited long says so, and for a moment the others let it go first.
+ *
+ * Who waits answers requests to flush translations, since the holder may be waiting for exactly that. */
 #include <kernel/debug.h>
 
+#include "cpu.h"
 #include "flush.h"
 #include "machine.h"
 
-static uint32_t locked;
+#define LONG_WAIT_TICKS 5000000u /* a few milliseconds at any speed of the TSC */
+#define COURTESY_TICKS  200000u  /* how long others hold back: it may be unable to come */
+
+static struct {
+    uint32_t held;
+    uint32_t urgent; /* index + 1 of a CPU that has waited long; 0: none */
+} lock;
+
+static bool try_take(void)
+{
+    return !__atomic_load_n(&lock.held, __ATOMIC_RELAXED) && !__atomic_exchange_n(&lock.held, 1, __ATOMIC_ACQUIRE);
+}
+
+static bool should_hold_back(uint32_t me, uint64_t waited)
+{
+    uint32_t urgent = __atomic_load_n(&lock.urgent, __ATOMIC_RELAXED);
+    return urgent && urgent != me && waited < COURTESY_TICKS;
+}
+
+static void wait_for_it(uint32_t me)
+{
+    uint64_t start = rdtsc();
+    for (;;) {
+        uint64_t waited = rdtsc() - start;
+        if (!should_hold_back(me, waited) && try_take())
+            break;
+        if (waited > LONG_WAIT_TICKS && !lock.urgent)
+            __atomic_store_n(&lock.urgent, me, __ATOMIC_RELAXED); /* two at once: the later one counts */
+        flush_answer();
+        arch_relax();
+    }
+    if (lock.urgent == me)
+        __atomic_store_n(&lock.urgent, 0, __ATOMIC_RELAXED);
+}
 
 void kernel_lock(void)
 {
     struct cpu *cpu = cpu_this();
     assert(cpu->lock_depth == 0);
-    while (__atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE)) {
-        while (__atomic_load_n(&locked, __ATOMIC_RELAXED)) {
-            flush_answer();
-            arch_relax();
-        }
-    }
+    if (lock.urgent || !try_take())
+        wait_for_it(cpu->index + 1);
     cpu->lock_depth = 1;
 }
 
@@ -26,7 +58,7 @@ void kernel_unlock(void)
     struct cpu *cpu = cpu_this();
     assert(cpu->lock_depth == 1);
     cpu->lock_depth = 0;
-    __atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&lock.held, 0, __ATOMIC_RELEASE);
 }
 
 bool kernel_lock_held(void)

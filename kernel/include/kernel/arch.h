@@ -73,7 +73,7 @@ uint32_t cpu_count(void);           /* running CPUs */
 uint32_t cpu_failed_count(void);    /* present, but they did not start */
 void cpu_interrupt(uint32_t index); /* make it pass through sched_check() soon */
 
-void kernel_lock(void);   /* interrupts off first; not recursive, no order among those who wait */
+void kernel_lock(void); /* interrupts off first; nobody starves; not recursive */
 void kernel_unlock(void);
 bool kernel_lock_held(void); /* by this CPU */
 uint64_t arch_irq_save(void);
