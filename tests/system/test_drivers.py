@@ -185,7 +185,7 @@ def test_a_killed_network_server_refuses_honestly_and_comes_back(pair):
     second.until("service", r"net +running +\d+ +1 ")
     second.until("ifconfig", r"10\.0\.0\.2, link up")
     assert "sha256" not in second.run("cat /tmp/sent")[1]
-    status, other = first.finish() # the connection is reset as soon as the other side speaks again
+    status, other = first.finish()  # the connection is reset as soon as the other side speaks again
     assert "received" not in other or moved(other)[0] < 2000 << 20
     first.start("blast -l 5001")
     status, text = second.run("sleep 1; blast 10.0.0.1 5001 3")

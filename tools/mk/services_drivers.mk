@@ -1,5 +1,5 @@
 # Drivers: each folder of drivers/ but lib is one process on the driver library, with its manifest beside it.
-DRIVERS := serial virtio_blk virtio_net
+DRIVERS := serial virtio_blk virtio_net example
 DRIVER_LIB := $(wildcard drivers/lib/*.c)
 
 # $(1) name, $(2) folder: its manifest in the bundle.
