@@ -16,6 +16,8 @@ from .paths import ClusterError
 
 DETACH = b"\x1d"  # ^]
 READY_LIMIT_S = 300.0
+QUORUM_LIMIT_S, QUORUM_PAUSE_S = 60.0, 0.2
+COMMAND_NOT_FOUND = 127
 
 
 def folder_of(options):
@@ -81,6 +83,23 @@ def wait_for_shells(cluster, nodes, limit):
                 raise ClusterError(f"after {limit:.0f} s there is no shell on node {', '.join(silent)}")
 
 
+def wait_for_quorum(cluster, nodes):
+    """A cluster without a quorum is still worth talking to: then this only says what it waits for."""
+    if cluster.exec(1, "raft", limit=QUORUM_LIMIT_S).status == COMMAND_NOT_FOUND:
+        return
+    end = time.monotonic() + QUORUM_LIMIT_S
+    waiting = {n: "" for n in range(1, nodes + 1)}
+    while waiting and time.monotonic() < end:
+        for number in list(waiting):
+            there, waiting[number] = cluster.has_quorum(number)
+            if there:
+                del waiting[number]
+        if waiting:
+            time.sleep(QUORUM_PAUSE_S)
+    for number, what in waiting.items():
+        print(f"node {number} is not in the cluster yet: {what}", file=sys.stderr)
+
+
 def parse_conf(texts):
     """`key = value` for all nodes, `N:key = value` for one."""
     result = []
@@ -105,6 +124,7 @@ def start(options, attached):
     try:
         if options.wait:
             wait_for_shells(cluster, options.n, options.limit)
+            wait_for_quorum(cluster, options.n)
     except ClusterError as error:
         if not attached:
             raise ClusterError(f"{error}\nthe cluster is still there ({cluster.folder}): `tools/cluster status`, `log NODE`, "

@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -16,6 +17,7 @@ from .paths import ClusterError
 DEFAULTS = {"nodes": 3, "boot": "pvh", "mem": 128, "smp": "1", "cpu": "max", "accel": "auto", "diskless": [], "conf": [],
             "capture": None, "logs": None, "node_settings": {}, "tftp": None}
 KEY_BYTES = 32
+COMMAND_LIMIT_S = 60.0
 
 
 class Connection:
@@ -261,6 +263,19 @@ class Cluster:
                     raise ClusterError(answer["error"])
                 else:
                     return Result(answer["status"], b"".join(output))
+
+    def has_quorum(self, node):
+        """Whether the node sees a leader that more than half of the voters follow; what it waits for otherwise."""
+        result = self.exec(node, "raft", limit=COMMAND_LIMIT_S)
+        if re.search(r"^quorum\s+yes", result.text, re.M) and not re.search(r"^leader\s+node 0", result.text, re.M):
+            return True, ""
+        waits = re.search(r"^waits for\s+(.*)", result.text, re.M)
+        return False, waits[1] if waits else result.text.strip().split("\n")[-1]
+
+    def wait_quorum(self, nodes, limit=300.0):
+        """Until all these nodes see a quorum."""
+        for node in nodes:
+            self.wait_until(lambda: self.has_quorum(node)[0], f"node {node} sees a quorum", limit)
 
     def position(self, node):
         """Where the node's console output stands now; for expect(since=)."""

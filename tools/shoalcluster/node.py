@@ -11,7 +11,7 @@ from .paths import ClusterError
 from .qmp import Qmp, QmpError
 
 PROBE_S = 2.0           # how long an unanswered "are you there" on the agent line stands before it is asked again
-PROBE_LIMIT_S = 60.0    # the same once the agent has answered: its first command may take a while on a busy machine
+PROBE_LIMIT_S = 20.0    # the same once the agent has answered: its first command may take a while on a busy machine
 RESET_BURST_S = 1.0     # firmware resets the machine more than once for one restart
 QMP_LAST_WORDS_S = 1.0  # why the machine ended may still be on its way when QEMU is gone
 CONSOLE_KEEP_BYTES = 32 << 20
