@@ -59,7 +59,8 @@ def run(cluster, node, command, limit=600):
 
 
 def json_lines(text):
-    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    """Lines that are JSON, also behind the time that the kernel log puts before each."""
+    return [json.loads(line[line.index('{"'):]) for line in text.splitlines() if '{"' in line]
 
 
 def wait_member(cluster, node, limit=300):
@@ -74,7 +75,7 @@ def part_kernel():
     command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-accel", "tcg", "-m", "256", "-nodefaults", "-display",
                "none", "-serial", "stdio", "-no-reboot", "-icount", "shift=0,sleep=off", "-device",
                "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", str(BUILD / "kernel.elf"), "-initrd", str(BUILD / "shoal.img"),
-               "-append", "init=bin/bench_kernel;panic=exit"]
+               "-append", "init=test/bench_kernel;panic=exit"]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=900)
     rows = json_lines(done.stdout)
     if not rows:
