@@ -4,8 +4,7 @@
 
 #include "ipc_local.h"
 
-/* What a Reply handle refers to once its caller has given up. */
-static struct reply cancelled_reply = {.object = {.type = OBJECT_REPLY, .refs = 1}};
+struct reply cancelled_reply = {.object = {.type = OBJECT_REPLY, .refs = 1}};
 
 static struct call *call_of(struct object *reply) { return container_of(reply, struct call, reply.object); }
 

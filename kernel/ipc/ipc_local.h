@@ -25,6 +25,9 @@ static inline void frame_set_words(struct trap_frame *f, const uint64_t *words)
     f->r14 = words[5];
 }
 
+/* What a Reply handle refers to once its caller has given up. */
+extern struct reply cancelled_reply;
+
 /* Hands what waits at `e` to threads that wait there. */
 void endpoint_pump(struct endpoint *e);
 /* Gives thread `r` the next thing to receive, into its registers and buffer; false: nothing there. */

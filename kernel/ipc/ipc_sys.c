@@ -1,4 +1,4 @@
-/* call, recv, reply and reply_recv. The common case, a few words to a receiver that waits, goes straight from registers
+/* call, recv, reply and reply_recv. The common case, words and bytes to a receiver that waits, goes straight from registers
  * to registers and from thread to thread; everything else takes the general path in call.c. */
 #include <kernel/debug.h>
 #include <kernel/memory.h>
@@ -9,10 +9,17 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* Nothing but an op and words. */
+/* Nothing but an op, words and inline bytes. */
 static inline bool tag_is_plain(uint64_t tag)
 {
-    return (tag & ~0x0f00ffffull) == 0 && TAG_WORDS(tag) <= IPC_WORDS_MAX;
+    uint32_t low = (uint32_t)tag, high = (uint32_t)(tag >> 32);
+    return (low & ~0x0f00ffffu) == 0 && low <= TAG(0xffff, IPC_WORDS_MAX, 0, 0) && high <= IPC_BYTES_MAX;
+}
+
+/* Apart, so that messages without bytes need not save registers for it. */
+static __attribute__((noinline)) void copy_bytes(const struct trap_frame *f, struct thread *to)
+{
+    __builtin_memcpy(to->ipc_bytes, thread_current()->ipc_bytes, TAG_BYTES(f->rsi));
 }
 
 static inline bool endpoint_usable(const struct handle_entry *h, uint32_t right)
@@ -87,6 +94,8 @@ static inline bool call_fast(struct trap_frame *f, struct thread *t, struct hand
     copy_words(rf, f);
     t->wait = WAIT_CALL;
     cpu_this()->counters[COUNTER_FASTPATH]++;
+    if (unlikely(TAG_BYTES(f->rsi)))
+        copy_bytes(f, r);
     f->rax = sched_block_switch(f->rdx, r, E_OK);
     return true;
 }
@@ -99,8 +108,8 @@ static inline bool reply_recv_fast(struct trap_frame *f, struct thread *t)
     struct handle_entry *eh = handle_entry(&p->handles, (handle_t)f->r15);
     if (unlikely(!rh || (f->rdi | f->r15) >> 32 || rh->object->type != OBJECT_REPLY || !tag_is_plain(f->rsi) || t->pending))
         return false;
-    struct call *c = reply_call(rh->object);
-    if (unlikely(!c || !c->thread || c->fault || c->lent || !c->endpoint || !endpoint_usable(eh, RIGHT_RECV)))
+    struct call *c = container_of(rh->object, struct call, reply.object);
+    if (unlikely(rh->object == &cancelled_reply.object || !c->thread || c->fault || c->lent || !c->endpoint || !endpoint_usable(eh, RIGHT_RECV)))
         return false;
     struct endpoint *e = container_of(eh->object, struct endpoint, object);
     if (unlikely(!list_empty(&e->callers) || !list_empty(&e->closed) || (e->bound && e->bound->bits) ||
@@ -116,6 +125,8 @@ static inline bool reply_recv_fast(struct trap_frame *f, struct thread *t)
     t->wait = WAIT_QUEUE;
     list_append(&e->receivers, &t->wait_node);
     cpu_this()->counters[COUNTER_FASTPATH]++;
+    if (unlikely(TAG_BYTES(f->rsi)))
+        copy_bytes(f, caller);
     f->rax = sched_block_switch(f->rdx, caller, E_OK);
     return true;
 }
