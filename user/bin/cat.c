@@ -1,15 +1,25 @@
 /* cat [FILE...]: prints files one after the other. */
 #include <cli/each_file.h>
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 static void print(FILE *stream, const char *name, void *context)
 {
     static char buffer[16384];
-    size_t n;
-    while ((n = fread(buffer, 1, sizeof buffer, stream)) > 0 && fwrite(buffer, 1, n, stdout) == n)
-        ;
+    ssize_t n;
+    /* read, not fread: what is typed on a terminal is shown line by line. */
+    while ((n = read(fileno(stream), buffer, sizeof buffer)) > 0)
+        if (fwrite(buffer, 1, (size_t)n, stdout) != (size_t)n || fflush(stdout) != 0)
+            return;
 }
 
 int main(int argc, char **argv)
 {
-    return each_file("cat", argc - 1, argv + 1, print, NULL);
+    int status = each_file("cat", argc - 1, argv + 1, print, NULL);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "cat: %s\n", strerror(errno));
+    return 1;
 }

@@ -125,6 +125,16 @@ static void test_holes_and_the_bound(void)
     CHECK_EQUAL(pool.used, 0);
 }
 
+static void test_files_leave_a_reserve(void)
+{
+    static uint8_t data[POOL_PAGES * PAGE_BYTES];
+    uint32_t done;
+    set_up();
+    fs.reserve = 10;
+    CHECK_EQUAL(memfs_write(&fs, make("/f", FILE_REGULAR), 0, data, sizeof data, 1, &done), E_OK);
+    CHECK_EQUAL(pages_left(&pool), 10);
+}
+
 static void test_nodes_run_out_cleanly(void)
 {
     set_up();
@@ -189,6 +199,7 @@ int main(void)
     RUN(test_rename);
     RUN(test_readdir_survives_changes);
     RUN(test_holes_and_the_bound);
+    RUN(test_files_leave_a_reserve);
     RUN(test_nodes_run_out_cleanly);
     RUN(test_against_model);
     free(memory);

@@ -17,13 +17,13 @@
 
 #define COMMAND_MAX 65536u
 #define OUT_MAX 3000u
-#define DRAIN_MS 20u /* how long output may still come once the command has ended */
+#define BIT_READABLE 4ull
 
 static struct {
     struct os_mutex write_lock; /* frames are not mixed */
     struct os_mutex lock;       /* guards what follows */
     struct os_cond idle;
-    bool running, ended, reading;
+    bool running, ended;
     unsigned id;
     struct spawned spawned;
     struct spawn_end end;
@@ -39,10 +39,8 @@ static void send(const void *bytes, uint32_t count)
     const char *at = bytes;
     while (count > 0) {
         uint32_t written = 0;
-        err_t err = file_write(os_startup_handle(STARTUP_STDOUT), DEADLINE_NEVER, FILE_OFFSET_OWN, at, count, &written);
-        if (err == E_INTERRUPTED) /* meant for the read before; nothing has been sent yet */
-            continue;
-        if (err || written == 0)
+        if (file_write(os_startup_handle(STARTUP_STDOUT), DEADLINE_NEVER, FILE_OFFSET_OWN, at, count, &written) ||
+            written == 0)
             exit(1); /* the terminal is gone; the supervisor starts the agent again */
         at += written;
         count -= written;
@@ -73,26 +71,30 @@ static void send_exit(unsigned id, unsigned status)
 
 /* ---- a command ---- */
 
-static bool set_reading(bool reading)
+static bool command_ended(void)
 {
     os_mutex_lock(&agent.lock);
-    agent.reading = reading;
     bool ended = agent.ended;
     os_mutex_unlock(&agent.lock);
     return ended;
 }
 
-/* Until the end of the output. What a background program of the command still writes later is not waited for. */
+/* Until the end of the output: once the command has ended, all that it wrote is in the pipe. What a background program of
+ * it still writes later is not waited for. */
 static void carry_output(void)
 {
     char bytes[OUT_MAX];
     for (;;) {
-        uint32_t count = 0;
-        uint64_t deadline = set_reading(true) ? os_deadline_ms(DRAIN_MS) : DEADLINE_NEVER;
-        err_t err = file_read(agent.output, deadline, FILE_OFFSET_OWN, sizeof bytes, bytes, sizeof bytes, &count);
-        bool ended = set_reading(false);
-        if (err == E_INTERRUPTED || (err == E_UNKNOWN && ended && deadline == DEADLINE_NEVER))
-            continue; /* woken because the command has ended: what it left in the pipe is still there */
+        uint32_t ready = 0, count = 0;
+        uint64_t bits;
+        bool ended = command_ended();
+        err_t err = file_poll(agent.output, DEADLINE_NEVER, POLL_READABLE, BIT_READABLE, shell.notification, &ready);
+        if (!err && !ready && !ended) {
+            os_wait(shell.notification, BIT_READABLE | BIT_CHILD, DEADLINE_NEVER, &bits);
+            continue;
+        }
+        if (!err && ready)
+            err = file_read(agent.output, DEADLINE_NEVER, FILE_OFFSET_OWN, sizeof bytes, bytes, sizeof bytes, &count);
         if (err || count == 0)
             return;
         send_out(agent.id, bytes, count);
@@ -105,9 +107,8 @@ static void waiter_thread(void *argument)
     os_mutex_lock(&agent.lock);
     agent.wait_err = err;
     agent.ended = true;
-    if (agent.reading) /* never while it writes: a write that was cut short may or may not have happened */
-        os_control(agent.carrier->handle, OP_THREAD_INTERRUPT, 0, 0, 0, 0);
     os_mutex_unlock(&agent.lock);
+    os_signal(shell.notification, BIT_CHILD);
 }
 
 static void carrier_thread(void *argument)

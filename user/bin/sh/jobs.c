@@ -51,13 +51,14 @@ struct job *job_by_number(int number)
 
 void job_kill(struct job *job, int signal)
 {
+    job->killed = true;
     for (int i = 0; i < job->count; i++)
         if (!job->children[i].ended)
             control_kill(job->children[i].spawned.control, os_deadline_ms(KILL_MS), (uint32_t)signal);
 }
 
 /* Says why a program ended if it was not by itself. */
-static void tell_end(const struct child *child, bool interrupted)
+static void tell_end(const struct child *child, bool killed)
 {
     char text[96];
     if (child->wait_err) {
@@ -65,17 +66,17 @@ static void tell_end(const struct child *child, bool interrupted)
         return;
     }
     os_spawn_end_text(&child->end, text, sizeof text);
-    bool expected = child->end.cause == EXIT_KILLED && (interrupted || child->end.code == 13 /* SIGPIPE */);
+    bool expected = child->end.cause == EXIT_KILLED && (killed || child->end.code == 13 /* SIGPIPE */);
     if (text[0] && !expected)
         complain("%s: %s", child->name, text);
 }
 
 /* The status is the last command's; -1 from the start means that this is a program of the job. */
-static int job_finish(struct job *job, bool interrupted)
+static int job_finish(struct job *job)
 {
     int status = job->status;
     for (int i = 0; i < job->count; i++)
-        tell_end(&job->children[i], interrupted);
+        tell_end(&job->children[i], job->killed);
     if (status < 0) /* children are started from the last to the first */
         status = job->children[0].wait_err ? 125 : (int)os_spawn_status(&job->children[0].end);
     job_drop(job);
@@ -91,20 +92,17 @@ static void reset_terminal(void)
 
 int job_wait(struct job *job)
 {
-    bool interrupted = false;
     bool ran = job->count > 0;
     while (job_running(job)) {
         uint64_t bits;
         if (os_wait(shell.notification, BIT_CHILD | BIT_INTERRUPT, DEADLINE_NEVER, &bits))
             continue;
-        if (bits & BIT_INTERRUPT) {
-            interrupted = true;
+        if (bits & BIT_INTERRUPT)
             job_kill(job, 2 /* SIGINT */);
-        }
     }
     if (ran)
         reset_terminal();
-    return job_finish(job, interrupted);
+    return job_finish(job);
 }
 
 void jobs_show_ended(void)
@@ -116,7 +114,7 @@ void jobs_show_ended(void)
         int number = job->number;
         char text[sizeof job->text];
         strcpy(text, job->text);
-        int status = job_finish(job, false);
+        int status = job_finish(job);
         if (shell.interactive)
             printf("[%d] ended, status %d: %s\n", number, status, text);
     }

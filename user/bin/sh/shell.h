@@ -28,7 +28,7 @@ struct child {
 struct job {
     int number; /* from 1; 0: free */
     int count, status;
-    bool background, told; /* told: its end was shown */
+    bool background, killed; /* killed: from this shell, so its end needs no words */
     struct child children[PIPELINE_MAX];
     char text[128];
 };

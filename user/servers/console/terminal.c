@@ -252,9 +252,13 @@ static err_t handle_set(struct request *r, const struct file_terminal_set_in *in
     struct terminal *t = terminal_of(r);
     if (!t || in->mode & ~(uint32_t)(TERMINAL_RAW | TERMINAL_NO_ECHO | TERMINAL_BINARY))
         return t ? E_INVALID : E_BAD_HANDLE;
+    uint32_t events;
     os_mutex_lock(&t->line.lock);
-    tty_set_mode(&t->line.tty, in->mode);
+    tty_set_mode(&t->line.tty, in->mode, &events);
+    t->line.events |= events;
+    os_cond_signal(&t->line.written); /* echo */
     os_mutex_unlock(&t->line.lock);
+    terminal_advance(t);
     return E_OK;
 }
 

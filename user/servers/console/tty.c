@@ -197,9 +197,25 @@ uint32_t tty_type(struct tty *t, const uint8_t *bytes, uint32_t count, uint32_t 
     return done;
 }
 
-void tty_set_mode(struct tty *t, uint32_t mode)
+/* What was typed ahead while the terminal was raw is typed again, now that lines are made of it. */
+static void type_again(struct tty *t, uint32_t *events)
 {
-    if (mode & TERMINAL_RAW && !(t->mode & TERMINAL_RAW) && t->line_bytes > 0 && has_room_for(t, t->line_bytes))
+    uint8_t bytes[TTY_INPUT_BYTES];
+    uint32_t count = 0;
+    while (t->input_tail != t->input_head)
+        bytes[count++] = t->input[t->input_tail++ % TTY_INPUT_BYTES];
+    t->segment_tail = t->segment_head;
+    for (uint32_t i = 0; i < count; i++)
+        type_line_key(t, bytes[i], events);
+}
+
+void tty_set_mode(struct tty *t, uint32_t mode, uint32_t *events_out)
+{
+    bool was_raw = t->mode & TERMINAL_RAW, raw = mode & TERMINAL_RAW;
+    *events_out = 0;
+    if (raw && !was_raw && t->line_bytes > 0 && has_room_for(t, t->line_bytes))
         end_line(t);
     t->mode = mode;
+    if (was_raw && !raw)
+        type_again(t, events_out);
 }

@@ -37,5 +37,6 @@ uint32_t tty_output_room(const struct tty *t);
 /* What the line shall send next. */
 uint32_t tty_send(struct tty *t, uint8_t *to, uint32_t count);
 
-/* The line being typed becomes readable as it is when raw mode begins. */
-void tty_set_mode(struct tty *t, uint32_t mode);
+/* When raw mode begins, the line being typed becomes readable as it is; when it ends, lines are made of what was typed
+ * ahead (which can be ^C: *events_out). */
+void tty_set_mode(struct tty *t, uint32_t mode, uint32_t *events_out);

@@ -66,6 +66,7 @@ static void node_free_if_unused(struct memfs *fs, uint32_t n)
 void memfs_init(struct memfs *fs, struct pages *pages)
 {
     fs->pages = pages;
+    fs->reserve = 0;
     fs->next_new = 0;
     fs->free_list = MEMFS_NONE;
     fs->sequence = 0;
@@ -221,10 +222,10 @@ static uint32_t *page_slot(struct memfs *fs, struct memfs_node *node, uint64_t i
         return &node->direct[index];
     index -= MEMFS_DIRECT;
     uint32_t *table = &node->table;
-    if (*table == PAGE_REF_NONE && (!make || (*table = pages_take(fs->pages)) == PAGE_REF_NONE))
+    if (*table == PAGE_REF_NONE && (!make || (*table = pages_take_leaving(fs->pages, fs->reserve)) == PAGE_REF_NONE))
         return NULL;
     uint32_t *refs = (uint32_t *)pages_at(fs->pages, *table) + index / MEMFS_REFS;
-    if (*refs == PAGE_REF_NONE && (!make || (*refs = pages_take(fs->pages)) == PAGE_REF_NONE))
+    if (*refs == PAGE_REF_NONE && (!make || (*refs = pages_take_leaving(fs->pages, fs->reserve)) == PAGE_REF_NONE))
         return NULL;
     return (uint32_t *)pages_at(fs->pages, *refs) + index % MEMFS_REFS;
 }
@@ -268,7 +269,7 @@ err_t memfs_write(struct memfs *fs, uint32_t n, uint64_t offset, const void *fro
         uint32_t in_page = (uint32_t)((offset + done) % PAGE_BYTES);
         uint32_t part = min_u32(count - done, PAGE_BYTES - in_page);
         uint32_t *slot = page_slot(fs, node, (offset + done) / PAGE_BYTES, true);
-        if (!slot || (*slot == PAGE_REF_NONE && (*slot = pages_take(fs->pages)) == PAGE_REF_NONE))
+        if (!slot || (*slot == PAGE_REF_NONE && (*slot = pages_take_leaving(fs->pages, fs->reserve)) == PAGE_REF_NONE))
             break;
         memcpy((uint8_t *)pages_at(fs->pages, *slot) + in_page, (const uint8_t *)from + done, part);
         done += part;

@@ -32,6 +32,7 @@ struct memfs_node {
 
 struct memfs {
     struct pages *pages;
+    uint32_t reserve; /* pages that files leave to others: a full /tmp must not stop pipes */
     uint32_t next_new, free_list; /* free nodes are linked through `next` */
     uint64_t sequence;
     struct memfs_node nodes[MEMFS_NODES_MAX];

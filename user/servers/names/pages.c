@@ -23,6 +23,11 @@ uint32_t pages_take(struct pages *pool)
     return page;
 }
 
+uint32_t pages_take_leaving(struct pages *pool, uint32_t reserve)
+{
+    return pages_left(pool) > reserve ? pages_take(pool) : PAGE_REF_NONE;
+}
+
 void pages_give(struct pages *pool, uint32_t page)
 {
     ASSERT(page != PAGE_REF_NONE && page < pool->next_new && pool->used > 0);

@@ -17,6 +17,8 @@ struct pages {
 void pages_init(struct pages *pool, void *base, uint64_t bytes);
 /* A zeroed page, or PAGE_REF_NONE when the pool is used up. */
 uint32_t pages_take(struct pages *pool);
+/* The same, but so that `reserve` pages stay for others. */
+uint32_t pages_take_leaving(struct pages *pool, uint32_t reserve);
 void pages_give(struct pages *pool, uint32_t page);
 
 static inline void *pages_at(const struct pages *pool, uint32_t page) { return pool->base + (uint64_t)page * PAGE_BYTES; }

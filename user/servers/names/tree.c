@@ -64,6 +64,7 @@ void tree_add_service(const char *path, const char *service)
 void tree_init(void)
 {
     memfs_init(&names.fs, &names.pages);
+    names.fs.reserve = names.pages.limit / 8;
     add_node("/tmp", FILE_DIRECTORY, 0777, 0);
     add_node("/dev", FILE_DIRECTORY, 0755, 0);
     add_node("/svc", FILE_DIRECTORY, 0755, 0);
