@@ -15,7 +15,7 @@ COPIED = ["abi", "lib", "tests/sim", "tools/mk", "Makefile"]
 
 
 def prepare(top, place, patch):
-    """A copy of what the simulator is built from, with the patch in it."""
+    """A copy of what the simulator is built from, with the patch in it. False: the patch does not fit any more."""
     shutil.rmtree(place, ignore_errors=True)
     for name in COPIED:
         source, target = top / name, place / name
@@ -24,7 +24,7 @@ def prepare(top, place, patch):
             shutil.copytree(source, target)
         else:
             shutil.copy(source, target)
-    subprocess.run(["patch", "-s", "-p1", "-i", str(patch)], cwd=place, check=True)
+    return subprocess.run(["patch", "-s", "-p1", "-i", str(patch)], cwd=place, capture_output=True).returncode == 0
 
 
 def build(place, flags, compiler):
@@ -61,9 +61,10 @@ def main():
         if arguments.only not in patch.stem:
             continue
         place = top / arguments.out / patch.stem
-        prepare(top, place, patch)
-        build(place, arguments.flags.split(), arguments.compiler)
-        seed, said = hunt(place, arguments.seeds)
+        seed, said = None, "the patch does not fit the sources"
+        if prepare(top, place, patch):
+            build(place, arguments.flags.split(), arguments.compiler)
+            seed, said = hunt(place, arguments.seeds)
         found = seed is not None
         passed, failed = passed + found, failed + (not found)
         print(f"{patch.stem:28} {'seed ' + str(seed) if found else 'NOT FOUND':>12}  {said}", flush=True)

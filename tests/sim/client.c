@@ -12,9 +12,9 @@ struct client {
     uint64_t attempt; /* of the request under way; answers to others are late */
     uint32_t target, hint;
     bool busy, read, stopped;
-    uint32_t id;      /* of the element being appended */
+    uint32_t id; /* of the element being appended */
     char key[16];
-    uint64_t op;      /* in the history */
+    uint64_t op; /* in the history */
     uint8_t encoded[512];
     uint32_t bytes;
     uint32_t done, mark;
@@ -80,7 +80,10 @@ static void begin_operation(struct client *c)
     encode(c);
 }
 
-static uint64_t client_delay(void) { return rng_between(w.p.delay_low_ns, w.p.delay_high_ns); }
+static uint64_t client_delay(void)
+{
+    return rng_between(w.p.delay_low_ns, w.p.delay_high_ns);
+}
 
 static void send_request(struct client *c)
 {
@@ -254,7 +257,10 @@ static void request_read(struct node *n, const struct request *request)
         refuse(n, request, err);
         return;
     }
-    *reader = (struct reader){.used = true, .client = request->client, .attempt = request->attempt, .token = token,
+    *reader = (struct reader){.used = true,
+                              .client = request->client,
+                              .attempt = request->attempt,
+                              .token = token,
                               .must_see = ghost_committed()};
     memcpy(reader->key, request->key, sizeof(reader->key));
 }

@@ -28,7 +28,10 @@ static const struct superblock *newest_block(const struct disk *d)
     return block_valid(b) && b->sequence > a->sequence ? b : a;
 }
 
-static void block_land(struct disk *d, const struct superblock *block) { d->blocks[block->sequence & 1] = *block; }
+static void block_land(struct disk *d, const struct superblock *block)
+{
+    d->blocks[block->sequence & 1] = *block;
+}
 
 /* The next superblock: what the newest says, changed by the caller since. */
 static struct superblock next_block(struct disk *d)
@@ -112,8 +115,12 @@ static void encode_records(struct node *n, struct disk_write *write, uint64_t fi
     write->data = malloc(room);
     for (uint64_t i = first; i <= last; i++) {
         raft_entry_at(n->raft, i, &entry);
-        struct logformat_record record = {.index = i, .term = entry.term, .type = entry.type, .bytes = entry.length,
-                                          .previous = checksum_before(d), .payload = entry.data};
+        struct logformat_record record = {.index = i,
+                                          .term = entry.term,
+                                          .type = entry.type,
+                                          .bytes = entry.length,
+                                          .previous = checksum_before(d),
+                                          .payload = entry.data};
         uint32_t bytes;
         err_t err = logformat_encode(&record, write->data + write->bytes, room - write->bytes, &bytes);
         ASSERT(err == E_OK);
@@ -328,8 +335,11 @@ err_t disk_recover(struct disk *d, struct raft *r, struct raft_hard_state *hard_
     struct logformat_record record;
     while (offset < d->log_room && logformat_check(d->log + offset, d->log_room - offset, &record, &bytes) == E_OK &&
            record.index == index && record.previous == previous && record.term >= term) {
-        struct raft_entry entry = {.index = record.index, .term = record.term, .type = record.type,
-                                   .length = record.bytes, .data = record.payload};
+        struct raft_entry entry = {.index = record.index,
+                                   .term = record.term,
+                                   .type = record.type,
+                                   .length = record.bytes,
+                                   .data = record.payload};
         err_t err = raft_restore(r, &entry);
         if (err != E_OK)
             return err;

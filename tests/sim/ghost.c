@@ -6,24 +6,40 @@
 
 /* ---- memory ---- */
 
-struct committed { uint64_t term, state_hash; uint32_t sum; bool hashed; };
+struct committed {
+    uint64_t term, state_hash;
+    uint32_t sum;
+    bool hashed;
+};
 static struct committed *log_; /* by index */
 static uint64_t committed_to, log_room;
 
 /* Entries ever written, by (index, term): two logs that share one are equal up to it. Open addressing. */
-struct seen { uint64_t index, term, term_before; uint32_t sum; };
+struct seen {
+    uint64_t index, term, term_before;
+    uint32_t sum;
+};
 static struct seen *seen;
 static size_t seen_room, seen_count;
 
-struct led { uint64_t term; struct raft_id leader; };
+struct led {
+    uint64_t term;
+    struct raft_id leader;
+};
 static struct led *led;
 static size_t led_count, led_room;
 
-struct voted { struct raft_id voter, for_; uint64_t term; };
+struct voted {
+    struct raft_id voter, for_;
+    uint64_t term;
+};
 static struct voted *voted;
 static size_t voted_count, voted_room;
 
-static struct { struct raft_conf conf; uint64_t index; } *confs; /* as the committed entries make them */
+static struct {
+    struct raft_conf conf;
+    uint64_t index;
+} * confs; /* as the committed entries make them */
 static size_t conf_count;
 
 #define MUST(condition, ...)                                                                                           \
@@ -43,9 +59,18 @@ void ghost_start(void)
     log_[1].term = 1;
 }
 
-uint64_t ghost_committed(void) { return committed_to; }
-const struct raft_conf *ghost_conf_now(void) { return &confs[conf_count - 1].conf; }
-uint64_t ghost_conf_index(void) { return confs[conf_count - 1].index; }
+uint64_t ghost_committed(void)
+{
+    return committed_to;
+}
+const struct raft_conf *ghost_conf_now(void)
+{
+    return &confs[conf_count - 1].conf;
+}
+uint64_t ghost_conf_index(void)
+{
+    return confs[conf_count - 1].index;
+}
 const struct raft_conf *ghost_conf_before(uint32_t back)
 {
     return back < CONFS_KEPT && back < conf_count ? &confs[conf_count - 1 - back].conf : NULL;
@@ -88,8 +113,8 @@ void ghost_persist(struct node *n, uint64_t index)
     ASSERT(raft_entry_at(n->raft, index, &entry) && raft_term_at(n->raft, index - 1, &before));
     struct seen *s = seen_find(index, entry.term);
     if (s->index != 0) {
-        MUST(s->sum == sum_of(&entry) && s->term_before == before, "node %u: entry %llu of term %llu differs from another's",
-             n->number, (ull)index, (ull)entry.term);
+        MUST(s->sum == sum_of(&entry) && s->term_before == before,
+             "node %u: entry %llu of term %llu differs from another's", n->number, (ull)index, (ull)entry.term);
         return;
     }
     *s = (struct seen){.index = index, .term = entry.term, .term_before = before, .sum = sum_of(&entry)};
@@ -100,7 +125,10 @@ void ghost_persist(struct node *n, uint64_t index)
 /* ---- commit ---- */
 
 /* Logs that were lost with their disks had been durable when they were acknowledged. */
-static struct { struct raft_id id; uint64_t last; } lost[1024];
+static struct {
+    struct raft_id id;
+    uint64_t last;
+} lost[1024];
 static uint32_t lost_count;
 
 void ghost_wipe(struct node *n)
@@ -139,8 +167,8 @@ static uint32_t durable_of_half(const struct raft_conf *c, uint32_t flag, uint64
 static void check_durable(struct node *n, uint64_t index)
 {
     uint32_t voters, durable = durable_of_half(&n->raft->conf, RAFT_VOTER, index, &voters);
-    MUST(durable > voters / 2, "leader %u commits %llu, which %u of %u voters have durable", n->number, (ull)index, durable,
-         voters);
+    MUST(durable > voters / 2, "leader %u commits %llu, which %u of %u voters have durable", n->number, (ull)index,
+         durable, voters);
     durable = durable_of_half(&n->raft->conf, RAFT_VOTER_OLD, index, &voters);
     MUST(voters == 0 || durable > voters / 2, "leader %u commits %llu without a quorum of the old voters", n->number,
          (ull)index);
@@ -206,8 +234,8 @@ static void check_new_leader(struct node *n)
          (ull)r->term, (ull)r->last, (ull)committed_to);
     uint64_t term;
     if (committed_to > 0 && raft_term_at(r, committed_to, &term))
-        MUST(term == log_[committed_to].term, "leader %u of term %llu lacks committed entry %llu", n->number, (ull)r->term,
-             (ull)committed_to);
+        MUST(term == log_[committed_to].term, "leader %u of term %llu lacks committed entry %llu", n->number,
+             (ull)r->term, (ull)committed_to);
 }
 
 static void vote_sent(struct node *n, const struct raft_message *m)
@@ -237,7 +265,8 @@ void ghost_send(struct node *n, const struct raft_message *m)
 {
     const struct raft *r = n->raft;
     if (m->type == RAFT_MSG_VOTE_REPLY && !m->reject) {
-        MUST(n->disk.durable_term >= m->term, "node %u votes in term %llu, which is not durable", n->number, (ull)m->term);
+        MUST(n->disk.durable_term >= m->term, "node %u votes in term %llu, which is not durable", n->number,
+             (ull)m->term);
         vote_sent(n, m);
     }
     if (m->type == RAFT_MSG_VOTE)
@@ -311,7 +340,10 @@ static void conf_add(const struct raft_conf *conf, uint64_t index)
     confs[conf_count++].index = index;
 }
 
-void ghost_genesis(const struct raft_conf *first) { conf_add(first, 1); }
+void ghost_genesis(const struct raft_conf *first)
+{
+    conf_add(first, 1);
+}
 
 static void conf_committed(const struct raft_entry *entry)
 {
@@ -335,8 +367,9 @@ void ghost_conf(struct node *n)
     size_t at = conf_count - 1;
     while (at > 0 && confs[at].index > r->applied)
         at--;
-    MUST(raft_conf_equal(&r->conf, &confs[at].conf), "node %u, applied %llu, has another configuration than that of %llu",
-         n->number, (ull)r->applied, (ull)confs[at].index);
+    MUST(raft_conf_equal(&r->conf, &confs[at].conf),
+         "node %u, applied %llu, has another configuration than that of %llu", n->number, (ull)r->applied,
+         (ull)confs[at].index);
 }
 
 static void check_one_pending_change(struct node *n)

@@ -1,5 +1,6 @@
-/* Is what the clients saw linearizable? The state at the end gives the order of all appends to a key; every read names how
- * many of them it saw. What remains is that real time agrees: an operation that ended before another began comes first. */
+/* Is what the clients saw linearizable? The state at the end gives the order of all appends to a key; every read names
+ * how many of them it saw. What remains is that real time agrees: an operation that ended before another began comes
+ * first. */
 #include "sim.h"
 
 struct operation {
@@ -33,7 +34,10 @@ void history_complete(uint64_t op, uint32_t elements, uint64_t hash)
     operations[op].hash = hash;
 }
 
-static uint64_t hash_step(uint64_t hash, uint32_t element) { return (hash ^ element) * 0x100000001b3ull + 1; }
+static uint64_t hash_step(uint64_t hash, uint32_t element)
+{
+    return (hash ^ element) * 0x100000001b3ull + 1;
+}
 
 static uint32_t element_at(const uint8_t *value, uint32_t at)
 {
@@ -83,7 +87,10 @@ static void place(struct operation *op, const struct final *final)
     }
 }
 
-struct moment { uint64_t order; struct operation *op; };
+struct moment {
+    uint64_t order;
+    struct operation *op;
+};
 
 static int by_order(const void *a, const void *b)
 {
@@ -94,7 +101,10 @@ static int by_order(const void *a, const void *b)
 /* Walks invocations and completions in real order: nobody may stand before what was complete when it began. */
 static void check_order(struct moment *moments, size_t moment_count)
 {
-    struct { const struct operation *op; uint32_t place; } latest = {NULL, 0};
+    struct {
+        const struct operation *op;
+        uint32_t place;
+    } latest = {NULL, 0};
     uint32_t *floors = calloc(count + 1, sizeof(uint32_t));
     for (size_t i = 0; i < moment_count; i++) {
         struct operation *op = moments[i].op;
@@ -104,7 +114,8 @@ static void check_order(struct moment *moments, size_t moment_count)
         }
         uint32_t floor = floors[op - operations];
         if (op->read ? op->count < floor : op->count <= floor)
-            violation(EXIT_CORRECTNESS, "%s of %s by client %u stands at %u, but what was complete before it began at %u",
+            violation(EXIT_CORRECTNESS,
+                      "%s of %s by client %u stands at %u, but what was complete before it began at %u",
                       op->read ? "a read" : "an append", op->key, op->client, op->count, floor);
         if (op->count > latest.place)
             latest.place = op->count;
@@ -144,7 +155,7 @@ static void check_key(const struct tables *t, const char *key)
 
 void history_check(const struct tables *t)
 {
-    char (*keys)[16] = calloc(count + 1, sizeof(*keys));
+    char(*keys)[16] = calloc(count + 1, sizeof(*keys));
     size_t key_count = 0;
     for (uint64_t i = 0; i < count; i++) {
         size_t k = 0;

@@ -1,7 +1,7 @@
 /* simulate [--seeds N] [--seed S] [--first S] [--seconds V] [--jobs J] [--trace] [--stop] [--no-minimum]
  *
- * Runs N seeds, each in a process of its own. Exit status: 0; 127 a broken invariant of the core or a crash; 128 not live;
- * 129 not correct: of the first seed that failed. */
+ * Runs N seeds, each in a process of its own. Exit status: 0; 127 a broken invariant of the core or a crash; 128 not
+ * live; 129 not correct: of the first seed that failed. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -10,12 +10,34 @@
 
 #include "sim.h"
 
-static const char *const statistic_names[STATISTICS] = {
-    "virtual ns",   "events",      "elections",       "leaders",           "commits",      "snapshots taken",
-    "snapshots installed", "configurations", "transfers", "packets",        "lost",         "duplicated",
-    "cut off",      "malformed",   "noise",           "split votes",       "crashes",         "torn writes",       "pauses",       "partitions",
-    "disks lost",   "disk stalls", "clock jumps",     "truncations",       "operations",   "reads",
-    "retries",      "failed reads"};
+static const char *const statistic_names[STATISTICS] = {"virtual ns",
+                                                        "events",
+                                                        "elections",
+                                                        "leaders",
+                                                        "commits",
+                                                        "snapshots taken",
+                                                        "snapshots installed",
+                                                        "configurations",
+                                                        "transfers",
+                                                        "packets",
+                                                        "lost",
+                                                        "duplicated",
+                                                        "cut off",
+                                                        "malformed",
+                                                        "noise",
+                                                        "split votes",
+                                                        "crashes",
+                                                        "torn writes",
+                                                        "pauses",
+                                                        "partitions",
+                                                        "disks lost",
+                                                        "disk stalls",
+                                                        "clock jumps",
+                                                        "truncations",
+                                                        "operations",
+                                                        "reads",
+                                                        "retries",
+                                                        "failed reads"};
 
 struct options {
     uint64_t first, seeds, seconds;
@@ -23,10 +45,18 @@ struct options {
     bool trace, stop, minimum;
 };
 
-struct worker { pid_t pid; int pipe; uint64_t seed; };
+struct worker {
+    pid_t pid;
+    int pipe;
+    uint64_t seed;
+};
 #define JOBS_AT_MOST 64u
 
-struct result { int status; bool signalled; struct statistics s; };
+struct result {
+    int status;
+    bool signalled;
+    struct statistics s;
+};
 
 static void run_seed(uint64_t seed, const struct options *o)
 {
@@ -71,7 +101,11 @@ static struct result end(struct worker *worker, int status)
 
 /* ---- a batch ---- */
 
-struct batch { uint64_t passed, failed; int first_failure; struct statistics sum; };
+struct batch {
+    uint64_t passed, failed;
+    int first_failure;
+    struct statistics sum;
+};
 
 static void take_result(struct batch *batch, uint64_t seed, const struct result *result)
 {
@@ -137,12 +171,22 @@ static struct batch run_batch(const struct options *o)
 static uint64_t count_missing(const struct batch *batch)
 {
     const struct statistics *s = &batch->sum;
-    const struct { const char *what; uint64_t seen, least; } least[] = {
-        {"elections", s->elections, 4},       {"commits", s->commits, 200},      {"snapshots taken", s->snapshots_taken, 1},
-        {"snapshots installed", s->snapshots_installed, 1},                     {"packets lost", s->lost, 100},
-        {"duplicates", s->duplicated, 100},   {"cut packets", s->cut, 50},       {"crashes", s->crashes, 3},
-        {"torn writes", s->torn_writes, 1},   {"pauses", s->pauses, 2},          {"partitions", s->partitions, 2},
-        {"reads", s->reads, 50},              {"retries", s->retries, 10}};
+    const struct {
+        const char *what;
+        uint64_t seen, least;
+    } least[] = {{"elections", s->elections, 4},
+                 {"commits", s->commits, 200},
+                 {"snapshots taken", s->snapshots_taken, 1},
+                 {"snapshots installed", s->snapshots_installed, 1},
+                 {"packets lost", s->lost, 100},
+                 {"duplicates", s->duplicated, 100},
+                 {"cut packets", s->cut, 50},
+                 {"crashes", s->crashes, 3},
+                 {"torn writes", s->torn_writes, 1},
+                 {"pauses", s->pauses, 2},
+                 {"partitions", s->partitions, 2},
+                 {"reads", s->reads, 50},
+                 {"retries", s->retries, 10}};
     uint64_t missing = 0;
     for (size_t i = 0; i < sizeof(least) / sizeof(least[0]); i++) {
         if (least[i].seen >= least[i].least * batch->passed)
@@ -178,7 +222,8 @@ static uint64_t number_after(int *at, int argc, char **argv)
 
 static struct options parse(int argc, char **argv)
 {
-    struct options o = {.first = 1, .seeds = 1, .seconds = 60, .jobs = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN), .minimum = true};
+    struct options o = {
+        .first = 1, .seeds = 1, .seconds = 60, .jobs = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN), .minimum = true};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seeds") == 0)
             o.seeds = number_after(&i, argc, argv);
@@ -215,6 +260,7 @@ int main(int argc, char **argv)
     if (o.minimum && o.seeds >= 20)
         batch.failed += count_missing(&batch);
     printf("seeds %llu..%llu\n%llu passed, %llu failed\n", (unsigned long long)o.first,
-           (unsigned long long)(o.first + o.seeds - 1), (unsigned long long)batch.passed, (unsigned long long)batch.failed);
+           (unsigned long long)(o.first + o.seeds - 1), (unsigned long long)batch.passed,
+           (unsigned long long)batch.failed);
     return batch.first_failure != 0 ? batch.first_failure : batch.failed > 0;
 }

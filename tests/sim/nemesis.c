@@ -5,7 +5,10 @@
 
 /* ---- the swarm ---- */
 
-static uint32_t maybe(uint32_t highest) { return rng_chance(400000) ? 0 : (uint32_t)rng_below(highest + 1); }
+static uint32_t maybe(uint32_t highest)
+{
+    return rng_chance(400000) ? 0 : (uint32_t)rng_below(highest + 1);
+}
 
 static void draw_timing(struct parameters *p)
 {
@@ -79,7 +82,10 @@ void nemesis_start(void)
 
 /* ---- cuts ---- */
 
-static void heal(void) { memset(w.cut, 0, sizeof(w.cut)); }
+static void heal(void)
+{
+    memset(w.cut, 0, sizeof(w.cut));
+}
 
 static void cut(uint32_t a, uint32_t b, bool both)
 {
@@ -108,7 +114,10 @@ static void partition(void)
 
 /* ---- machines ---- */
 
-static struct node *any_node(void) { return &w.nodes[rng_between(1, w.p.nodes)]; }
+static struct node *any_node(void)
+{
+    return &w.nodes[rng_between(1, w.p.nodes)];
+}
 
 static void crash(struct node *n)
 {
@@ -258,7 +267,8 @@ static void crash_now(struct node *n, uint64_t life)
     }
     w.s.crashes++;
     node_crash(n); /* back at once, while the promise still matters, or when others have gone on */
-    event_add(rng_chance(500000) ? rng_below(4 * MS) : rng_below(4 * w.p.election_ns), EVENT_RESTART, n->number, 0, NULL, 0);
+    event_add(rng_chance(500000) ? rng_below(4 * MS) : rng_below(4 * w.p.election_ns), EVENT_RESTART, n->number, 0,
+              NULL, 0);
 }
 
 static void strike(void)
@@ -342,8 +352,8 @@ static bool is_quorum_of(const struct raft_conf *conf)
     return raft_conf_vote_result(conf, votes) == RAFT_VOTE_WON;
 }
 
-/* Of the newest configurations, not just of the last: the nodes that stay may not know that it is committed, and one that
- * restarts may have to learn it anew. */
+/* Of the newest configurations, not just of the last: the nodes that stay may not know that it is committed, and one
+ * that restarts may have to learn it anew. */
 static bool is_core_enough(void)
 {
     for (uint32_t back = 0; ghost_conf_before(back) != NULL; back++)

@@ -149,8 +149,10 @@ void node_genesis(void)
         voters[i - 1] = n->id;
         n->drift_ppm = (int64_t)rng_below(2 * w.p.drift_ppm + 1) - w.p.drift_ppm;
         n->raft = malloc(sizeof(struct raft));
-        n->memory = (struct raft_memory){.slots = malloc(w.p.slots * sizeof(struct raft_slot)), .slot_count = w.p.slots,
-                                         .bytes = malloc(LOG_BYTES), .byte_count = LOG_BYTES};
+        n->memory = (struct raft_memory){.slots = malloc(w.p.slots * sizeof(struct raft_slot)),
+                                         .slot_count = w.p.slots,
+                                         .bytes = malloc(LOG_BYTES),
+                                         .byte_count = LOG_BYTES};
     }
     err_t err = raft_genesis_label(voters, w.p.nodes, &label);
     ASSERT(err == E_OK);
@@ -190,8 +192,8 @@ void node_start(struct node *n)
     if (d->has_snapshot)
         tables_restore(n, d->snapshot_data, d->snapshot.bytes, d->snapshot.index);
     struct raft_config config = config_of(n);
-    err_t err = raft_init(n->raft, &config, &n->memory, &hard_state, d->has_snapshot ? &d->snapshot : NULL,
-                          node_local_time(n));
+    err_t err =
+        raft_init(n->raft, &config, &n->memory, &hard_state, d->has_snapshot ? &d->snapshot : NULL, node_local_time(n));
     if (err == E_OK)
         err = disk_recover(d, n->raft, &hard_state, true);
     if (err == E_OK)
@@ -459,7 +461,10 @@ static void handle(struct node *n, struct event *e)
     }
 }
 
-static bool survives_restart(uint32_t kind) { return kind == EVENT_PACKET || kind == EVENT_REQUEST; }
+static bool survives_restart(uint32_t kind)
+{
+    return kind == EVENT_PACKET || kind == EVENT_REQUEST;
+}
 
 void node_event(struct node *n, struct event *e)
 {

@@ -1,5 +1,5 @@
-/* The whole cluster in one process and one thread: real lib/raft and lib/tables objects over a simulated network, disks,
- * clocks and clients. One 64-bit seed decides everything; the same seed gives the same run.
+/* The whole cluster in one process and one thread: real lib/raft and lib/tables objects over a simulated network,
+ * disks, clocks and clients. One 64-bit seed decides everything; the same seed gives the same run.
  *
  * world.c    events in virtual time           node.c     a mount of lib/raft, as the kernel has one
  * disk.c     the log with lib/base/logformat   network.c  what the wires do
@@ -17,13 +17,13 @@
 #include <raft/raft_wire.h>
 #include <tables/tables.h>
 
-#define MS 1000000ull
+#define MS     1000000ull
 #define SECOND 1000000000ull
 
-#define NODES_AT_MOST 5u
+#define NODES_AT_MOST   5u
 #define CLIENTS_AT_MOST 8u
-#define KEYS 3u
-#define KEY_OPS_MAX 400u /* then the key's place is taken by a new one */
+#define KEYS            3u
+#define KEY_OPS_MAX     400u /* then the key's place is taken by a new one */
 
 enum exit_code { EXIT_PASSED = 0, EXIT_CRASH = 127, EXIT_LIVENESS = 128, EXIT_CORRECTNESS = 129 };
 
@@ -43,10 +43,11 @@ struct parameters {
     uint64_t flush_low_ns, flush_high_ns;
     uint64_t apply_ns; /* 0: at once */
     uint32_t drift_ppm;
-    uint32_t crash, pause, partition, wipe, transfer, stall, jump, forget; /* per million, each time the nemesis looks */
+    uint32_t crash, pause, partition, wipe, transfer, stall, jump,
+        forget;                                /* per million, each time the nemesis looks */
     uint64_t nemesis_every_ns, noise_every_ns; /* noise: proposals of every node that believes to lead; 0: none */
     uint32_t crash_after_promise, same_timeouts;
-    uint32_t torn, keep_all;        /* per million: a crash tears sectors; a crash loses nothing */
+    uint32_t torn, keep_all; /* per million: a crash tears sectors; a crash loses nothing */
     uint64_t think_ns;
     uint32_t read_share, client_loss; /* per million */
     uint32_t slots, trailing, message_bytes, persist_bytes, apply_bytes, inflight, chunk_bytes;
@@ -64,14 +65,28 @@ struct statistics {
 
 /* ---- events ---- */
 enum event_kind {
-    EVENT_WAKE, EVENT_PACKET, EVENT_DISK, EVENT_APPLIED, EVENT_SNAPSHOT_SAVED, EVENT_CHUNK_STORED, EVENT_INSTALLED,
-    EVENT_REQUEST, EVENT_REPLY, EVENT_CLIENT, EVENT_NEMESIS, EVENT_RESTART, EVENT_HEAL, EVENT_ADMIN, EVENT_NOISE, EVENT_CRASH
+    EVENT_WAKE,
+    EVENT_PACKET,
+    EVENT_DISK,
+    EVENT_APPLIED,
+    EVENT_SNAPSHOT_SAVED,
+    EVENT_CHUNK_STORED,
+    EVENT_INSTALLED,
+    EVENT_REQUEST,
+    EVENT_REPLY,
+    EVENT_CLIENT,
+    EVENT_NEMESIS,
+    EVENT_RESTART,
+    EVENT_HEAL,
+    EVENT_ADMIN,
+    EVENT_NOISE,
+    EVENT_CRASH
 };
 struct event {
     uint64_t at_ns, tie;
-    uint32_t kind, who;  /* node or client */
-    uint64_t life;       /* of the node, or attempt of the client; others are void */
-    void *data;          /* owned */
+    uint32_t kind, who; /* node or client */
+    uint64_t life;      /* of the node, or attempt of the client; others are void */
+    void *data;         /* owned */
     size_t bytes;
 };
 void event_add(uint64_t after_ns, enum event_kind kind, uint32_t who, uint64_t life, void *data, size_t bytes);
@@ -80,17 +95,17 @@ void event_add(uint64_t after_ns, enum event_kind kind, uint32_t who, uint64_t l
 struct superblock {
     uint64_t sequence;
     struct raft_hard_state hard_state;
-    uint64_t log_offset;  /* where the chain of records begins */
-    uint64_t base_index;  /* index before the first record */
+    uint64_t log_offset;    /* where the chain of records begins */
+    uint64_t base_index;    /* index before the first record */
     uint32_t base_checksum; /* of the record before; 0: the chain begins */
     uint32_t checksum;
 };
 struct disk_write {
-    uint64_t id;           /* persist id; 0: only a superblock */
+    uint64_t id; /* persist id; 0: only a superblock */
     uint64_t offset;
     size_t bytes;
-    uint8_t *data;         /* records, owned */
-    uint64_t last_index;   /* durable when done; 0: none */
+    uint8_t *data;                /* records, owned */
+    uint64_t last_index;          /* durable when done; 0: none */
     bool first_block, last_block; /* a superblock before, and one after the records */
     struct superblock before, after;
     uint32_t phase;
@@ -107,7 +122,11 @@ struct disk {
     uint32_t queue_head, queue_count;
     /* what the running mount knows of its own writes; void after a crash */
     struct superblock newest;
-    struct { uint64_t offset; uint32_t checksum; uint64_t term; } *places; /* by index - places_base - 1 */
+    struct {
+        uint64_t offset;
+        uint32_t checksum;
+        uint64_t term;
+    } * places; /* by index - places_base - 1 */
     uint64_t places_base, places_count, places_room;
     uint64_t durable_last, durable_term; /* ghost: newest record that a crash cannot lose; term in the superblock */
     uint64_t stalled_until_ns;
@@ -115,15 +134,24 @@ struct disk {
 
 /* ---- node ---- */
 #define WAITERS 4096u
-struct waiter { uint64_t index, term; uint32_t client; uint64_t attempt; };
+struct waiter {
+    uint64_t index, term;
+    uint32_t client;
+    uint64_t attempt;
+};
 #define READERS 1024u
-struct reader { bool used; uint32_t client; uint64_t attempt, token, must_see; char key[16]; };
+struct reader {
+    bool used;
+    uint32_t client;
+    uint64_t attempt, token, must_see;
+    char key[16];
+};
 
 struct node {
     uint32_t number;
     struct raft_id id;
     bool up;
-    uint64_t life, logs;     /* logs: how many log ids it had */
+    uint64_t life, logs; /* logs: how many log ids it had */
     uint64_t paused_until_ns;
     int64_t drift_ppm;
     uint64_t clock_global_ns, clock_local_ns; /* local clock since */
@@ -147,9 +175,24 @@ struct node {
     enum raft_role seen_role;
 };
 
-struct request { uint32_t client; uint64_t attempt; bool read; uint32_t bytes; char key[16]; uint8_t op[512]; };
-struct reply { uint32_t client; uint64_t attempt; err_t err; bool repeated; uint64_t value; uint32_t hint;
-               uint32_t count; uint64_t hash; };
+struct request {
+    uint32_t client;
+    uint64_t attempt;
+    bool read;
+    uint32_t bytes;
+    char key[16];
+    uint8_t op[512];
+};
+struct reply {
+    uint32_t client;
+    uint64_t attempt;
+    err_t err;
+    bool repeated;
+    uint64_t value;
+    uint32_t hint;
+    uint32_t count;
+    uint64_t hash;
+};
 
 struct world {
     uint64_t seed, now_ns;
@@ -157,7 +200,7 @@ struct world {
     struct statistics s;
     struct node nodes[NODES_AT_MOST + 1]; /* by number, from 1 */
     bool cut[NODES_AT_MOST + 1][NODES_AT_MOST + 1];
-    bool calm, trace; /* calm: the liveness phase */
+    bool calm, trace;                    /* calm: the liveness phase */
     bool broken[NODES_AT_MOST + 1];      /* calm: not of the core; stays cut off, or without a disk that writes */
     bool unreachable[NODES_AT_MOST + 1]; /* calm: cut off */
 };
@@ -182,7 +225,7 @@ struct node *leader_now(void); /* of the newest term; NULL: none */
 /* disk.c */
 void disk_write_persist(struct node *n, const struct raft_persist *persist);
 void disk_compact(struct node *n, uint64_t index);
-void disk_done(struct node *n);   /* the write under way reached the platter */
+void disk_done(struct node *n); /* the write under way reached the platter */
 void disk_crash(struct disk *d);
 void disk_wipe(struct disk *d);
 err_t disk_recover(struct disk *d, struct raft *r, struct raft_hard_state *hard_state_out, bool feed);
@@ -207,7 +250,7 @@ void nemesis_draw(void);
 void nemesis_start(void);
 void nemesis_event(struct event *e);
 void nemesis_promised(struct node *n); /* it just sent a vote or an acknowledgement */
-void nemesis_calm(void); /* heals a quorum for ever and leaves the rest broken */
+void nemesis_calm(void);               /* heals a quorum for ever and leaves the rest broken */
 
 /* ghost.c */
 void ghost_start(void);

@@ -18,9 +18,18 @@ uint64_t rng(void)
     z = (z ^ z >> 27) * 0x94d049bb133111ebull;
     return z ^ z >> 31;
 }
-uint64_t rng_below(uint64_t limit) { return rng() % limit; }
-uint64_t rng_between(uint64_t low, uint64_t high) { return low + rng_below(high - low + 1); }
-bool rng_chance(uint32_t per_million) { return rng_below(1000000) < per_million; }
+uint64_t rng_below(uint64_t limit)
+{
+    return rng() % limit;
+}
+uint64_t rng_between(uint64_t low, uint64_t high)
+{
+    return low + rng_below(high - low + 1);
+}
+bool rng_chance(uint32_t per_million)
+{
+    return rng_below(1000000) < per_million;
+}
 
 /* ---- what is said ---- */
 
@@ -43,12 +52,16 @@ static void trace_nodes(void)
         const struct node *n = &w.nodes[i];
         const struct raft *r = n->raft;
         trace("node %u%s: %s of term %llu, leader %llu; base %llu applied %llu commit %llu stable %llu last %llu, "
-              "%u writes and %u reads under way, %s%s", i, n->up ? "" : " (down)",
-              r->role == RAFT_LEADER ? "leader" : r->role == RAFT_FOLLOWER ? "follower" : "candidate",
+              "%u writes and %u reads under way, %s%s",
+              i, n->up ? "" : " (down)",
+              r->role == RAFT_LEADER     ? "leader"
+              : r->role == RAFT_FOLLOWER ? "follower"
+                                         : "candidate",
               (unsigned long long)r->term, (unsigned long long)r->leader.node, (unsigned long long)r->base,
               (unsigned long long)r->applied, (unsigned long long)r->commit, (unsigned long long)r->stable,
               (unsigned long long)r->last, r->persist_count, r->read_count,
-              raft_conf_is_voter(&r->conf, n->id) ? "voter" : "no voter", raft_conf_is_joint(&r->conf) ? ", joint" : "");
+              raft_conf_is_voter(&r->conf, n->id) ? "voter" : "no voter",
+              raft_conf_is_joint(&r->conf) ? ", joint" : "");
         for (uint32_t p = 0; r->role == RAFT_LEADER && p < r->conf.count; p++)
             trace("    peer %llu.%llx: match %llu next %llu state %u%s inflight %u flags %u",
                   (unsigned long long)r->peers[p].id.node, (unsigned long long)r->peers[p].id.log,
@@ -122,13 +135,21 @@ static struct event heap_pop(void)
 
 void event_add(uint64_t after_ns, enum event_kind kind, uint32_t who, uint64_t life, void *data, size_t bytes)
 {
-    heap_push((struct event){.at_ns = w.now_ns + after_ns, .tie = rng(), .kind = kind, .who = who, .life = life,
-                             .data = data, .bytes = bytes});
+    heap_push((struct event){.at_ns = w.now_ns + after_ns,
+                             .tie = rng(),
+                             .kind = kind,
+                             .who = who,
+                             .life = life,
+                             .data = data,
+                             .bytes = bytes});
 }
 
 /* ---- running ---- */
 
-static bool is_client_event(uint32_t kind) { return kind == EVENT_CLIENT || kind == EVENT_REPLY; }
+static bool is_client_event(uint32_t kind)
+{
+    return kind == EVENT_CLIENT || kind == EVENT_REPLY;
+}
 static bool is_nemesis_event(uint32_t kind)
 {
     return kind == EVENT_NEMESIS || kind == EVENT_RESTART || kind == EVENT_HEAL || kind == EVENT_ADMIN ||
@@ -159,7 +180,10 @@ static bool run_until(uint64_t end_ns, bool (*enough)(void))
     return false;
 }
 
-static bool clients_are_served(void) { return clients_progressed(3); }
+static bool clients_are_served(void)
+{
+    return clients_progressed(3);
+}
 
 /* All nodes of the core have applied all that is committed. */
 static bool core_is_equal(void)

@@ -3,7 +3,8 @@
 
 #include <raft/raft_wire.h>
 
-/* Says where the logs may still agree: the newest entry at or below `index` whose term is not above the leader's there. */
+/* Says where the logs may still agree: the newest entry at or below `index` whose term is not above the leader's there.
+ */
 static void reject_append(struct raft *r, const struct raft_message *m)
 {
     r->counters.rejects++;
@@ -81,7 +82,8 @@ void raft_on_append(struct raft *r, const struct raft_message *m)
         return;
     }
     uint64_t term;
-    if (m->index < r->base) { /* old: all up to our commit index is the leader's log, and that is what it needs to know */
+    if (m->index <
+        r->base) { /* old: all up to our commit index is the leader's log, and that is what it needs to know */
         r->verified = r->commit > r->verified ? r->commit : r->verified;
         r->ack_owed = true;
         return;

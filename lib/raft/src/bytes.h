@@ -24,6 +24,15 @@ static inline void put_le64(uint8_t *to, uint64_t value)
     put_le32(to, (uint32_t)value);
     put_le32(to + 4, (uint32_t)(value >> 32));
 }
-static inline uint16_t get_le16(const uint8_t *from) { return (uint16_t)(from[0] | from[1] << 8); }
-static inline uint32_t get_le32(const uint8_t *from) { return get_le16(from) | (uint32_t)get_le16(from + 2) << 16; }
-static inline uint64_t get_le64(const uint8_t *from) { return get_le32(from) | (uint64_t)get_le32(from + 4) << 32; }
+static inline uint16_t get_le16(const uint8_t *from)
+{
+    return (uint16_t)(from[0] | from[1] << 8);
+}
+static inline uint32_t get_le32(const uint8_t *from)
+{
+    return get_le16(from) | (uint32_t)get_le16(from + 2) << 16;
+}
+static inline uint64_t get_le64(const uint8_t *from)
+{
+    return get_le32(from) | (uint64_t)get_le32(from + 4) << 32;
+}

@@ -49,7 +49,10 @@ static uint32_t count_flag(const struct raft_conf *conf, uint32_t flag)
     return count;
 }
 
-bool raft_conf_is_joint(const struct raft_conf *conf) { return count_flag(conf, RAFT_VOTER_OLD) != 0; }
+bool raft_conf_is_joint(const struct raft_conf *conf)
+{
+    return count_flag(conf, RAFT_VOTER_OLD) != 0;
+}
 
 bool raft_conf_equal(const struct raft_conf *a, const struct raft_conf *b)
 {

@@ -9,7 +9,10 @@
 #include "log.h"
 
 #define RAFT_NOBODY ((struct raft_id){0, 0})
-static inline bool raft_is_somebody(struct raft_id id) { return id.log != 0; }
+static inline bool raft_is_somebody(struct raft_id id)
+{
+    return id.log != 0;
+}
 
 /* ---- raft.c ---- */
 /* Queues a message to `to`, filling in what all have; NULL when there is no room (the network may lose messages). */

@@ -49,8 +49,8 @@ static uint64_t find_conf_last(const struct raft *r)
     return r->conf_index;
 }
 
-/* What is under way to the disk counts only up to `last` when it gets there: the same index may be written again, with an
- * entry that looks the same, after another in between. */
+/* What is under way to the disk counts only up to `last` when it gets there: the same index may be written again, with
+ * an entry that looks the same, after another in between. */
 static void clip_durability(struct raft *r, uint64_t last)
 {
     if (r->stable > last)

@@ -1,7 +1,7 @@
 /* The log window: every entry after the last compaction, in memory given at init.
  *
- * Slots are a ring by index. Payloads stand in a byte ring, each in one piece: one that would wrap begins at the start of
- * the ring instead, and the rest is left unused until the window has moved on.
+ * Slots are a ring by index. Payloads stand in a byte ring, each in one piece: one that would wrap begins at the start
+ * of the ring instead, and the rest is left unused until the window has moved on.
  */
 #pragma once
 

@@ -1,7 +1,10 @@
 /* The configuration in force: it changes when an entry is applied. */
 #include "core.h"
 
-bool raft_conf_unapplied(const struct raft *r) { return r->conf_committed > r->applied; }
+bool raft_conf_unapplied(const struct raft *r)
+{
+    return r->conf_committed > r->applied;
+}
 
 static bool is_member_at(const struct raft_conf *conf, struct raft_id id, uint32_t at)
 {
@@ -59,7 +62,8 @@ static void leader_after_change(struct raft *r)
     raft_maybe_commit(r); /* the quorum may be smaller now */
 }
 
-/* The entry at `index` is applied. A change that does not fit the configuration (decided alike on every node) is void. */
+/* The entry at `index` is applied. A change that does not fit the configuration (decided alike on every node) is void.
+ */
 void raft_conf_activate(struct raft *r, uint64_t index)
 {
     struct raft_entry entry;

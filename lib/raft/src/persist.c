@@ -1,8 +1,9 @@
 /* What must become durable, and what follows once it is. */
 #include "core.h"
 
-/* Term and vote always; the commit index when it covers a change of the configuration (after a restart the node must know
- * of it before it counts votes). It is written only up to what is durable, so that a log never seems to have lost some. */
+/* Term and vote always; the commit index when it covers a change of the configuration (after a restart the node must
+ * know of it before it counts votes). It is written only up to what is durable, so that a log never seems to have lost
+ * some. */
 static bool hard_state_due(const struct raft *r)
 {
     return r->term != r->handed_term || !raft_id_equal(r->vote, r->handed_vote) ||

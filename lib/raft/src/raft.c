@@ -74,8 +74,8 @@ err_t raft_init(struct raft *r, const struct raft_config *config, const struct r
     return E_OK;
 }
 
-/* An entry that the snapshot covers. A log that disagrees with the snapshot at its index was being replaced when the node
- * stopped: nothing of it counts. */
+/* An entry that the snapshot covers. A log that disagrees with the snapshot at its index was being replaced when the
+ * node stopped: nothing of it counts. */
 static void restore_covered(struct raft *r, const struct raft_entry *entry)
 {
     if (entry->index != r->saved.index)
@@ -98,7 +98,8 @@ err_t raft_restore(struct raft *r, const struct raft_entry *entry)
         return E_CORRUPT;
     if (!raft_log_room(r, entry->length, 0))
         return E_FULL;
-    if (entry->term > r->term) { /* the entry became durable, the hard state after it did not; no vote was given in it */
+    if (entry->term >
+        r->term) { /* the entry became durable, the hard state after it did not; no vote was given in it */
         r->term = entry->term;
         r->vote = RAFT_NOBODY;
     }
@@ -193,7 +194,10 @@ void raft_tick(struct raft *r, uint64_t now_ns)
     raft_reads_time(r);
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 uint64_t raft_deadline(const struct raft *r)
 {
@@ -209,7 +213,10 @@ uint64_t raft_deadline(const struct raft *r)
 
 /* ---- messages ---- */
 
-void raft_refuse(struct raft *r) { r->counters.messages_refused++; }
+void raft_refuse(struct raft *r)
+{
+    r->counters.messages_refused++;
+}
 
 struct raft_message *raft_send(struct raft *r, uint32_t type, struct raft_id to)
 {
@@ -391,5 +398,11 @@ void raft_status(const struct raft *r, struct raft_status *status_out)
         status_out->quorum = raft_is_somebody(r->leader) && r->now_ns - r->leader_heard_ns < r->config.election_ns;
 }
 
-const struct raft_conf *raft_conf_now(const struct raft *r) { return &r->conf; }
-const struct raft_counters *raft_counters(const struct raft *r) { return &r->counters; }
+const struct raft_conf *raft_conf_now(const struct raft *r)
+{
+    return &r->conf;
+}
+const struct raft_counters *raft_counters(const struct raft *r)
+{
+    return &r->counters;
+}

@@ -1,5 +1,5 @@
-/* Linearizable reads. A leader notes the commit index, then asks a quorum whether it still leads, with a context that no
- * earlier question had; only answers to that or a later question count. Followers ask the leader for the index. */
+/* Linearizable reads. A leader notes the commit index, then asks a quorum whether it still leads, with a context that
+ * no earlier question had; only answers to that or a later question count. Followers ask the leader for the index. */
 #include "core.h"
 
 static void finish(struct raft *r, const struct raft_read_pending *read, bool failed)
@@ -17,7 +17,10 @@ static void finish(struct raft *r, const struct raft_read_pending *read, bool fa
         r->counters.reads_done++;
 }
 
-static void drop(struct raft *r, uint32_t at) { r->reads[at] = r->reads[--r->read_count]; }
+static void drop(struct raft *r, uint32_t at)
+{
+    r->reads[at] = r->reads[--r->read_count];
+}
 
 static void answer(struct raft *r, const struct raft_read_pending *read, bool reject)
 {
@@ -108,7 +111,8 @@ void raft_reads_time(struct raft *r)
     }
 }
 
-/* Nothing may be read before an entry of this term is committed: only then is the commit index known to be the newest. */
+/* Nothing may be read before an entry of this term is committed: only then is the commit index known to be the newest.
+ */
 static bool commit_is_current(const struct raft *r)
 {
     return r->role == RAFT_LEADER && r->commit >= r->term_start;

@@ -12,7 +12,10 @@ const struct raft_peer *raft_peer(const struct raft *r, struct raft_id id)
     return r->role == RAFT_LEADER ? raft_peer_of((struct raft *)r, id) : NULL;
 }
 
-static bool is_self(const struct raft *r, const struct raft_peer *p) { return raft_id_equal(p->id, r->config.id); }
+static bool is_self(const struct raft *r, const struct raft_peer *p)
+{
+    return raft_id_equal(p->id, r->config.id);
+}
 
 /* ---- progress ---- */
 

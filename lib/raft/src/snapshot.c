@@ -1,4 +1,5 @@
-/* Snapshots: their labels, sending one in chunks (one chunk under way to a peer), and receiving one. The bytes pass by. */
+/* Snapshots: their labels, sending one in chunks (one chunk under way to a peer), and receiving one. The bytes pass by.
+ */
 #include "core.h"
 
 void raft_snapshot_label(const struct raft *r, struct raft_snapshot *label_out)
@@ -61,7 +62,8 @@ void raft_on_snapshot_reply(struct raft *r, struct raft_peer *p, const struct ra
         raft_refuse(r);
         return;
     }
-    bool waits = m->offset == p->snapshot_offset && m->offset == r->saved.bytes; /* it is complete and being installed */
+    bool waits =
+        m->offset == p->snapshot_offset && m->offset == r->saved.bytes; /* it is complete and being installed */
     p->snapshot_offset = m->offset;
     if (!waits)
         p->snapshot_chunk_out = false;

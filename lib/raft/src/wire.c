@@ -115,8 +115,8 @@ static void put_body(struct writer *w, const struct raft *r, const struct raft_m
     }
 }
 
-err_t raft_wire_encode(const struct raft *r, const struct raft_message *message, const void *chunk, void *to, size_t room,
-                       size_t *bytes_out)
+err_t raft_wire_encode(const struct raft *r, const struct raft_message *message, const void *chunk, void *to,
+                       size_t room, size_t *bytes_out)
 {
     ASSERT(message->type > 0 && message->type < RAFT_MSG_TYPES && message->entries == NULL);
     struct writer w = {.at = to, .end = (uint8_t *)to + room};
@@ -192,7 +192,10 @@ static uint64_t get_limited(struct reader *rd, uint64_t limit, const char *why)
     return value <= limit ? value : 0;
 }
 
-static uint64_t get_index(struct reader *rd) { return get_limited(rd, RAFT_INDEX_MAX, "an index or term is out of range"); }
+static uint64_t get_index(struct reader *rd)
+{
+    return get_limited(rd, RAFT_INDEX_MAX, "an index or term is out of range");
+}
 
 static void get_entry(struct reader *rd, struct raft_entry *entry_out)
 {

@@ -1,5 +1,5 @@
-/* What the core costs per committed entry: one leader and its followers in one process, no I/O, messages encoded and decoded
- * as on the wire. Prints nanoseconds per entry and node, by batch. */
+/* What the core costs per committed entry: one leader and its followers in one process, no I/O, messages encoded and
+ * decoded as on the wire. Prints nanoseconds per entry and node, by batch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 #include <raft/raft_wire.h>
 
 #define NODES_AT_MOST 5u
-#define ENTRIES 400000u
-#define SLOTS 4096u
-#define BYTES (1u << 20)
+#define ENTRIES       400000u
+#define SLOTS         4096u
+#define BYTES         (1u << 20)
 
 _Noreturn void base_assert_failed(const char *condition, const char *file, int line)
 {
@@ -19,7 +19,11 @@ _Noreturn void base_assert_failed(const char *condition, const char *file, int l
     abort();
 }
 
-struct packet { uint32_t to; size_t bytes; uint8_t data[70000]; };
+struct packet {
+    uint32_t to;
+    size_t bytes;
+    uint8_t data[70000];
+};
 
 static struct raft *nodes[NODES_AT_MOST];
 static struct packet *packets;
@@ -36,10 +40,18 @@ static void start(uint32_t count)
         ids[i] = (struct raft_id){i + 1, i + 1};
     raft_genesis_label(ids, count, &label);
     for (uint32_t i = 0; i < count; i++) {
-        struct raft_config config = {.id = ids[i], .cluster = 1, .seed = i, .heartbeat_ns = 10000000,
-                                     .election_ns = 100000000, .message_bytes = 32768, .inflight_messages = 8,
-                                     .inflight_bytes = 1 << 20, .uncommitted_bytes = 1 << 18, .persist_bytes = 65536,
-                                     .apply_bytes = 65536, .snapshot_chunk_bytes = 4096};
+        struct raft_config config = {.id = ids[i],
+                                     .cluster = 1,
+                                     .seed = i,
+                                     .heartbeat_ns = 10000000,
+                                     .election_ns = 100000000,
+                                     .message_bytes = 32768,
+                                     .inflight_messages = 8,
+                                     .inflight_bytes = 1 << 20,
+                                     .uncommitted_bytes = 1 << 18,
+                                     .persist_bytes = 65536,
+                                     .apply_bytes = 65536,
+                                     .snapshot_chunk_bytes = 4096};
         struct raft_memory memory = {malloc(SLOTS * sizeof(struct raft_slot)), SLOTS, malloc(BYTES), BYTES};
         struct raft_hard_state hard_state = {.term = 0};
         nodes[i] = malloc(sizeof(struct raft));
@@ -117,8 +129,8 @@ static void measure(uint32_t count, uint32_t batch, uint32_t bytes)
     struct raft_status status;
     raft_status(nodes[0], &status);
     ASSERT(status.commit >= ENTRIES && status.applied == status.commit);
-    printf("%u nodes, %3u entries of %3u bytes a round: %6.1f ns per entry and node, %5.2f messages per entry\n", count, batch,
-           bytes, (double)passed / ENTRIES / count, (double)raft_counters(nodes[0])->messages_out / ENTRIES);
+    printf("%u nodes, %3u entries of %3u bytes a round: %6.1f ns per entry and node, %5.2f messages per entry\n", count,
+           batch, bytes, (double)passed / ENTRIES / count, (double)raft_counters(nodes[0])->messages_out / ENTRIES);
 }
 
 int main(void)

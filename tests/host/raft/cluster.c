@@ -187,8 +187,8 @@ static bool do_update(struct cluster *c, struct unit *u)
 {
     struct raft_update update;
     raft_update(u->r, &update);
-    bool busy = update.message_count > 0 || update.persist.id != 0 || update.apply.first != 0 || update.read_count > 0 ||
-                update.chunk.bytes > 0 || update.install != NULL;
+    bool busy = update.message_count > 0 || update.persist.id != 0 || update.apply.first != 0 ||
+                update.read_count > 0 || update.chunk.bytes > 0 || update.install != NULL;
     for (uint32_t i = 0; i < update.message_count; i++)
         post(c, u, &update.messages[i]);
     for (uint32_t i = 0; i < update.read_count && u->read_count < 64; i++)

@@ -4,16 +4,23 @@
 #include <raft/raft_wire.h>
 #include <test/check.h>
 
-#define UNITS_MAX 6u
-#define MS 1000000ull
+#define UNITS_MAX    6u
+#define MS           1000000ull
 #define HEARTBEAT_MS 10u
-#define ELECTION_MS 100u
-#define ENTRY_MAX 64u
-#define LOG_MAX 2048u
+#define ELECTION_MS  100u
+#define ENTRY_MAX    64u
+#define LOG_MAX      2048u
 
-struct disk_entry { uint64_t term; uint32_t type, length; uint8_t data[ENTRY_MAX]; };
+struct disk_entry {
+    uint64_t term;
+    uint32_t type, length;
+    uint8_t data[ENTRY_MAX];
+};
 
-struct pending_write { struct raft_persist persist; struct disk_entry *entries; };
+struct pending_write {
+    struct raft_persist persist;
+    struct disk_entry *entries;
+};
 
 struct unit {
     struct raft *r;
@@ -36,7 +43,11 @@ struct unit {
     uint8_t incoming[64];
 };
 
-struct packet { uint32_t to; size_t bytes; uint8_t *data; };
+struct packet {
+    uint32_t to;
+    size_t bytes;
+    uint8_t *data;
+};
 
 struct cluster {
     uint32_t count; /* first voters are units 1..count; others may be added by hand */
@@ -53,8 +64,8 @@ struct cluster *cluster_make(uint32_t voters);
 void cluster_free(struct cluster *c);
 /* A machine with an empty disk that waits to be taken in. */
 void cluster_add_blank(struct cluster *c, uint32_t unit, uint64_t log);
-void cluster_settle(struct cluster *c);               /* delivers until nothing is under way; time stands still */
-void cluster_pass(struct cluster *c, uint64_t ms);    /* time goes by, millisecond by millisecond */
+void cluster_settle(struct cluster *c);            /* delivers until nothing is under way; time stands still */
+void cluster_pass(struct cluster *c, uint64_t ms); /* time goes by, millisecond by millisecond */
 void cluster_isolate(struct cluster *c, uint32_t unit, bool cut);
 void cluster_elect(struct cluster *c, uint32_t unit); /* must succeed */
 uint32_t cluster_leader(struct cluster *c);           /* of the newest term; 0: none */
@@ -62,8 +73,8 @@ void cluster_make_equal(struct cluster *c);           /* checks that all that ar
 
 void unit_crash(struct cluster *c, uint32_t unit);
 void unit_restart(struct cluster *c, uint32_t unit);
-void unit_flush(struct cluster *c, uint32_t unit, uint32_t writes); /* that many writes become durable */
-void unit_work(struct cluster *c, uint32_t unit);                   /* does what its updates ask for */
+void unit_flush(struct cluster *c, uint32_t unit, uint32_t writes);  /* that many writes become durable */
+void unit_work(struct cluster *c, uint32_t unit);                    /* does what its updates ask for */
 void unit_snapshot(struct cluster *c, uint32_t unit, uint64_t keep); /* takes one and compacts, keeping some entries */
 err_t unit_propose(struct cluster *c, uint32_t unit, const char *text);
 void unit_propose_ok(struct cluster *c, uint32_t unit, const char *text);

@@ -55,8 +55,13 @@ static void test_vote_survives_restart(void)
     CHECK_EQUAL(unit_status(c, 2).term, 2);
     /* Another candidate of the same term gets nothing from it. */
     c->drop_types = 0;
-    struct raft_message vote = {.type = RAFT_MSG_VOTE, .cluster = 77, .from = c->units[3]->id, .to = c->units[2]->id,
-                                .term = 2, .index = 100, .log_term = 1};
+    struct raft_message vote = {.type = RAFT_MSG_VOTE,
+                                .cluster = 77,
+                                .from = c->units[3]->id,
+                                .to = c->units[2]->id,
+                                .term = 2,
+                                .index = 100,
+                                .log_term = 1};
     raft_receive(c->units[2]->r, &vote);
     unit_work(c, 2);
     CHECK_EQUAL(unit_status(c, 2).vote.node, 1);
@@ -161,8 +166,13 @@ static void test_sticky_to_a_living_leader(void)
     struct cluster *c = cluster_make(3);
     cluster_elect(c, 1);
     cluster_pass(c, HEARTBEAT_MS);
-    struct raft_message vote = {.type = RAFT_MSG_VOTE, .cluster = 77, .from = c->units[3]->id, .to = c->units[2]->id,
-                                .term = 9, .index = 100, .log_term = 8};
+    struct raft_message vote = {.type = RAFT_MSG_VOTE,
+                                .cluster = 77,
+                                .from = c->units[3]->id,
+                                .to = c->units[2]->id,
+                                .term = 9,
+                                .index = 100,
+                                .log_term = 8};
     raft_receive(c->units[2]->r, &vote);
     unit_work(c, 2);
     CHECK_EQUAL(unit_status(c, 2).term, 2);
@@ -213,11 +223,11 @@ static void test_foreigners_are_refused(void)
     struct cluster *c = cluster_make(3);
     cluster_elect(c, 1);
     struct unit *u = c->units[2];
-    struct raft_message base = {.type = RAFT_MSG_HEARTBEAT, .cluster = 77, .from = c->units[1]->id, .to = u->id, .term = 2,
-                                .context = 1};
+    struct raft_message base = {
+        .type = RAFT_MSG_HEARTBEAT, .cluster = 77, .from = c->units[1]->id, .to = u->id, .term = 2, .context = 1};
     struct raft_message bad[6] = {base, base, base, base, base, base};
     bad[0].cluster = 78;
-    bad[1].to.log++;             /* meant for a log that this disk does not hold */
+    bad[1].to.log++; /* meant for a log that this disk does not hold */
     bad[2].from = u->id;
     bad[3].term = RAFT_INDEX_MAX + 1;
     bad[4].from.log = 0;
@@ -254,9 +264,18 @@ static void test_commit_beyond_log_is_refused(void)
     unit_crash(c, 1);
     struct unit *u = c->units[1];
     u->hard_state.commit = 3;
-    struct raft_config config = {.id = u->id, .cluster = 77, .seed = 1, .heartbeat_ns = 1, .election_ns = 3,
-                                 .message_bytes = 1, .inflight_messages = 1, .inflight_bytes = 1, .uncommitted_bytes = 1,
-                                 .persist_bytes = 1, .apply_bytes = 1, .snapshot_chunk_bytes = 1};
+    struct raft_config config = {.id = u->id,
+                                 .cluster = 77,
+                                 .seed = 1,
+                                 .heartbeat_ns = 1,
+                                 .election_ns = 3,
+                                 .message_bytes = 1,
+                                 .inflight_messages = 1,
+                                 .inflight_bytes = 1,
+                                 .uncommitted_bytes = 1,
+                                 .persist_bytes = 1,
+                                 .apply_bytes = 1,
+                                 .snapshot_chunk_bytes = 1};
     struct raft_memory memory = {u->slots, 256, u->bytes, 256 * 1024};
     CHECK_EQUAL(raft_init(u->r, &config, &memory, &u->hard_state, &u->snapshot, 0), E_OK);
     CHECK_EQUAL(raft_start(u->r), E_CORRUPT);

@@ -68,8 +68,12 @@ static void test_old_answers_do_not_count(void)
     cluster_isolate(c, 1, true);
     CHECK_EQUAL(raft_read(u->r, 5), E_OK);
     unit_work(c, 1);
-    struct raft_message reply = {.type = RAFT_MSG_HEARTBEAT_REPLY, .cluster = 77, .from = c->units[2]->id, .to = u->id,
-                                 .term = unit_status(c, 1).term, .context = context};
+    struct raft_message reply = {.type = RAFT_MSG_HEARTBEAT_REPLY,
+                                 .cluster = 77,
+                                 .from = c->units[2]->id,
+                                 .to = u->id,
+                                 .term = unit_status(c, 1).term,
+                                 .context = context};
     raft_receive(u->r, &reply);
     unit_work(c, 1);
     CHECK_EQUAL(u->read_count, 0);

@@ -90,8 +90,12 @@ static void test_own_term_only(void)
     cluster_settle(c);
     CHECK_EQUAL(unit_status(c, 1).role, RAFT_LEADER);
     CHECK_EQUAL(unit_status(c, 2).last, old + 1);
-    struct raft_message ack = {.type = RAFT_MSG_APPEND_REPLY, .cluster = 77, .from = c->units[2]->id,
-                               .to = c->units[1]->id, .term = unit_status(c, 1).term, .index = old};
+    struct raft_message ack = {.type = RAFT_MSG_APPEND_REPLY,
+                               .cluster = 77,
+                               .from = c->units[2]->id,
+                               .to = c->units[1]->id,
+                               .term = unit_status(c, 1).term,
+                               .index = old};
     raft_receive(c->units[1]->r, &ack);
     unit_work(c, 1);
     CHECK(unit_status(c, 1).commit < old); /* 1 and 2 have it, and still */
@@ -142,9 +146,16 @@ static struct raft_message append_of(struct cluster *c, uint32_t from, uint32_t 
     buffer[0] = (uint8_t)entry_term;
     buffer[1] = 1 << 2 | RAFT_ENTRY_DATA;
     buffer[2] = (uint8_t)('a' + entry_term);
-    return (struct raft_message){.type = RAFT_MSG_APPEND, .cluster = 77, .from = c->units[from]->id,
-                                 .to = c->units[to]->id, .term = term, .index = index, .log_term = log_term,
-                                 .entry_count = 1, .entry_bytes = 3, .entries = buffer};
+    return (struct raft_message){.type = RAFT_MSG_APPEND,
+                                 .cluster = 77,
+                                 .from = c->units[from]->id,
+                                 .to = c->units[to]->id,
+                                 .term = term,
+                                 .index = index,
+                                 .log_term = log_term,
+                                 .entry_count = 1,
+                                 .entry_bytes = 3,
+                                 .entries = buffer};
 }
 
 /* An entry is written, replaced by another, and comes back. The first write being done says nothing about the third. */

@@ -12,7 +12,8 @@ static struct cluster *one_with_entries(void)
 
 static struct raft_message message_of(uint32_t type)
 {
-    return (struct raft_message){.type = type, .cluster = 0x1122334455667788, .from = {1, 2}, .to = {3, 4}, .term = 300};
+    return (struct raft_message){
+        .type = type, .cluster = 0x1122334455667788, .from = {1, 2}, .to = {3, 4}, .term = 300};
 }
 
 /* Fills in what the type carries. */
@@ -61,7 +62,8 @@ static struct raft_snapshot label(void)
 static size_t encode(struct cluster *c, const struct raft_message *m, uint8_t *to, size_t room)
 {
     size_t bytes;
-    CHECK_EQUAL(raft_wire_encode(c->units[1]->r, m, m->type == RAFT_MSG_SNAPSHOT ? "chunks" : NULL, to, room, &bytes), E_OK);
+    CHECK_EQUAL(raft_wire_encode(c->units[1]->r, m, m->type == RAFT_MSG_SNAPSHOT ? "chunks" : NULL, to, room, &bytes),
+                E_OK);
     return bytes;
 }
 
@@ -106,8 +108,9 @@ static void test_round_trip(void)
             size_t ignored;
             CHECK_EQUAL(raft_wire_decode(bytes, cut, &back, &s_back, &why), E_BAD_MESSAGE);
             CHECK(why != NULL);
-            CHECK_EQUAL(raft_wire_encode(c->units[1]->r, &m, type == RAFT_MSG_SNAPSHOT ? "chunks" : NULL, bytes + 2048, cut,
-                                         &ignored), E_FULL);
+            CHECK_EQUAL(raft_wire_encode(c->units[1]->r, &m, type == RAFT_MSG_SNAPSHOT ? "chunks" : NULL, bytes + 2048,
+                                         cut, &ignored),
+                        E_FULL);
         }
         bytes[count] = 0;
         CHECK_EQUAL(raft_wire_decode(bytes, count + 1, &back, &s_back, &why), E_BAD_MESSAGE);
@@ -145,9 +148,15 @@ static void test_what_is_wrong_is_named(void)
     struct raft_snapshot s;
     const char *why;
     size_t count = encode(c, &m, good, sizeof(good));
-    const struct { size_t at; uint8_t value; const char *why; } cases[] = {
-        {0, 9, "its version is not ours"},     {1, 0, "its type is unknown"},      {1, RAFT_MSG_TYPES, "its type is unknown"},
-        {2, 4, "a reserved bit is set"},       {3, 1, "a reserved bit is set"}};
+    const struct {
+        size_t at;
+        uint8_t value;
+        const char *why;
+    } cases[] = {{0, 9, "its version is not ours"},
+                 {1, 0, "its type is unknown"},
+                 {1, RAFT_MSG_TYPES, "its type is unknown"},
+                 {2, 4, "a reserved bit is set"},
+                 {3, 1, "a reserved bit is set"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         memcpy(bytes, good, count);
         bytes[cases[i].at] = cases[i].value;
@@ -168,8 +177,8 @@ static uint32_t random_below(uint32_t limit)
     return (uint32_t)(random_state >> 33) % limit;
 }
 
-/* Damaged messages are refused, or are messages: what decodes is walked to its end, and the core stands it. Terms are kept
- * low so that it goes on answering. */
+/* Damaged messages are refused, or are messages: what decodes is walked to its end, and the core stands it. Terms are
+ * kept low so that it goes on answering. */
 static void test_damaged_messages(void)
 {
     struct cluster *c = cluster_make(3);

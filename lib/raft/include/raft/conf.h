@@ -7,14 +7,17 @@
 
 #include <abi/types.h>
 
-/* A member. `log` names the disk (or the power-on, for a node without one) that holds vote and log; a node whose log was
- * lost is another member with the same `node`. Random, compared only; the mount takes the low halves of its 128-bit ids.
- * log 0: nobody. */
+/* A member. `log` names the disk (or the power-on, for a node without one) that holds vote and log; a node whose log
+ * was lost is another member with the same `node`. Random, compared only; the mount takes the low halves of its 128-bit
+ * ids. log 0: nobody. */
 struct raft_id {
     uint64_t node, log;
 };
 
-static inline bool raft_id_equal(struct raft_id a, struct raft_id b) { return a.node == b.node && a.log == b.log; }
+static inline bool raft_id_equal(struct raft_id a, struct raft_id b)
+{
+    return a.node == b.node && a.log == b.log;
+}
 
 #define RAFT_MEMBERS_MAX 72u /* 64 nodes, and room for old and new log ids side by side */
 #define RAFT_VOTERS_MAX  9u  /* of one half of a joint configuration */
@@ -61,8 +64,9 @@ struct raft_conf_change {
     struct raft_change changes[RAFT_CHANGES_MAX];
 };
 
-/* `from` with the change made. E_INVALID (with *why_out saying what) where the algebra forbids it: no voter would be left,
- * already joint, not joint, more than one voter in a simple change; E_FULL: too many members. why_out may be NULL. */
+/* `from` with the change made. E_INVALID (with *why_out saying what) where the algebra forbids it: no voter would be
+ * left, already joint, not joint, more than one voter in a simple change; E_FULL: too many members. why_out may be
+ * NULL. */
 err_t raft_conf_apply(const struct raft_conf *from, const struct raft_conf_change *change, struct raft_conf *to_out,
                       const char **why_out);
 

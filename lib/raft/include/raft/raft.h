@@ -6,9 +6,10 @@
  *     raft_tick(r, now);                     always first: all other events are taken to happen at that time
  *     raft_receive / raft_propose / raft_persisted / raft_applied / ...     any number of events
  *     raft_update(r, &update);               what is to be done now; good until the next event
- *       - encode and send update.messages (raft_wire_encode). They may leave at once, also before update.persist is done:
- *         what depends on durability is held back inside until raft_persisted().
+ *       - encode and send update.messages (raft_wire_encode). They may leave at once, also before update.persist is
+ *         done: what depends on durability is held back inside until raft_persisted().
  *       - hand update.persist to the log. Any number of these may be under way; they must become durable in order.
+ *       - take the snapshot that update.snapshot_wanted asks for (raft_snapshot_label), before applying more.
  *       - apply update.apply (another may come only after raft_applied()).
  *       - answer update.reads.
  *     Update again until nothing comes out (update.more), then sleep until the next event or raft_deadline().
@@ -32,18 +33,18 @@
 /* ---- what the mount gives ---- */
 
 struct raft_config {
-    struct raft_id id;     /* this node; both parts not 0 */
-    uint64_t cluster;      /* messages of other clusters are dropped; not 0 */
-    uint64_t seed;         /* of the election timeouts: different on every node and boot */
+    struct raft_id id; /* this node; both parts not 0 */
+    uint64_t cluster;  /* messages of other clusters are dropped; not 0 */
+    uint64_t seed;     /* of the election timeouts: different on every node and boot */
     uint64_t heartbeat_ns;
-    uint64_t election_ns;  /* least election timeout; drawn from [election_ns, 2 * election_ns); > 2 * heartbeat_ns */
-    uint64_t stall_ns;     /* a log write slower than this ends leadership and forbids campaigning; 0: 2 * election_ns */
-    uint32_t message_bytes;       /* payload of one append; at least one entry is always sent */
-    uint32_t inflight_messages;   /* window to one peer, 1..RAFT_INFLIGHT_MAX */
-    uint64_t inflight_bytes;      /* the same in payload bytes */
-    uint64_t uncommitted_bytes;   /* proposals are refused (E_FULL) while more than this is not committed */
-    uint32_t persist_bytes;       /* payload of one log write; at least one entry is always written */
-    uint32_t apply_bytes;         /* payload of one range to apply; at least one entry is always given */
+    uint64_t election_ns; /* least election timeout; drawn from [election_ns, 2 * election_ns); > 2 * heartbeat_ns */
+    uint64_t stall_ns;    /* a log write slower than this ends leadership and forbids campaigning; 0: 2 * election_ns */
+    uint32_t message_bytes;     /* payload of one append; at least one entry is always sent */
+    uint32_t inflight_messages; /* window to one peer, 1..RAFT_INFLIGHT_MAX */
+    uint64_t inflight_bytes;    /* the same in payload bytes */
+    uint64_t uncommitted_bytes; /* proposals are refused (E_FULL) while more than this is not committed */
+    uint32_t persist_bytes;     /* payload of one log write; at least one entry is always written */
+    uint32_t apply_bytes;       /* payload of one range to apply; at least one entry is always given */
     uint32_t snapshot_chunk_bytes;
 };
 
@@ -71,7 +72,7 @@ struct raft_hard_state {
 struct raft_snapshot {
     uint64_t index, term; /* of the last entry it covers; index 0: there is none */
     uint64_t bytes;
-    uint8_t digest[32]; /* the mount's; carried with every chunk so that chunks of two snapshots are never mixed */
+    uint8_t digest[32];    /* the mount's; carried with every chunk so that chunks of two snapshots are never mixed */
     struct raft_conf conf; /* as applied up to index */
 };
 
@@ -116,29 +117,29 @@ struct raft_message {
     uint64_t cluster;
     struct raft_id from, to;
     uint64_t term;
-    uint64_t index;      /* APPEND: entry before the first; APPEND_REPLY: matched up to, or what was rejected;
-                            VOTE, PREVOTE: last entry; READ_REPLY: what may be read at; SNAPSHOT_REPLY: the snapshot's */
-    uint64_t log_term;   /* APPEND, VOTE, PREVOTE: term of `index`; APPEND_REPLY rejecting: term of `hint` */
-    uint64_t commit;     /* APPEND, HEARTBEAT */
-    uint64_t hint;       /* APPEND_REPLY rejecting: last entry that may match */
-    uint64_t context;    /* HEARTBEAT(_REPLY), READ(_REPLY) */
+    uint64_t index;    /* APPEND: entry before the first; APPEND_REPLY: matched up to, or what was rejected;
+                          VOTE, PREVOTE: last entry; READ_REPLY: what may be read at; SNAPSHOT_REPLY: the snapshot's */
+    uint64_t log_term; /* APPEND, VOTE, PREVOTE: term of `index`; APPEND_REPLY rejecting: term of `hint` */
+    uint64_t commit;   /* APPEND, HEARTBEAT */
+    uint64_t hint;     /* APPEND_REPLY rejecting: last entry that may match */
+    uint64_t context;  /* HEARTBEAT(_REPLY), READ(_REPLY) */
     uint32_t entry_count;
-    uint32_t entry_bytes;    /* decoded: length of `entries` */
-    const uint8_t *entries;  /* decoded: encoded entries in the buffer given to raft_wire_decode; NULL when going out */
+    uint32_t entry_bytes;   /* decoded: length of `entries` */
+    const uint8_t *entries; /* decoded: encoded entries in the buffer given to raft_wire_decode; NULL when going out */
     const struct raft_snapshot *snapshot; /* SNAPSHOT */
-    uint64_t offset;         /* SNAPSHOT: of the chunk; SNAPSHOT_REPLY: bytes stored so far */
-    uint32_t chunk_bytes;    /* SNAPSHOT */
-    const uint8_t *chunk;    /* SNAPSHOT, decoded. Going out: the mount puts the bytes in (raft_wire.h) */
+    uint64_t offset;                      /* SNAPSHOT: of the chunk; SNAPSHOT_REPLY: bytes stored so far */
+    uint32_t chunk_bytes;                 /* SNAPSHOT */
+    const uint8_t *chunk;                 /* SNAPSHOT, decoded. Going out: the mount puts the bytes in (raft_wire.h) */
 };
 
 /* ---- what the core asks for ---- */
 
-/* A log write. Make durable in this order: void the old entries, write the new ones, then the hard state; the hard state
- * must not become durable before the entries. Report raft_persisted(id) when all of it is durable, ids in order.
+/* A log write. Make durable in this order: void the old entries, write the new ones, then the hard state; the hard
+ * state must not become durable before the entries. Report raft_persisted(id) when all of it is durable, ids in order.
  * hard_state_required false: writing the hard state is optional (only `commit` moved). */
 struct raft_persist {
     uint64_t id; /* 0: nothing to write */
-    bool reset;            /* all entries are void; the log continues after the installed snapshot */
+    bool reset;  /* all entries are void; the log continues after the installed snapshot */
     bool hard_state_required;
     uint64_t truncate_from; /* not 0: entries from it on are void */
     uint64_t first, last;   /* entries to write (raft_entry_at); first 0: none */
@@ -156,8 +157,8 @@ struct raft_read_state {
     bool failed;    /* leader lost or changed: ask again with raft_read() if still wanted */
 };
 
-/* A chunk to keep, at offset, of the snapshot being received; report raft_chunk_stored(). bytes 0: none. When offset is 0
- * anything kept of another snapshot is void. */
+/* A chunk to keep, at offset, of the snapshot being received; report raft_chunk_stored(). bytes 0: none. When offset is
+ * 0 anything kept of another snapshot is void. */
 struct raft_chunk {
     const struct raft_snapshot *snapshot;
     uint64_t offset;
@@ -181,13 +182,13 @@ struct raft_update {
     const struct raft_read_state *reads;
     uint32_t read_count;
     struct raft_chunk chunk;
-    const struct raft_snapshot *install; /* complete: check the digest, make it durable and current, load the state from it,
-                                            then raft_snapshot_installed(). Nothing is applied meanwhile */
-    bool snapshot_wanted;  /* a follower needs one newer than raft_snapshot_saved() told of, or the window is half full:
-                              take one at the applied index */
-    bool more;             /* call raft_update() again before sleeping */
-    bool role_changed;     /* role, leader or term: raft_status() */
-    bool conf_changed;     /* raft_conf_now() */
+    const struct raft_snapshot *install; /* complete: check the digest, make it durable and current, load the state from
+                                            it, then raft_snapshot_installed(). Nothing is applied meanwhile */
+    bool snapshot_wanted; /* a follower needs one newer than raft_snapshot_saved() told of, or the window is half full:
+                             take one at the applied index */
+    bool more;            /* call raft_update() again before sleeping */
+    bool role_changed;    /* role, leader or term: raft_status() */
+    bool conf_changed;    /* raft_conf_now() */
 };
 
 /* ---- the object ---- */
@@ -213,19 +214,19 @@ struct raft_peer {
 };
 
 struct raft_read_pending {
-    uint64_t token;       /* own: the mount's; forwarded here: the asker's context */
-    struct raft_id from;  /* forwarded here by; log 0: own */
-    uint64_t context;     /* leader: heartbeat context that confirms it; follower: id of the request; 0: not yet asked */
-    uint64_t index;       /* 0 until known */
+    uint64_t token;      /* own: the mount's; forwarded here: the asker's context */
+    struct raft_id from; /* forwarded here by; log 0: own */
+    uint64_t context;    /* leader: heartbeat context that confirms it; follower: id of the request; 0: not yet asked */
+    uint64_t index;      /* 0 until known */
     uint64_t since_ns;
     bool confirmed;
 };
 
 struct raft_persist_record {
     uint64_t id;
-    uint64_t last;         /* highest index in it; lowered when entries are voided later */
+    uint64_t last; /* highest index in it; lowered when entries are voided later */
     uint64_t since_ns;
-    bool hard_state;       /* durable hard state is then the following */
+    bool hard_state; /* durable hard state is then the following */
     uint64_t term, commit;
     struct raft_id vote;
 };
@@ -254,10 +255,10 @@ struct raft {
     /* durability */
     uint64_t durable_term, durable_commit;
     struct raft_id durable_vote;
-    uint64_t handed;          /* entries up to here were given to the log */
+    uint64_t handed; /* entries up to here were given to the log */
     uint64_t handed_term, handed_commit;
     struct raft_id handed_vote;
-    uint64_t truncate_from;   /* to be told with the next write */
+    uint64_t truncate_from; /* to be told with the next write */
     bool reset_owed;
     uint64_t persist_next_id;
     uint32_t persist_head, persist_count;
@@ -269,28 +270,28 @@ struct raft {
     bool started;
     bool restore_void, restore_joins; /* durable entries disagree with the snapshot; reach its index */
     struct raft_id leader;
-    uint64_t leader_heard_ns;  /* a leader of this or an older term was heard; stickiness counts from here */
+    uint64_t leader_heard_ns; /* a leader of this or an older term was heard; stickiness counts from here */
     uint64_t election_timeout_ns, election_from_ns;
     uint64_t heartbeat_due_ns;
-    bool campaign_owed;        /* CANDIDATE: vote requests wait for the vote to be durable */
+    bool campaign_owed; /* CANDIDATE: vote requests wait for the vote to be durable */
     bool campaign_transfer;
     struct raft_id vote_reply_to; /* a granted vote waits for durability */
-    uint64_t term_start;       /* leader: index of its first entry */
+    uint64_t term_start;          /* leader: index of its first entry */
     struct raft_id transferee;
     uint64_t transfer_since_ns;
     bool timeout_now_sent;
 
     /* follower: what is to be acknowledged */
-    uint64_t verified;         /* known equal to the log of the leader of this term */
-    uint64_t acked;            /* highest acknowledged to it */
+    uint64_t verified; /* known equal to the log of the leader of this term */
+    uint64_t acked;    /* highest acknowledged to it */
     bool ack_owed;
 
     /* configuration as applied; peers and votes stand beside conf.members */
     struct raft_conf conf;
-    uint64_t conf_index;       /* of the entry that made it */
-    uint64_t conf_last;        /* newest conf entry in the log, applied or not; 0: none known */
-    uint64_t conf_committed;   /* newest one known to be committed */
-    uint64_t conf_barrier;     /* leader: nothing may be proposed to the configuration before this is applied */
+    uint64_t conf_index;     /* of the entry that made it */
+    uint64_t conf_last;      /* newest conf entry in the log, applied or not; 0: none known */
+    uint64_t conf_committed; /* newest one known to be committed */
+    uint64_t conf_barrier;   /* leader: nothing may be proposed to the configuration before this is applied */
     struct raft_peer peers[RAFT_MEMBERS_MAX];
     uint8_t votes[RAFT_MEMBERS_MAX];
 
@@ -302,8 +303,8 @@ struct raft {
     struct raft_read_state reads_done[2 * RAFT_READS_MAX];
 
     /* snapshots */
-    struct raft_snapshot saved;     /* own newest durable one */
-    struct raft_snapshot incoming;  /* being received; index 0: none */
+    struct raft_snapshot saved;    /* own newest durable one */
+    struct raft_snapshot incoming; /* being received; index 0: none */
     uint64_t incoming_offset;
     bool incoming_chunk, incoming_complete, install_given, snapshot_needed;
     uint32_t incoming_chunk_bytes;
@@ -319,17 +320,18 @@ struct raft {
 
 /* ---- start ---- */
 
-/* A cluster begins with a snapshot: every first voter makes the same one durable before it starts. Its label has index 1,
- * term 1 and the first configuration; its bytes are the mount's empty state machine with (1, 1) applied as an empty entry.
- * Who joins later gets it, or a newer one, from the leader. `voters` in any order. E_INVALID: none, too many, or one twice. */
+/* A cluster begins with a snapshot: every first voter makes the same one durable before it starts. Its label has index
+ * 1, term 1 and the first configuration; its bytes are the mount's empty state machine with (1, 1) applied as an empty
+ * entry. Who joins later gets it, or a newer one, from the leader. `voters` in any order. E_INVALID: none, too many, or
+ * one twice. */
 err_t raft_genesis_label(const struct raft_id *voters, uint32_t count, struct raft_snapshot *label_out);
 
 /* `snapshot`: the newest durable one, its state already loaded into the state machine; NULL: none, the node waits to be
  * taken in. `hard_state` as it was last made durable, all 0 for a new log. E_INVALID: not usable. */
 err_t raft_init(struct raft *r, const struct raft_config *config, const struct raft_memory *memory,
                 const struct raft_hard_state *hard_state, const struct raft_snapshot *snapshot, uint64_t now_ns);
-/* Then the durable entries, oldest first. Those that the snapshot covers are skipped. E_CORRUPT: not contiguous, or terms
- * fall; E_FULL: the window is too small. */
+/* Then the durable entries, oldest first. Those that the snapshot covers are skipped. E_CORRUPT: not contiguous, or
+ * terms fall; E_FULL: the window is too small. */
 err_t raft_restore(struct raft *r, const struct raft_entry *entry);
 /* Then this, once. E_CORRUPT: the hard state knows of committed entries that the log has not: the log is damaged or an
  * older image, and must not be used. */
@@ -352,15 +354,16 @@ void raft_applied(struct raft *r, uint64_t index);
 
 /* Leader: appends. index_out and term_out name the entry: it took effect if and only if that index is applied with that
  * term. E_NOT_DELIVERED: not leader (it never will take effect here; leader, if known, in raft_status). E_BUSY:
- * leadership is being handed over. E_FULL: too much is not committed, or the log window is full: try later. E_TOO_LONG. */
+ * leadership is being handed over. E_FULL: too much is not committed, or the log window is full: try later. E_TOO_LONG.
+ */
 err_t raft_propose(struct raft *r, const void *data, size_t bytes, uint64_t *index_out, uint64_t *term_out);
-/* The same for the configuration; made when applied. Also E_BUSY while an earlier change is not applied or nothing of this
- * term is committed, E_INVALID (*why_out, may be NULL) for what the algebra forbids. */
+/* The same for the configuration; made when applied. Also E_BUSY while an earlier change is not applied or nothing of
+ * this term is committed, E_INVALID (*why_out, may be NULL) for what the algebra forbids. */
 err_t raft_propose_conf(struct raft *r, const struct raft_conf_change *change, uint64_t *index_out, uint64_t *term_out,
                         const char **why_out);
 
-/* Asks for a linearizable read; answered in update.reads with `token`, if need be after asking the leader. E_NOT_DELIVERED:
- * no leader is known. E_FULL: too many under way. */
+/* Asks for a linearizable read; answered in update.reads with `token`, if need be after asking the leader.
+ * E_NOT_DELIVERED: no leader is known. E_FULL: too many under way. */
 err_t raft_read(struct raft *r, uint64_t token);
 
 /* Leader: hands leadership to `to`, or gives up after election_ns. E_NOT_DELIVERED: not leader; E_INVALID: not another
@@ -381,8 +384,8 @@ void raft_set_election_timeout(struct raft *r, uint64_t timeout_ns);
 void raft_snapshot_label(const struct raft *r, struct raft_snapshot *label_out);
 /* That snapshot is durable; it replaces the one before. False: it is older than what is there (drop it). */
 bool raft_snapshot_saved(struct raft *r, const struct raft_snapshot *snapshot);
-/* Entries up to `index` (<= saved snapshot's index, must) leave the window. Keeping some behind the snapshot spares slow
- * followers a snapshot. */
+/* Entries up to `index` (<= saved snapshot's index, must) leave the window. Keeping some behind the snapshot spares
+ * slow followers a snapshot. */
 void raft_compact(struct raft *r, uint64_t index);
 /* A snapshot is being sent to somebody: better not replace it now. */
 bool raft_snapshot_sending(const struct raft *r);

@@ -8,10 +8,10 @@
 #define RAFT_WIRE_HEADER_MAX (160u + RAFT_CONF_BYTES_MAX)
 #define RAFT_WIRE_ENTRY_MAX  16u
 
-/* Encodes an outgoing message of the last update; entries are taken from the log window. For SNAPSHOT, `chunk` gives the
- * chunk_bytes bytes at `offset` of the snapshot labelled message->snapshot; else NULL. E_FULL: not enough room. */
-err_t raft_wire_encode(const struct raft *r, const struct raft_message *message, const void *chunk, void *to, size_t room,
-                       size_t *bytes_out);
+/* Encodes an outgoing message of the last update; entries are taken from the log window. For SNAPSHOT, `chunk` gives
+ * the chunk_bytes bytes at `offset` of the snapshot labelled message->snapshot; else NULL. E_FULL: not enough room. */
+err_t raft_wire_encode(const struct raft *r, const struct raft_message *message, const void *chunk, void *to,
+                       size_t room, size_t *bytes_out);
 
 /* Checks everything; the message points into `from`, its snapshot label is put into *snapshot_out. E_BAD_MESSAGE, and
  * *why_out (may be NULL) names what is wrong. */
