@@ -11,8 +11,11 @@ struct pthread_block {
     struct os_thread *thread; /* NULL for the first thread */
     void *(*entry)(void *);
     void *argument, *result;
-    uint32_t detached; /* or being joined: whoever sets it first */
+    uint32_t state; /* of THREAD_ bits */
 };
+
+/* The block is freed by whoever comes last: the joiner, or, for a detached thread, its end or its detaching. */
+enum { THREAD_DETACHED = 1, THREAD_JOINED = 2, THREAD_ENDED = 4 };
 
 #define KEYS_MAX 64
 
@@ -55,6 +58,8 @@ void pthread_exit(void *result)
     struct pthread_block *block = pthread_self();
     run_destructors();
     block->result = result;
+    if (__atomic_fetch_or(&block->state, THREAD_ENDED, __ATOMIC_ACQ_REL) & THREAD_DETACHED)
+        free(block);
     _reclaim_reent(_REENT);
     os_thread_exit();
 }
@@ -83,11 +88,19 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return 0;
 }
 
+/* Claims the right to join or detach, once. */
+static bool claim(pthread_t thread, uint32_t how, uint32_t *before)
+{
+    *before = __atomic_fetch_or(&thread->state, how, __ATOMIC_ACQ_REL);
+    return !(*before & (THREAD_DETACHED | THREAD_JOINED));
+}
+
 int pthread_join(pthread_t thread, void **result)
 {
+    uint32_t before;
     if (thread == pthread_self())
         return EDEADLK;
-    if (!thread->thread || __atomic_exchange_n(&thread->detached, 1, __ATOMIC_ACQ_REL))
+    if (!thread->thread || !claim(thread, THREAD_JOINED, &before))
         return EINVAL;
     err_t err = os_thread_join(thread->thread, DEADLINE_NEVER);
     if (err != E_OK)
@@ -98,12 +111,15 @@ int pthread_join(pthread_t thread, void **result)
     return 0;
 }
 
-/* The block stays: its thread writes its result there whenever it ends. */
 int pthread_detach(pthread_t thread)
 {
-    if (!thread->thread || __atomic_exchange_n(&thread->detached, 1, __ATOMIC_ACQ_REL))
+    uint32_t before;
+    struct os_thread *os = thread->thread;
+    if (!os || !claim(thread, THREAD_DETACHED, &before))
         return EINVAL;
-    os_thread_detach(thread->thread);
+    if (before & THREAD_ENDED)
+        free(thread);
+    os_thread_detach(os);
     return 0;
 }
 

@@ -167,4 +167,10 @@ void test_threads(void)
         CHECK(pthread_join(thread, NULL) == 0);
     }
     CHECK(pthread_join(pthread_self(), NULL) == EDEADLK);
+    for (int i = 0; i < 10; i++) {
+        pthread_t thread;
+        if (!CHECK(pthread_create(&thread, NULL, nothing, NULL) == 0))
+            return;
+        CHECK(pthread_detach(thread) == 0);
+    }
 }
