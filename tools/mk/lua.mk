@@ -17,8 +17,9 @@ $(eval $(call C_PROGRAM,bin/lua,$(LUA_SRCS),$(LUA_FLAGS),))
 $(LUA_SRCS:%.c=$(USER)/programs/bin/lua.dir/%.o): | $(LUA_HEADER)
 
 # The scripts that test it, as /test/lua in the bundle: `lua /test/lua/all.lua`.
-LUA_TESTS := $(patsubst tests/lua/%,$(BUILD)/root/test/lua/%,$(wildcard tests/lua/*.lua))
-$(BUILD)/root/test/lua/%.lua: tests/lua/%.lua
-	@install -D -m 644 $< $@
+LUA_TESTS := $(patsubst tests/lua/%,$(BUILD)/root/test/lua/%,$(wildcard tests/lua/*))
+$(BUILD)/root/test/lua/%: tests/lua/%
+	@install -D -m 755 $< $@
+GUEST_TESTS += run:/test/lua/run
 ROOT_FILES += $(LUA_TESTS)
 build: $(LUA_TESTS)

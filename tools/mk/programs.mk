@@ -26,3 +26,4 @@ $(foreach name,$(call folders_with_c,user/bin),\
 $(foreach file,$(wildcard tests/guest/*.c),$(eval $(call FOUND_PROGRAM,$(basename $(notdir $(file))),$(file),,)))
 $(foreach name,$(call folders_with_c,tests/guest),\
   $(eval $(call FOUND_PROGRAM,$(name),$(wildcard tests/guest/$(name)/*.c),-Itests/guest/$(name),)))
+GUEST_TESTS += run:test_libc

@@ -35,7 +35,7 @@ int spawn_child(int argc, char **argv);
 
 int main(int argc, char **argv)
 {
-    int bad_areas = 0;
+    int bad_areas = 0, good_areas = 0;
     if (argc > 1 && strncmp(argv[1], "child-", 6) == 0)
         return spawn_child(argc, argv);
     for (const struct area *area = areas; area->name; area++) {
@@ -46,7 +46,8 @@ int main(int argc, char **argv)
         printf("%s %s\n", failures ? "FAILED" : "ok", area->name);
         fflush(stdout);
         bad_areas += failures != 0;
+        good_areas += failures == 0;
     }
-    printf("test_libc: %s\n", bad_areas ? "FAILED" : "passed");
+    printf("test_libc: %d passed, %d failed\n", good_areas, bad_areas);
     return bad_areas != 0;
 }
