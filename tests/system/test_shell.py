@@ -121,7 +121,7 @@ def test_servers_come_back(tmp_path, service):
             one.expect("Shoal on")
         one.expect(r"\$ ")
         one.type("echo good\\ again; ls / | wc -l\r")
-        one.expect(r"good again\n +6 \n")
+        one.expect(r"good again\n +7 \n")
         one.type("service | grep 'killed'\r")
         assert re.search(rf"{service} +running", one.expect(r"killed \(15\)"))
 

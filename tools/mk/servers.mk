@@ -27,3 +27,6 @@ $(BUILD)/root/bin/$(1): $(BUILD)/root/bin/shoal
 ROOT_FILES += $(BUILD)/root/bin/$(1)
 endef
 $(foreach name,$(SHOAL_COMMANDS),$(eval $(call SHOAL_COMMAND,$(name))))
+
+# Everything below user/share is share/ in the bundle.
+$(foreach file,$(shell find user/share -type f),$(eval $(call BUNDLE_FILE,$(file:user/%=%),$(file))))

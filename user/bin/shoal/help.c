@@ -48,6 +48,7 @@ static const struct entry file_entries[] = {
     {"edit", "edit FILE", "a small screen editor", {NULL}},
     {"echo", "echo [-n] WORD...", "shows its words", {"echo hello > /tmp/hello"}},
     {"wc", "wc [-lwc] [FILE...]", "counts lines, words and bytes", {"wc -l /etc/supervisor.conf"}},
+    {"lua", "lua FILE [WORD...]", "runs a Lua script", {"lua /share/lua/words.lua"}},
     {"grep", "grep PATTERN [FILE...]", "shows lines that match", {"grep start /etc/supervisor.conf"}},
     {"head", "head [-n COUNT] [FILE...]", "shows the first lines", {"head -n 2 /etc/supervisor.conf"}},
     {"sort", "sort [FILE...]", "sorts lines", {"ls /bin | sort"}},

@@ -59,9 +59,9 @@ const char *words_for(err_t err)
 {
     static char text[240];
     struct cluster_status status;
-    if (err != E_NOT_DELIVERED || !cluster_status_read(&status) || !status.waiting[0])
+    if (err != E_NOT_DELIVERED || !cluster_status_read(&status) || (status.state == CLUSTER_MEMBER && !status.waiting[0]))
         return os_error_text(err);
-    snprintf(text, sizeof text, "the cluster is not ready: %s", status.waiting);
+    snprintf(text, sizeof text, "the cluster is not ready: %s", status.waiting[0] ? status.waiting : "this node is alone");
     return text;
 }
 

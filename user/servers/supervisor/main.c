@@ -90,7 +90,8 @@ static err_t handle_list(struct request *r, const struct supervisor_list_in *in,
         size_t room = sizeof text - out->text_length;
         int n = base_format(text + out->text_length, room, "%-14s %-10s %5u %4u  %s%s%s\n", instance->name,
                             state_word(instance), (unsigned)instance->serial, instance->restarts, instance->progress,
-                            instance->progress[0] && instance->last_end[0] ? "; last ended: " : "", instance->last_end);
+                            !instance->last_end[0] ? "" : instance->progress[0] ? "; last ended: " : "last ended: ",
+                            instance->last_end);
         if (n < 0 || (size_t)n >= room)
             return E_OK;
         out->text_length += (uint32_t)n;
