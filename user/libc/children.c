@@ -208,7 +208,8 @@ int kill(pid_t pid, int signal)
     if (signal == 0) {
         if (control)
             return 0;
-        err_t err = process_find(children_server(), DEADLINE_NEVER, PROCESS_ID(PROCESS_ID_NODE(own), (uint32_t)pid), NULL);
+        err_t err =
+            process_find(children_server(), DEADLINE_NEVER, PROCESS_ID(PROCESS_ID_NODE(own), (uint32_t)pid), NULL);
         errno = ESRCH;
         return err == E_OK ? 0 : -1;
     }

@@ -82,8 +82,7 @@ uint32_t file_kind(struct open_file *file)
 {
     uint32_t kind, mode;
     uint64_t bytes, modified, inode;
-    if (file->kind == 0 &&
-        file_stat(file->handle, DEADLINE_NEVER, &kind, &mode, &bytes, &modified, &inode) == E_OK)
+    if (file->kind == 0 && file_stat(file->handle, DEADLINE_NEVER, &kind, &mode, &bytes, &modified, &inode) == E_OK)
         file->kind = kind;
     return file->kind;
 }

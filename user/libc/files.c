@@ -37,8 +37,8 @@ int open(const char *path, int flags, ...)
         mode = va_arg(arguments, mode_t) & ~creation_mask;
         va_end(arguments);
     }
-    if (path_absolute(path, absolute) ||
-        libc_result(names_open(libc_names(), DEADLINE_NEVER, open_flags(flags), mode, absolute, &handle, &kind, &bytes)))
+    if (path_absolute(path, absolute) || libc_result(names_open(libc_names(), DEADLINE_NEVER, open_flags(flags), mode,
+                                                                absolute, &handle, &kind, &bytes)))
         return -1;
     return fd_open(handle, kind, flags, 0);
 }

@@ -1,5 +1,5 @@
-/* sbrk: one region that grows upward, a Memory at a time. Memory is paid for when it is made, so the steps grow with the
- * heap: small programs stay small, and large ones need few steps. */
+/* sbrk: one region that grows upward, a Memory at a time. Memory is paid for when it is made, so the steps grow with
+ * the heap: small programs stay small, and large ones need few steps. */
 #include <errno.h>
 #include <malloc.h>
 #include <os/startup.h>
@@ -22,7 +22,8 @@ static err_t heap_grow(uint64_t bytes)
 {
     handle_t memory;
     uint64_t at;
-    uint64_t least = (bytes + STEP_BYTES - 1) & ~(STEP_BYTES - 1), more = (heap_mapped - HEAP_VA) / 8 & ~(STEP_BYTES - 1);
+    uint64_t least = (bytes + STEP_BYTES - 1) & ~(STEP_BYTES - 1),
+             more = (heap_mapped - HEAP_VA) / 8 & ~(STEP_BYTES - 1);
     bytes = least > more ? least : more;
     err_t err = os_create(os_budget(), OBJECT_MEMORY, bytes, 0, 0, &memory);
     if (err == E_NO_MEMORY && bytes > least) {
@@ -38,8 +39,8 @@ static err_t heap_grow(uint64_t bytes)
     return err;
 }
 
-/* newlib holds its malloc lock around every call. What is given up stays mapped for the next growth; it is cleared, because
- * malloc takes what it gets from here to be zero. */
+/* newlib holds its malloc lock around every call. What is given up stays mapped for the next growth; it is cleared,
+ * because malloc takes what it gets from here to be zero. */
 void *sbrk(ptrdiff_t change)
 {
     uint64_t before = heap_end;

@@ -90,7 +90,8 @@ static err_t write_all(struct open_file *file, uint64_t offset, const char *from
         if (file->flags & O_NONBLOCK)
             err = file_ready(file, POLL_WRITABLE);
         if (err == E_OK)
-            err = write_some(file, offset == FILE_OFFSET_OWN ? offset : offset + *done, from + *done, bytes - *done, &count);
+            err = write_some(file, offset == FILE_OFFSET_OWN ? offset : offset + *done, from + *done, bytes - *done,
+                             &count);
         if (err == E_OK && (count == 0 || count > bytes - *done))
             err = E_IO;
         if (err == E_OK)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FDS_MAX  256
+#define FDS_MAX        256
 #define PATH_MAX_BYTES 1024
 
 /* --- errors --- */
@@ -15,13 +15,14 @@ int libc_errno(err_t err);
 /* Sets errno and returns -1; 0 when err is E_OK. */
 int libc_result(err_t err);
 
-/* --- descriptors: several may share one open file, which is an Endpoint of the file service with its own position --- */
+/* --- descriptors: several may share one open file, which is an Endpoint of the file service with its own position ---
+ */
 struct open_file {
     uint32_t refs;
     handle_t handle;
-    uint32_t kind;  /* enum file_kind; 0: inherited, not asked yet */
-    int flags;      /* O_ACCMODE | O_APPEND | O_NONBLOCK */
-    int socket;     /* SOCK_STREAM or SOCK_DGRAM when it is one */
+    uint32_t kind;                /* enum file_kind; 0: inherited, not asked yet */
+    int flags;                    /* O_ACCMODE | O_APPEND | O_NONBLOCK */
+    int socket;                   /* SOCK_STREAM or SOCK_DGRAM when it is one */
     uint64_t receive_ms, send_ms; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
     uint64_t directory_position;
 };

@@ -17,7 +17,8 @@ struct __lock __lock___sinit_recursive_mutex, __lock___sfp_recursive_mutex, __lo
     __lock___at_quick_exit_mutex, __lock___malloc_recursive_mutex, __lock___env_recursive_mutex, __lock___tz_mutex,
     __lock___dd_hash_mutex, __lock___arc4random_mutex;
 
-/* Locks of streams. Without memory for one its stream cannot be opened; newlib has no way to be told, so the process ends. */
+/* Locks of streams. Without memory for one its stream cannot be opened; newlib has no way to be told, so the process
+ * ends. */
 void __retarget_lock_init(_LOCK_T *lock)
 {
     *lock = calloc(1, sizeof **lock);

@@ -26,10 +26,22 @@ ssize_t getdelim(char **line, size_t *room, int end, FILE *stream)
 }
 
 /* There is one user. */
-uid_t getuid(void) { return 0; }
-uid_t geteuid(void) { return 0; }
-gid_t getgid(void) { return 0; }
-gid_t getegid(void) { return 0; }
+uid_t getuid(void)
+{
+    return 0;
+}
+uid_t geteuid(void)
+{
+    return 0;
+}
+gid_t getgid(void)
+{
+    return 0;
+}
+gid_t getegid(void)
+{
+    return 0;
+}
 
 pid_t getpid(void)
 {

@@ -99,8 +99,11 @@ static int resolve(const char *host, bool numeric_only, uint32_t *ipv4)
 /* Names of services: the few that everybody knows. */
 static int service_port(const char *service, bool numeric_only, uint16_t *port)
 {
-    static const struct { const char *name; uint16_t port; } known[] = {
-        {"ftp", 21}, {"ssh", 22}, {"telnet", 23}, {"smtp", 25}, {"domain", 53}, {"http", 80}, {"ntp", 123}, {"https", 443}};
+    static const struct {
+        const char *name;
+        uint16_t port;
+    } known[] = {{"ftp", 21},    {"ssh", 22},  {"telnet", 23}, {"smtp", 25},
+                 {"domain", 53}, {"http", 80}, {"ntp", 123},   {"https", 443}};
     char *end;
     unsigned long number = strtoul(service, &end, 10);
     if (*service && !*end) {
@@ -127,9 +130,10 @@ static struct addrinfo *make_info(const char *name, uint32_t ipv4, uint16_t port
     struct found *found = calloc(1, sizeof *found + (name ? strlen(name) + 1 : 0));
     if (!found)
         return NULL;
-    found->address = (struct sockaddr_in){.sin_len = sizeof found->address, .sin_family = AF_INET,
-                                          .sin_port = htons(port), .sin_addr = {htonl(ipv4)}};
-    found->info = (struct addrinfo){.ai_family = AF_INET, .ai_socktype = type,
+    found->address = (struct sockaddr_in){
+        .sin_len = sizeof found->address, .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(ipv4)}};
+    found->info = (struct addrinfo){.ai_family = AF_INET,
+                                    .ai_socktype = type,
                                     .ai_protocol = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP,
                                     .ai_addrlen = sizeof found->address,
                                     .ai_addr = (struct sockaddr *)&found->address};
@@ -215,8 +219,7 @@ int getnameinfo(const struct sockaddr *restrict address, socklen_t length, char 
         return EAI_FAMILY;
     if (host && host_room && !inet_ntop(AF_INET, &in->sin_addr, host, host_room))
         return EAI_OVERFLOW;
-    if (service && service_room &&
-        snprintf(service, service_room, "%u", ntohs(in->sin_port)) >= (int)service_room)
+    if (service && service_room && snprintf(service, service_room, "%u", ntohs(in->sin_port)) >= (int)service_room)
         return EAI_OVERFLOW;
     return 0;
 }
@@ -232,7 +235,10 @@ struct hostent *gethostbyname(const char *name)
     strcpy(copy, name);
     address.s_addr = htonl(ipv4);
     addresses[0] = (char *)&address;
-    entry = (struct hostent){.h_name = copy, .h_aliases = aliases, .h_addrtype = AF_INET, .h_length = sizeof address,
+    entry = (struct hostent){.h_name = copy,
+                             .h_aliases = aliases,
+                             .h_addrtype = AF_INET,
+                             .h_length = sizeof address,
                              .h_addr_list = addresses};
     return &entry;
 }

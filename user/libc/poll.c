@@ -24,7 +24,8 @@ static err_t notification_get(void)
 
 static void look(struct pollfd *p, uint64_t bit, handle_t signal_to)
 {
-    uint32_t ready = 0, events = (p->events & READ_EVENTS ? POLL_READABLE : 0) | (p->events & WRITE_EVENTS ? POLL_WRITABLE : 0);
+    uint32_t ready = 0,
+             events = (p->events & READ_EVENTS ? POLL_READABLE : 0) | (p->events & WRITE_EVENTS ? POLL_WRITABLE : 0);
     p->revents = 0;
     if (p->fd < 0)
         return;
@@ -74,9 +75,10 @@ static int poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline)
 
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-    return poll_until(fds, count, timeout_ms < 0    ? DEADLINE_NEVER
-                                  : timeout_ms == 0 ? DEADLINE_POLL
-                                                    : os_deadline_ms((uint64_t)timeout_ms));
+    return poll_until(fds, count,
+                      timeout_ms < 0    ? DEADLINE_NEVER
+                      : timeout_ms == 0 ? DEADLINE_POLL
+                                        : os_deadline_ms((uint64_t)timeout_ms));
 }
 
 static nfds_t gather(int count, const fd_set *readable, const fd_set *writable, struct pollfd *fds)

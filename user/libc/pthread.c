@@ -24,7 +24,10 @@ static __thread struct pthread_block *self;
 static __thread void *values[KEYS_MAX];
 
 static struct os_mutex keys_lock;
-static struct { bool used; void (*destructor)(void *); } keys[KEYS_MAX];
+static struct {
+    bool used;
+    void (*destructor)(void *);
+} keys[KEYS_MAX];
 
 pthread_t pthread_self(void)
 {
@@ -78,7 +81,8 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     block->entry = entry;
     block->argument = argument;
     *thread = block;
-    err_t err = os_thread_create(begin, block, attributes ? attributes->stack_bytes : 0, PRIORITY_NORMAL, &block->thread);
+    err_t err =
+        os_thread_create(begin, block, attributes ? attributes->stack_bytes : 0, PRIORITY_NORMAL, &block->thread);
     if (err != E_OK) {
         free(block);
         return err == E_NO_MEMORY || err == E_FULL ? EAGAIN : libc_errno(err);

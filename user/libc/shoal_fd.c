@@ -4,7 +4,10 @@
 
 #include "libc.h"
 
-int shoal_fd_open(handle_t file) { return fd_open(file, 0, O_RDWR, 0); }
+int shoal_fd_open(handle_t file)
+{
+    return fd_open(file, 0, O_RDWR, 0);
+}
 
 handle_t shoal_fd_handle(int fd)
 {

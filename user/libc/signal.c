@@ -1,5 +1,5 @@
-/* Signals. Those that a process sends itself run their handler at once, in the sending thread; those from outside end the
- * process (the process server does that), since nothing can interrupt a thread in the middle of its code. */
+/* Signals. Those that a process sends itself run their handler at once, in the sending thread; those from outside end
+ * the process (the process server does that), since nothing can interrupt a thread in the middle of its code. */
 #include <abi/info.h>
 #include <errno.h>
 #include <os/startup.h>

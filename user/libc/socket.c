@@ -1,4 +1,5 @@
-/* Sockets, over the net service and the sockets it hands out. Addresses on the wire of messages are in host byte order. */
+/* Sockets, over the net service and the sockets it hands out. Addresses on the wire of messages are in host byte order.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <idl/net.h>
@@ -38,8 +39,8 @@ int socket(int domain, int type, int protocol)
     os_handle_close(net);
     if (err != E_OK)
         return libc_result(err);
-    int fd = fd_open(handle, FILE_SOCKET, O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0) |
-                                              (flags & SOCK_CLOEXEC ? O_CLOEXEC : 0), 0);
+    int fd = fd_open(handle, FILE_SOCKET,
+                     O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0) | (flags & SOCK_CLOEXEC ? O_CLOEXEC : 0), 0);
     struct open_file *file = fd < 0 ? NULL : file_of(fd);
     if (file) {
         file->socket = type;
@@ -78,8 +79,8 @@ static err_t take_address(const struct sockaddr *address, socklen_t length, uint
 
 static void give_address(struct sockaddr *address, socklen_t *length, uint32_t ipv4, uint32_t port)
 {
-    struct sockaddr_in in = {.sin_len = sizeof in, .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                             .sin_addr = {htonl(ipv4)}};
+    struct sockaddr_in in = {
+        .sin_len = sizeof in, .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(ipv4)}};
     if (!address || !length)
         return;
     memcpy(address, &in, *length < sizeof in ? *length : sizeof in);

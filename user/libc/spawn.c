@@ -85,9 +85,13 @@ static err_t spawn_mapped(const char *path, bool own_group, struct open_file *ma
     char cwd[PATH_MAX_BYTES];
     struct spawned spawned;
     /* A child ends with its parent unless it was asked to be in a group of its own. */
-    struct spawn spawn = {.service = children_server(), .path = path, .arguments = argv,
-                          .environment = envp ? envp : environ, .directory = getcwd(cwd, sizeof cwd),
-                          .detached = own_group, .deadline = DEADLINE_NEVER};
+    struct spawn spawn = {.service = children_server(),
+                          .path = path,
+                          .arguments = argv,
+                          .environment = envp ? envp : environ,
+                          .directory = getcwd(cwd, sizeof cwd),
+                          .detached = own_group,
+                          .deadline = DEADLINE_NEVER};
     spawn.handles[STARTUP_NAMES] = libc_names();
     for (uint32_t fd = 0; fd < PASSED_FDS; fd++)
         if (map[fd])

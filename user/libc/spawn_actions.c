@@ -42,7 +42,8 @@ int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict action
     char *copy = strdup(path);
     if (!copy)
         return ENOMEM;
-    int error = add(actions, (struct spawn_action){.kind = SPAWN_OPEN, .fd = fd, .path = copy, .flags = flags, .mode = mode});
+    int error =
+        add(actions, (struct spawn_action){.kind = SPAWN_OPEN, .fd = fd, .path = copy, .flags = flags, .mode = mode});
     if (error)
         free(copy);
     return error;

@@ -140,7 +140,8 @@ clock_t clock(void)
 int getrusage(int who, struct rusage *used)
 {
     uint64_t ns = who == RUSAGE_SELF ? process_ns() : 0;
-    used->ru_utime = (struct timeval){.tv_sec = (time_t)(ns / NS_PER_S), .tv_usec = (suseconds_t)(ns % NS_PER_S / 1000)};
+    used->ru_utime =
+        (struct timeval){.tv_sec = (time_t)(ns / NS_PER_S), .tv_usec = (suseconds_t)(ns % NS_PER_S / 1000)};
     used->ru_stime = (struct timeval){0};
     return 0;
 }

@@ -48,7 +48,8 @@ int tcgetattr(int fd, struct termios *settings)
     settings->c_iflag = mode & TERMINAL_RAW ? 0 : ICRNL | BRKINT;
     settings->c_oflag = OPOST | ONLCR;
     settings->c_cflag = CS8 | CREAD | CLOCAL;
-    settings->c_lflag = (mode & TERMINAL_RAW ? 0 : ICANON | ISIG | IEXTEN) | (mode & TERMINAL_NO_ECHO ? 0 : ECHO | ECHOE | ECHOK);
+    settings->c_lflag =
+        (mode & TERMINAL_RAW ? 0 : ICANON | ISIG | IEXTEN) | (mode & TERMINAL_NO_ECHO ? 0 : ECHO | ECHOE | ECHOK);
     settings->c_cc[VINTR] = 3;
     settings->c_cc[VEOF] = 4;
     settings->c_cc[VERASE] = 127;

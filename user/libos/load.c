@@ -1,4 +1,5 @@
-/* Process loading. A new process's addresses: program (below 2 GiB) ... first stack, guard, startup block, IPC buffer. */
+/* Process loading. A new process's addresses: program (below 2 GiB) ... first stack, guard, startup block, IPC buffer.
+ */
 #include <base/elf.h>
 #include <os/load.h>
 #include <os/memory.h>

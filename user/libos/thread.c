@@ -1,5 +1,5 @@
-/* Threads and thread-local storage. The area of a thread, from low to high: guard page, stack, TLS block, struct os_thread
- * (variant II of the TLS ABI: the block ends where the thread pointer points). */
+/* Threads and thread-local storage. The area of a thread, from low to high: guard page, stack, TLS block, struct
+ * os_thread (variant II of the TLS ABI: the block ends where the thread pointer points). */
 #include <os/log.h>
 #include <os/memory.h>
 #include <os/startup.h>
@@ -11,7 +11,7 @@
 /* Set by the linker script: the initial image of the TLS block and its size in memory. */
 extern const uint8_t tls_image_start[], tls_image_end[], tls_block_bytes[];
 
-#define TLS_ALIGN 64ull
+#define TLS_ALIGN       64ull
 #define FIRST_TLS_BYTES 16384u
 
 static uint64_t align_up(uint64_t value, uint64_t to)
@@ -70,10 +70,10 @@ static err_t thread_area(uint64_t stack_bytes, struct os_memory *area_out)
     return err;
 }
 
-/* Where IPC buffers are put: a region of its own, slots used in turn, so that a new buffer does not meet what the kernel
- * placed, nor one whose thread is just ending. */
+/* Where IPC buffers are put: a region of its own, slots used in turn, so that a new buffer does not meet what the
+ * kernel placed, nor one whose thread is just ending. */
 #define IPC_REGION 0x0000060000000000ull
-#define IPC_SLOTS 4096u
+#define IPC_SLOTS  4096u
 
 static err_t thread_object(struct os_thread *thread, uint32_t priority)
 {
@@ -96,7 +96,8 @@ static err_t thread_run(struct os_thread *thread)
     err_t err = os_control(thread->handle, OP_THREAD_FS_BASE, (uint64_t)thread, 0, 0, 0).err;
     if (err == E_OK)
         err = os_control(thread->handle, OP_THREAD_START, (uint64_t)os_thread_begin, thread->stack_high,
-                         (uint64_t)thread, 0).err;
+                         (uint64_t)thread, 0)
+                  .err;
     if (err != E_OK)
         os_handle_close(thread->handle);
     return err;

@@ -117,7 +117,7 @@ void test_clocks(void)
 
 static volatile sig_atomic_t caught;
 
-static void catch(int signal)
+static void catch (int signal)
 {
     caught = signal;
 }

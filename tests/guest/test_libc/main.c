@@ -4,12 +4,19 @@
 
 #include "test.h"
 
-const struct area areas[] = {
-    {"strings", test_strings},   {"malloc", test_malloc},         {"clocks", test_clocks},
-    {"threads", test_threads},   {"signals", test_signals},       {"stdio", test_stdio},
-    {"files", test_files},       {"directories", test_directories}, {"environment", test_environment},
-    {"pipes", test_pipes},       {"spawn", test_spawn},           {"sockets", test_sockets},
-    {0}};
+const struct area areas[] = {{"strings", test_strings},
+                             {"malloc", test_malloc},
+                             {"clocks", test_clocks},
+                             {"threads", test_threads},
+                             {"signals", test_signals},
+                             {"stdio", test_stdio},
+                             {"files", test_files},
+                             {"directories", test_directories},
+                             {"environment", test_environment},
+                             {"pipes", test_pipes},
+                             {"spawn", test_spawn},
+                             {"sockets", test_sockets},
+                             {0}};
 
 static int failures;
 

@@ -182,8 +182,10 @@ static void test_texts(void)
 /* Over the loopback address, where there is a network server. */
 void test_sockets(void)
 {
-    struct sockaddr_in address = {.sin_len = sizeof address, .sin_family = AF_INET,
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons(7000)};
+    struct sockaddr_in address = {.sin_len = sizeof address,
+                                  .sin_family = AF_INET,
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)},
+                                  .sin_port = htons(7000)};
     char data[16];
     pthread_t thread;
     test_texts();

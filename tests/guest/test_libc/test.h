@@ -1,5 +1,5 @@
-/* A test program for the C library: `test_libc` runs every area, `test_libc AREA...` some. One line an area, and an exit
- * status of 0 only if all held. */
+/* A test program for the C library: `test_libc` runs every area, `test_libc AREA...` some. One line an area, and an
+ * exit status of 0 only if all held. */
 #pragma once
 
 #include <stdbool.h>

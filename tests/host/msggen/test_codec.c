@@ -20,9 +20,22 @@ static struct buffer *buffer_new(void)
 
 static struct sample_all_in example(void)
 {
-    return (struct sample_all_in){.a = 1, .b = UINT64_MAX, .c = -5, .d = true, .e = 5, .f = 6, .g = 7, .h = UINT32_MAX,
-                                  .name = "fifteen letters", .name_length = 15, .data = "0123456789", .data_length = 10,
-                                  .first = 77, .second = 78, .source_memory = 9, .source_offset = 4096,
+    return (struct sample_all_in){.a = 1,
+                                  .b = UINT64_MAX,
+                                  .c = -5,
+                                  .d = true,
+                                  .e = 5,
+                                  .f = 6,
+                                  .g = 7,
+                                  .h = UINT32_MAX,
+                                  .name = "fifteen letters",
+                                  .name_length = 15,
+                                  .data = "0123456789",
+                                  .data_length = 10,
+                                  .first = 77,
+                                  .second = 78,
+                                  .source_memory = 9,
+                                  .source_offset = 4096,
                                   .source_length = 100};
 }
 
@@ -88,19 +101,19 @@ static void test_malformed(void)
     REFUSED(m->tag -= 2 * one_handle);
     REFUSED(m->tag += eight_bytes);
     REFUSED(m->tag -= eight_bytes);
-    REFUSED(m->tag += 1ull << 32);                     /* bytes are whole words */
+    REFUSED(m->tag += 1ull << 32); /* bytes are whole words */
     REFUSED(m->tag &= ~(uint64_t)TAG_LENT);
     REFUSED(m->lent_direction = IPC_LEND_OUT);
     REFUSED(m->lent_length = IPC_LENT_MAX + 1);
-    REFUSED(m->words[0] = 1ull << 32);                 /* a u32 */
-    REFUSED(m->words[3] = 2);                          /* a bool */
+    REFUSED(m->words[0] = 1ull << 32); /* a u32 */
+    REFUSED(m->words[3] = 2);          /* a bool */
     REFUSED(m->handles[0] = HANDLE_NONE);
-    REFUSED(put_u64(m->bytes + 16, 16));               /* longer than name can be */
-    REFUSED(put_u64(m->bytes + 16, UINT64_MAX - 3));   /* would wrap around */
-    REFUSED(put_u64(m->bytes + 16, 7));                /* what follows is then no length */
-    REFUSED(m->bytes[24 + 3] = 0);                     /* a zero inside of a string */
-    REFUSED(m->bytes[24 + 15] = 'x');                  /* no zero at its end */
-    REFUSED(m->bytes[48 + 10] = 1);                    /* padding is zero */
+    REFUSED(put_u64(m->bytes + 16, 16));             /* longer than name can be */
+    REFUSED(put_u64(m->bytes + 16, UINT64_MAX - 3)); /* would wrap around */
+    REFUSED(put_u64(m->bytes + 16, 7));              /* what follows is then no length */
+    REFUSED(m->bytes[24 + 3] = 0);                   /* a zero inside of a string */
+    REFUSED(m->bytes[24 + 15] = 'x');                /* no zero at its end */
+    REFUSED(m->bytes[48 + 10] = 1);                  /* padding is zero */
 }
 
 static void test_empty(void)

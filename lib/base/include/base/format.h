@@ -1,5 +1,5 @@
-/* A small vsnprintf: %d %i %u %x %X %p %c %s %% with width, 0, -, precision for strings, and h hh l ll z j. No floating point,
- * no allocation, no locale. */
+/* A small vsnprintf: %d %i %u %x %X %p %c %s %% with width, 0, -, precision for strings, and h hh l ll z j. No floating
+ * point, no allocation, no locale. */
 #pragma once
 
 #include <stdarg.h>

@@ -1,18 +1,18 @@
 /* Runtime of the message codecs that tools/msggen.py writes: how fields lie in a message.
  *
- * Scalars fill the six words in order and then spill into the inline bytes, 8 bytes each. Strings and bytes follow in the
- * inline bytes: a u64 length, the bytes, padding to 8. A string keeps at least one zero byte of padding, so that it can be
- * used in place. All padding is zero, and nothing may be left over: a message has one encoding only.
+ * Scalars fill the six words in order and then spill into the inline bytes, 8 bytes each. Strings and bytes follow in
+ * the inline bytes: a u64 length, the bytes, padding to 8. A string keeps at least one zero byte of padding, so that it
+ * can be used in place. All padding is zero, and nothing may be left over: a message has one encoding only.
  *
- * Pure: neither allocates nor calls anything; for kernel, programs and host alike. A writer that runs out of room, and a
- * reader that meets anything unexpected, remembers it; msg_written / msg_read tell at the end.
+ * Pure: neither allocates nor calls anything; for kernel, programs and host alike. A writer that runs out of room, and
+ * a reader that meets anything unexpected, remembers it; msg_written / msg_read tell at the end.
  */
 #pragma once
 
 #include <abi/ipc.h>
 
-/* A message outside of registers. `bytes` has room for IPC_BYTES_MAX, `handles` for IPC_HANDLES_MAX. The kernel may put any
- * nonzero token in the place of a handle. `lent_*` count only with TAG_LENT. */
+/* A message outside of registers. `bytes` has room for IPC_BYTES_MAX, `handles` for IPC_HANDLES_MAX. The kernel may put
+ * any nonzero token in the place of a handle. `lent_*` count only with TAG_LENT. */
 struct msg {
     uint64_t tag;
     uint64_t words[IPC_WORDS_MAX];
