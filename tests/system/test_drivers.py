@@ -225,3 +225,32 @@ def test_the_example_driver_gives_random_bytes(nodes):
     assert status == 0 and int(text.split()[-1]) > 500, text
     again = node.run("cat /svc/random > /tmp/c & sleep 1; head -n 20 /tmp/c > /tmp/d; hash /tmp/d")[1]
     assert text.split()[0] != again.split()[0]
+
+
+CLUSTER_OF_ONE = "cluster = test\nvoters = 52:54:00:00:00:01\naddress = 10.0.0.1/24"
+
+
+def member(nodes, folder, name, config):
+    """A node that is a cluster by itself, its log on folder/disk.img."""
+    key, image = folder / "key", folder / "disk.img"
+    if not image.exists():
+        key.write_bytes(bytes(range(32)))
+        with open(image, "wb") as f:
+            f.truncate(32 << 20)
+    node = nodes(name, config, *card("user", 1), *disk(image), "-fw_cfg", f"name=opt/shoal/key,file={key}")
+    node.until("status", r"cluster +test: member")
+    return node
+
+
+def test_what_was_put_survives_logstore_its_driver_and_the_machine(nodes, tmp_path):
+    node = member(nodes, tmp_path, "first", CLUSTER_OF_ONE + "\ngenesis = yes")
+    assert node.run("put a 1; put b 2")[0] == 0
+    assert node.run("service stop logstore")[0] == 0
+    node.until("put c 3 && echo done", "done")
+    assert node.run("service stop virtio_blk0")[0] == 0
+    node.until("put d 4 && echo done", "done")
+    node.until("service", r"logstore +running +\d+ +2 .*the log is valid")
+    node.end()
+    again = member(nodes, tmp_path, "second", CLUSTER_OF_ONE)
+    for key, value in zip("abcd", "1234"):
+        assert again.run(f"get {key}") == (0, value + "\n")

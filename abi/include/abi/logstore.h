@@ -67,8 +67,8 @@ struct log_superblock {
 };
 _Static_assert(sizeof(struct log_superblock) == 88, "log_superblock");
 
-/* LOG_FAILED with E_FULL, E_INVALID or E_CORRUPT leaves the log as it was. After LOG_FAILED with E_IO logstore stops: what
- * was not answered is not known to be durable, and the kernel hears from the next incarnation. */
+/* LOG_FAILED leaves the log as it was. When the disk fails, logstore does not answer but ends: what was not answered is not
+ * known to be durable, and the kernel sends it again to the next incarnation. */
 
 struct log_shared {
     uint32_t version; /* 1 */

@@ -198,12 +198,10 @@ static void test_a_failed_flush_ends_it(void)
     disk.power_until = disk.operations + 2;
     answer_count = 0;
     work();
-    CHECK_EQUAL(answer_count, 2);
-    CHECK(log_of_answers[0].op == LOG_FAILED && log_of_answers[0].status == E_IO);
-    CHECK(log_of_answers[1].op == LOG_FAILED && serve.stopped);
+    CHECK(serve.stopped);
     append(3, 100);
     work();
-    CHECK_EQUAL(answer_count, 2);
+    CHECK_EQUAL(answer_count, 0); /* the kernel will ask the next incarnation again */
 }
 
 static void test_malformed_requests_end_it(void)

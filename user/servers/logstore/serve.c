@@ -26,12 +26,12 @@ static void answer_end(struct serve *s, const struct serve_answer *request, err_
     answer(s, &message, NULL);
 }
 
-/* An answer that a failed disk ends; the log's own state is not touched by other errors. */
+/* A request that met a failed disk is not answered: the kernel sends it again to the next incarnation. Other errors leave
+ * the log as it was. */
 static void answer_op(struct serve *s, const struct serve_answer *request, err_t err)
 {
+    s->stopped |= s->store->failed;
     answer_end(s, request, err);
-    if (s->store->failed)
-        s->stopped = true;
 }
 
 static void commit_batch(struct serve *s)
@@ -39,11 +39,10 @@ static void commit_batch(struct serve *s)
     if (s->batch_count == 0)
         return;
     err_t err = store_commit(s->store);
+    s->stopped |= err != E_OK;
     for (uint32_t i = 0; i < s->batch_count; i++)
         answer_end(s, &s->batch[i], err);
     s->batch_count = 0;
-    if (err != E_OK)
-        s->stopped = true;
 }
 
 static err_t add(struct serve *s, const struct log_message *m)

@@ -6,7 +6,11 @@
 
 err_t store_read(struct store *store, uint64_t offset, void *to, uint32_t bytes)
 {
-    return store->disk.read(store->disk.context, offset, to, bytes);
+    if (store->failed)
+        return E_IO;
+    err_t err = store->disk.read(store->disk.context, offset, to, bytes);
+    store->failed = err != E_OK;
+    return store->failed ? E_IO : E_OK;
 }
 
 err_t store_write(struct store *store, uint64_t offset, const void *from, uint32_t bytes)
