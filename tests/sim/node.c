@@ -265,7 +265,7 @@ static void take_snapshot(struct node *n)
 {
     if (n->disk.queue_count > DISK_QUEUE / 2 || n->snapshotting || n->applying.first != 0 || n->installing.index != 0)
         return;
-    if (raft_snapshot_sending(n->raft) && n->raft->last - n->raft->base < w.p.slots * 3 / 4)
+    if (raft_snapshot_sending(n->raft))
         return;
     raft_snapshot_label(n->raft, &n->taking);
     n->taking_data = tables_bytes(n->tables, &n->taking.bytes);

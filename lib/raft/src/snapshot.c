@@ -20,7 +20,8 @@ bool raft_snapshot_saved(struct raft *r, const struct raft_snapshot *snapshot)
 
 bool raft_snapshot_sending(const struct raft *r)
 {
-    if (r->role != RAFT_LEADER)
+    bool pressed = r->last - r->base >= r->memory.slot_count / 4 * 3; /* then room for entries comes first */
+    if (r->role != RAFT_LEADER || pressed)
         return false;
     for (uint32_t i = 0; i < r->conf.count; i++) {
         const struct raft_peer *p = &r->peers[i];

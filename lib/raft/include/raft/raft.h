@@ -387,7 +387,8 @@ bool raft_snapshot_saved(struct raft *r, const struct raft_snapshot *snapshot);
 /* Entries up to `index` (<= saved snapshot's index, must) leave the window. Keeping some behind the snapshot spares
  * slow followers a snapshot. */
 void raft_compact(struct raft *r, uint64_t index);
-/* A snapshot is being sent to somebody: better not replace it now. */
+/* A snapshot is being sent to somebody: better not replace it now. False all the same when the window is nearly full.
+ */
 bool raft_snapshot_sending(const struct raft *r);
 
 /* The chunk of the last update is kept (ok), or not. */
