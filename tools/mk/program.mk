@@ -40,7 +40,7 @@ PLAIN_PROGRAM = $(call PROGRAM,$(1),$(2),-Iuser/lib/plain/include $(3),$(USER)/l
 
 # $(call C_PROGRAM,NAME,SOURCES,INCLUDE FLAGS,LIBRARIES): a program with the C library; begins at main. Sources of others
 # come with -w among the flags.
-LIBGCC := $(shell gcc -print-libgcc-file-name)
+LIBGCC := $(shell gcc -print-libgcc-file-name 2>/dev/null)
 define C_PROGRAM
 $(call PROGRAM,$(1),$(2),$(3) $(USER_INCLUDE_C),$(4) $(USER)/libshoal.a $(NEWLIB_LIBS) $(LIBGCC))
 $(2:%.c=$(USER)/programs/$(1).dir/%.o): | $(NEWLIB_STAMP)

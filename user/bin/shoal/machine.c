@@ -120,10 +120,10 @@ int log_run(int argc, char **argv)
 {
     handle_t system = needed(STARTUP_SYSTEM);
     uint64_t position = 0, next;
-    char *text = malloc(128 * 1024);
     size_t used = 0;
     if (!system || argc > 2)
         return system ? usage() : 1;
+    char *text = malloc(128 * 1024);
     if (!text)
         return fail("there is no memory left");
     while (used < 124 * 1024) {
