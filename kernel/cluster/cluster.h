@@ -1,7 +1,8 @@
 /* The cluster service mounted in the kernel: what its files share.
  *
- * One kernel thread owns the node (node.h) and works without the kernel lock. Calls, attaching servers and processes that
- * end leave things for it in `inbox`, under the kernel lock, and wake it; it takes the lock for each short exchange. */
+ * One kernel thread owns the node (node.h) and works without the kernel lock. Calls, attaching servers and processes
+ * that end leave things for it in `inbox`, under the kernel lock, and wake it; it takes the lock for each short
+ * exchange. */
 #pragma once
 
 #include <base/mem.h>
@@ -34,17 +35,17 @@ static inline void cluster_leave(uint64_t flags)
 
 /* A shared Memory with two rings, and the Notifications beside it. */
 struct channel {
-    struct memory *memory; /* a reference; NULL: not attached */
+    struct memory *memory;                        /* a reference; NULL: not attached */
     struct notification *to_server, *from_server; /* references */
     struct ring_end out, in;
 };
 
 /* Things that others left for the thread; kernel lock. */
 struct inbox {
-    struct list calls;     /* struct call.node: new ones */
-    struct list dropped;   /* struct held.node: lock handles that are gone */
-    struct list ended;     /* struct owner.node: processes that ended */
-    struct list cancelled; /* struct request.cancel_node */
+    struct list calls;                /* struct call.node: new ones */
+    struct list dropped;              /* struct held.node: lock handles that are gone */
+    struct list ended;                /* struct owner.node: processes that ended */
+    struct list cancelled;            /* struct request.cancel_node */
     struct channel peer_new, log_new; /* attached, not yet taken over */
     uint64_t log_state;
     bool woken;
@@ -53,8 +54,8 @@ struct inbox {
 
 /* A process that has something in the tables. Kept until its end is applied. */
 struct owner {
-    struct list node;  /* in inbox.ended, later in cluster.ending */
-    struct list all;   /* in cluster.owners, while it lives */
+    struct list node; /* in inbox.ended, later in cluster.ending */
+    struct list all;  /* in cluster.owners, while it lives */
     uint64_t serial;
     bool proposed;
     uint64_t token;
@@ -74,19 +75,19 @@ enum phase {
 
 /* A request that the thread works on. */
 struct request {
-    struct list node;        /* in cluster.requests */
+    struct list node; /* in cluster.requests */
     struct list cancel_node;
-    struct call *call;       /* NULL: the caller gave up. Kernel lock */
-    uint64_t token;          /* of its proposal or read; unique */
-    uint32_t op;             /* enum cluster_ops */
+    struct call *call; /* NULL: the caller gave up. Kernel lock */
+    uint64_t token;    /* of its proposal or read; unique */
+    uint32_t op;       /* enum cluster_ops */
     enum phase phase;
     err_t found_err;
-    uint64_t process_id;     /* of the caller */
-    uint64_t ticket;         /* LOCK: what it waits with */
-    uint64_t published;      /* NAME_REGISTER */
-    uint64_t give_up_ns;     /* PHASE_ASK_READ */
-    uint32_t state;          /* WAIT_STATE */
-    struct msg in;           /* the message as it came; handles are indices + 1 into refs */
+    uint64_t process_id; /* of the caller */
+    uint64_t ticket;     /* LOCK: what it waits with */
+    uint64_t published;  /* NAME_REGISTER */
+    uint64_t give_up_ns; /* PHASE_ASK_READ */
+    uint32_t state;      /* WAIT_STATE */
+    struct msg in;       /* the message as it came; handles are indices + 1 into refs */
     handle_t in_handles[IPC_HANDLES_MAX];
     struct handle_ref refs[IPC_HANDLES_MAX];
     uint8_t bytes[IPC_BYTES_MAX];
@@ -110,17 +111,17 @@ struct cluster {
     struct endpoint *service;
     struct budget *budget;
     struct node_config config;
-    bool configured;         /* there is a cluster name and a key */
+    bool configured;          /* there is a cluster name and a key */
     const char *unconfigured; /* why not, in words */
-    struct node *node;       /* NULL until the network card's address is known */
+    struct node *node;        /* NULL until the network card's address is known */
     struct channel peer, log;
     uint32_t peer_state;
     struct list requests, owners, ending, releasing;
     uint64_t next_token;
     uint32_t own_number;
     uint64_t load_due_ns, idle_ns, idle_since_ns;
-    uint8_t *answer_bytes;   /* room for the answer being made */
-    uint8_t *log_bytes;      /* an answer of logstore being read */
+    uint8_t *answer_bytes; /* room for the answer being made */
+    uint8_t *log_bytes;    /* an answer of logstore being read */
 };
 extern struct cluster cluster;
 
@@ -135,11 +136,11 @@ void cluster_identify(const uint8_t mac[6]);
 /* rings.c */
 err_t cluster_attach_peer(struct memory *m, struct notification *to, struct notification *from);
 err_t cluster_attach_log(struct memory *m, struct notification *to, struct notification *from, uint64_t state);
-void cluster_rings_take(void);     /* what was newly attached; what has ended */
+void cluster_rings_take(void);      /* what was newly attached; what has ended */
 void cluster_rings_introduce(void); /* tells the node, just opened, of what is attached */
 void cluster_rings_receive(void);
 void cluster_rings_send(void);
-bool cluster_rings_quiet(void);    /* nothing waits in them; the servers will signal. Kernel lock held */
+bool cluster_rings_quiet(void); /* nothing waits in them; the servers will signal. Kernel lock held */
 bool cluster_log_put(void *context, const struct log_message *request, const void *data);
 
 /* service.c */
@@ -151,15 +152,15 @@ void cluster_readable(void *context, uint64_t token, err_t err);
 struct request *cluster_request(uint64_t token);
 
 /* service_ops.c */
-void cluster_begin(struct request *r);                                             /* a new request */
-void cluster_finish(struct request *r, const struct tables_result *result);        /* its proposal was applied */
-void cluster_read(struct request *r);                                              /* its read may be done */
-void cluster_recheck(struct request *r);                                           /* WAIT_STATE, JOB_NEXT */
-void cluster_cancel(struct request *r);                                            /* the caller gave up */
-void cluster_granted(struct request *r, uint64_t fence);                           /* its lock came to it */
+void cluster_begin(struct request *r);                                      /* a new request */
+void cluster_finish(struct request *r, const struct tables_result *result); /* its proposal was applied */
+void cluster_read(struct request *r);                                       /* its read may be done */
+void cluster_recheck(struct request *r);                                    /* WAIT_STATE, JOB_NEXT */
+void cluster_cancel(struct request *r);                                     /* the caller gave up */
+void cluster_granted(struct request *r, uint64_t fence);                    /* its lock came to it */
 
 /* owners.c: processes, and the locks that handles hold */
-err_t cluster_own(struct call *c);           /* the caller's process has something from now on. Kernel lock held */
+err_t cluster_own(struct call *c); /* the caller's process has something from now on. Kernel lock held */
 void cluster_owners_run(void);
 err_t cluster_held_make(uint64_t ticket, struct handle_ref *out); /* kernel lock held */
 void cluster_release_ticket(uint64_t ticket); /* nobody wants that lock, or place in the line, any more */

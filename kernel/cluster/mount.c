@@ -13,7 +13,10 @@ struct cluster cluster;
 
 /* ---- memory ---- */
 
-static uint64_t pages_of(size_t bytes) { return (bytes + PAGE_BYTES - 1) / PAGE_BYTES; }
+static uint64_t pages_of(size_t bytes)
+{
+    return (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+}
 
 static void *hook_take(void *context, size_t bytes)
 {
@@ -78,7 +81,10 @@ static void hook_call_sent(void *context, uint32_t node)
     cluster_leave(flags);
 }
 
-static void hook_say(void *context, const char *line) { klog("%s", line); }
+static void hook_say(void *context, const char *line)
+{
+    klog("%s", line);
+}
 
 static void open_node(void)
 {

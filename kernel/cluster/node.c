@@ -137,7 +137,10 @@ void node_network(struct node *n, bool attached, uint32_t peer_state, uint32_t i
     n->ipv4 = ipv4;
 }
 
-void node_load(struct node *n, const struct node_load *load) { n->load = *load; }
+void node_load(struct node *n, const struct node_load *load)
+{
+    n->load = *load;
+}
 
 void node_datagram(struct node *n, uint64_t now_ns, struct link_address from, const void *bytes, size_t count)
 {
@@ -171,7 +174,10 @@ size_t node_output(struct node *n, uint64_t now_ns, struct link_address *to, uin
     return bytes;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 uint64_t node_deadline(struct node *n)
 {
@@ -184,7 +190,10 @@ uint64_t node_deadline(struct node *n)
     return earlier(due, node_propose_deadline(n));
 }
 
-struct tables *node_tables(struct node *n) { return n->tables; }
+struct tables *node_tables(struct node *n)
+{
+    return n->tables;
+}
 
 const struct tables_node *node_own_row(const struct node *n)
 {

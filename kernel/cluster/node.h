@@ -4,7 +4,8 @@
  * through the hooks. The kernel's cluster thread and the host's tests both run it. One thread; hooks must not call back
  * in, except node_tables() and the look-ups.
  *
- * One round of the mount: feed what has come; node_run(); node_output() until it gives none; sleep until node_deadline().
+ * One round of the mount: feed what has come; node_run(); node_output() until it gives none; sleep until
+ * node_deadline().
  */
 #pragma once
 
@@ -13,10 +14,10 @@
 #include <link/link.h>
 #include <tables/tables.h>
 
-#define NODE_VOTERS_MAX    9u
-#define NODE_REQUESTS_MAX  256u  /* proposals of this node under way */
-#define NODE_READS_MAX     256u
-#define NODE_CALL_MAX      (72u * 1024u)
+#define NODE_VOTERS_MAX   9u
+#define NODE_REQUESTS_MAX 256u /* proposals of this node under way */
+#define NODE_READS_MAX    256u
+#define NODE_CALL_MAX     (72u * 1024u)
 
 struct node_config {
     char cluster_name[32];
@@ -24,9 +25,9 @@ struct node_config {
     uint8_t random[32];
     char name[32];
     uint64_t node_id[2], boot_id[2];
-    uint32_t voter_count;   /* of the shared configuration */
-    uint32_t voter;         /* own place among them, from 1; 0: none of them */
-    bool genesis;           /* a new cluster may be begun */
+    uint32_t voter_count; /* of the shared configuration */
+    uint32_t voter;       /* own place among them, from 1; 0: none of them */
+    bool genesis;         /* a new cluster may be begun */
     uint32_t cpus;
     uint64_t heartbeat_ns, election_ns;
     uint16_t port;
@@ -57,7 +58,7 @@ struct node_hooks {
     void (*session_begin)(void *context, uint32_t node, const uint64_t boot[2]);
     void (*session_end)(void *context, uint32_t node);
     bool (*call_message)(void *context, uint32_t node, const uint8_t *message, size_t bytes); /* false: malformed */
-    const uint8_t *(*call_next)(void *context, uint32_t node, size_t *bytes_out); /* NULL: none to send */
+    const uint8_t *(*call_next)(void *context, uint32_t node, size_t *bytes_out);             /* NULL: none to send */
     void (*call_sent)(void *context, uint32_t node);
     void (*say)(void *context, const char *line); /* to the kernel log */
 };
@@ -81,8 +82,9 @@ void node_run(struct node *n, uint64_t now_ns);
 size_t node_output(struct node *n, uint64_t now_ns, struct link_address *to_out, uint8_t *frame_out);
 uint64_t node_deadline(struct node *n);
 
-/* Proposes under this node's number; answered through hooks.proposed. Texts of *op are copied. E_FULL. It is sent again until
- * it is applied, at most once, or until node_forget(): then it may still be applied. E_NOT_DELIVERED: not a member. */
+/* Proposes under this node's number; answered through hooks.proposed. Texts of *op are copied. E_FULL. It is sent again
+ * until it is applied, at most once, or until node_forget(): then it may still be applied. E_NOT_DELIVERED: not a
+ * member. */
 err_t node_propose(struct node *n, uint64_t token, struct tables_op *op);
 /* Asks for a linearizable read. E_FULL, E_NOT_DELIVERED. */
 err_t node_read(struct node *n, uint64_t token);

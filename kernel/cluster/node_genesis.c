@@ -1,9 +1,10 @@
-/* How a log gets into a cluster: genesis, once, by the voters that the configuration names; or joining one that is there.
+/* How a log gets into a cluster: genesis, once, by the voters that the configuration names; or joining one that is
+ * there.
  *
  * Genesis: the first of the voters draws the cluster's id. Each voter records durably `prepared(cluster id,
- * configuration)` before any begins, so an interrupted genesis is finished by whoever comes back. Only if a voter's log is
- * lost before that does the first voter draw another id; since all voters must then record that one, and one that took
- * part never does, no second cluster can begin beside a first. */
+ * configuration)` before any begins, so an interrupted genesis is finished by whoever comes back. Only if a voter's log
+ * is lost before that does the first voter draw another id; since all voters must then record that one, and one that
+ * took part never does, no second cluster can begin beside a first. */
 #include "node_state.h"
 
 #define CONTROL_PREPARE_MAX (16u + RAFT_CONF_BYTES_MAX)
@@ -133,7 +134,8 @@ void node_take_start(struct node *n, struct other *o, struct wire_reader *r)
 {
     uint64_t cluster_id[2];
     get_id(r, cluster_id);
-    if (wire_done(r) && n->prepared && !n->recording && n->stage == STAGE_PREPARED && same_id(cluster_id, n->cluster_id))
+    if (wire_done(r) && n->prepared && !n->recording && n->stage == STAGE_PREPARED &&
+        same_id(cluster_id, n->cluster_id))
         start(n);
 }
 
@@ -211,8 +213,8 @@ static void lead_genesis(struct node *n)
 
 /* ---- joining ---- */
 
-/* Somebody takes part in a cluster already. With its own prepared configuration that is ours, begun; a blank log is taken
- * in as a learner. */
+/* Somebody takes part in a cluster already. With its own prepared configuration that is ours, begun; a blank log is
+ * taken in as a learner. */
 static bool find_cluster(struct node *n)
 {
     for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {

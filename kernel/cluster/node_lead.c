@@ -52,11 +52,10 @@ static void expire(struct node *n, uint64_t term)
         const struct tables_node *row = tables_node(n->tables, i);
         if (!row || !row->live || !tables_lease_over(n->tables, i) || is_self(n, row) || present(n, row))
             continue;
-        struct tables_op op = {.kind = TABLES_EXPIRE,
-                               .expire = {.node = i,
-                                          .boot_id = {row->boot_id[0], row->boot_id[1]},
-                                          .renewal = row->renewal,
-                                          .term = term}};
+        struct tables_op op = {
+            .kind = TABLES_EXPIRE,
+            .expire = {
+                .node = i, .boot_id = {row->boot_id[0], row->boot_id[1]}, .renewal = row->renewal, .term = term}};
         propose(n, &op);
     }
 }
@@ -219,4 +218,7 @@ void node_lead_run(struct node *n)
     expire(n, s.term);
 }
 
-uint64_t node_lead_deadline(const struct node *n) { return n->leading ? n->renew_due_ns : UINT64_MAX; }
+uint64_t node_lead_deadline(const struct node *n)
+{
+    return n->leading ? n->renew_due_ns : UINT64_MAX;
+}

@@ -4,7 +4,10 @@
 #define HELLO_BYTES 48u
 #define LOAD_BYTES  16u
 
-uint32_t node_other_slot(const struct node *n, const struct other *o) { return (uint32_t)(o - n->others); }
+uint32_t node_other_slot(const struct node *n, const struct other *o)
+{
+    return (uint32_t)(o - n->others);
+}
 
 struct other *node_other_by_raft(struct node *n, uint64_t raft_node)
 {

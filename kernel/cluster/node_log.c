@@ -62,7 +62,10 @@ static bool decode_superblock(struct node *n, const uint8_t *from, size_t bytes)
 
 /* ---- the queue ---- */
 
-uint32_t node_log_room(const struct node *n) { return LOG_QUEUE_MAX - n->queue_count; }
+uint32_t node_log_room(const struct node *n)
+{
+    return LOG_QUEUE_MAX - n->queue_count;
+}
 
 struct log_request *node_log_queue(struct node *n, uint32_t op)
 {
@@ -72,7 +75,10 @@ struct log_request *node_log_queue(struct node *n, uint32_t op)
     return q;
 }
 
-static struct log_request *queue_head(struct node *n) { return n->queue_count ? &n->queue[n->queue_first] : NULL; }
+static struct log_request *queue_head(struct node *n)
+{
+    return n->queue_count ? &n->queue[n->queue_first] : NULL;
+}
 
 static void queue_pop(struct node *n)
 {
@@ -311,9 +317,10 @@ void node_log_record(struct node *n, bool format)
 {
     uint8_t payload[LOG_PAYLOAD_MAX];
     struct log_request *q = node_log_queue(n, format ? LOG_FORMAT : LOG_META);
+    size_t bytes = encode_superblock(n, payload);
     q->recorded = true;
-    if (!own_data(n, q, payload, encode_superblock(n, payload)))
-        node_fail(n, "no memory");
+    if (!own_data(n, q, payload, bytes))
+        node_fail(n, "no memory for a log write");
 }
 
 static uint32_t checksum_before(const struct node *n, uint64_t index)
@@ -366,7 +373,8 @@ static struct log_request *meta(struct node *n)
 {
     uint8_t payload[LOG_PAYLOAD_MAX];
     struct log_request *q = node_log_queue(n, LOG_META);
-    if (!own_data(n, q, payload, encode_superblock(n, payload)))
+    size_t bytes = encode_superblock(n, payload);
+    if (!own_data(n, q, payload, bytes))
         node_fail(n, "no memory for a log write");
     return q;
 }

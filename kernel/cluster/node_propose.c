@@ -65,7 +65,10 @@ err_t node_propose(struct node *n, uint64_t token, struct tables_op *op)
     return E_OK;
 }
 
-err_t node_read(struct node *n, uint64_t token) { return n->raft_running ? raft_read(n->raft, token) : E_NOT_DELIVERED; }
+err_t node_read(struct node *n, uint64_t token)
+{
+    return n->raft_running ? raft_read(n->raft, token) : E_NOT_DELIVERED;
+}
 
 void node_forget(struct node *n, uint64_t token)
 {

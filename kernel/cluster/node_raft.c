@@ -1,10 +1,10 @@
 /* Consensus, mounted: its messages over the links, its writes to the log, its entries into the tables. */
 #include "node_state.h"
 
-#define MESSAGE_BYTES  32768u
-#define PERSIST_BYTES  65536u
-#define APPLY_BYTES    65536u
-#define CHUNK_BYTES    16384u
+#define MESSAGE_BYTES 32768u
+#define PERSIST_BYTES 65536u
+#define APPLY_BYTES   65536u
+#define CHUNK_BYTES   16384u
 
 /* ---- the tables ---- */
 

@@ -33,25 +33,43 @@ static const char *waiting_for_network(const struct node *n)
     }
 }
 
-static void put_voters(const struct node *n, struct text *t)
+static void put_voters(struct text *t, uint32_t heard, uint32_t all)
 {
     text_put(t, "voters: ");
-    text_number(t, node_voters_linked(n));
+    text_number(t, heard);
     text_put(t, " of ");
-    text_number(t, n->config.voter_count);
+    text_number(t, all);
     text_put(t, " heard");
+}
+
+/* Logs that vote, not machines: one whose log was lost is heard and yet does not count. */
+static void put_conf_voters(struct node *n, struct text *t)
+{
+    const struct raft_conf *conf = raft_conf_now(n->raft);
+    uint32_t heard = 0, all = 0;
+    for (uint32_t i = 0; i < conf->count; i++) {
+        const struct raft_member *m = &conf->members[i];
+        const struct other *o = node_other_by_raft(n, m->id.node);
+        if (!(m->flags & (RAFT_VOTER | RAFT_VOTER_OLD)))
+            continue;
+        bool self = raft_id_equal(m->id, raft_id_of(n->config.node_id, n->log_id));
+        heard += self || (o && o->heard && o->hello.log_id[0] == m->id.log);
+        all++;
+    }
+    put_voters(t, heard, all);
 }
 
 static void waiting_before_start(const struct node *n, struct text *t)
 {
     if (n->stage == STAGE_PREPARED) {
         text_put(t, "all voters to have recorded the new cluster; ");
-        put_voters(n, t);
+        put_voters(t, node_voters_linked(n), n->config.voter_count);
     } else if (n->config.genesis && n->config.voter) {
         text_put(t, "all voters of the new cluster; ");
-        put_voters(n, t);
+        put_voters(t, node_voters_linked(n), n->config.voter_count);
     } else {
-        text_put(t, "a node that is in the cluster (this one's log is blank, and it was not told to begin a new cluster)");
+        text_put(t,
+                 "a node that is in the cluster (this one's log is blank, and it was not told to begin a new cluster)");
     }
 }
 
@@ -66,7 +84,7 @@ static void waiting_in_cluster(struct node *n, struct text *t)
     } else if (!s.leader.log) {
         text_put(t, "a leader: ");
         text_put(t, s.voter ? "more than half of the voters must be reachable; " : "none is heard; ");
-        put_voters(n, t);
+        put_conf_voters(n, t);
     } else if (!n->applied_join) {
         text_put(t, "the leader to give this boot its place");
     } else if (s.applied < s.commit) {

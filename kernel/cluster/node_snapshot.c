@@ -6,7 +6,10 @@
 #include "node_state.h"
 
 /* Entries kept behind a snapshot, for followers that are a little late. */
-static uint64_t kept_entries(const struct node *n) { return n->config.window_entries / 4; }
+static uint64_t kept_entries(const struct node *n)
+{
+    return n->config.window_entries / 4;
+}
 
 /* ---- pieces ---- */
 

@@ -18,10 +18,10 @@
 
 #define SNAPSHOT_CONF_BYTES (4u + RAFT_CONF_BYTES_MAX) /* before the tables' bytes: u32 length, configuration */
 
-#define SECOND_NS     1000000000ull
-#define RENEW_NS      (2 * SECOND_NS)
-#define LOAD_NS       (2 * SECOND_NS)
-#define RETRY_NS      SECOND_NS
+#define SECOND_NS 1000000000ull
+#define RENEW_NS  (2 * SECOND_NS)
+#define LOAD_NS   (2 * SECOND_NS)
+#define RETRY_NS  SECOND_NS
 
 /* ---- what nodes tell each other on the raft channel, first byte ---- */
 enum control {
@@ -65,7 +65,7 @@ struct log_request {
     const uint8_t *data; /* head.bytes of them */
     bool owned;          /* data is freed when it is done */
     bool sent;
-    bool recorded;       /* the superblock as genesis or joining wants it */
+    bool recorded; /* the superblock as genesis or joining wants it */
 };
 
 enum log_phase {
@@ -107,15 +107,15 @@ struct node {
     uint64_t fresh_cluster_id[2]; /* if it falls to this node to begin one */
     struct raft_conf conf;        /* as recorded at genesis; count 0: none */
     uint32_t recorded_number;
-    bool durable;                 /* the log is on a disk */
+    bool durable; /* the log is on a disk */
     uint32_t refusals;
 
     /* genesis */
-    bool recording;          /* a superblock write of ours is under way */
-    bool start_on_record;    /* and when it is done we take part */
-    bool prepared;           /* PREPARED is durable here */
+    bool recording;       /* a superblock write of ours is under way */
+    bool start_on_record; /* and when it is done we take part */
+    bool prepared;        /* PREPARED is durable here */
     uint64_t genesis_due_ns;
-    const char *problem;     /* what forbids taking part, in words; NULL: nothing */
+    const char *problem; /* what forbids taking part, in words; NULL: nothing */
 
     /* the log */
     enum log_phase phase;
@@ -125,12 +125,12 @@ struct node {
     uint32_t queue_first, queue_count;
     uint64_t serial, open_serial; /* of the last request; of the reading under way */
     bool opened;
-    uint32_t *checksums; /* of record i at i % window_entries */
+    uint32_t *checksums;     /* of record i at i % window_entries */
     uint64_t checksum_index; /* highest of them; 0: none */
     struct log_superblock superblock;
     struct raft_hard_state hard_state;
     uint64_t load_offset, log_floor; /* floor: nothing up to it is in the log any more */
-    uint8_t *record; /* a batch being encoded: LOG_APPEND_MAX bytes */
+    uint8_t *record;                 /* a batch being encoded: LOG_APPEND_MAX bytes */
 
     /* consensus */
     struct raft *raft; /* NULL: not started */
@@ -140,16 +140,16 @@ struct node {
     void *chunks[1024];
     uint32_t chunk_count;
     struct tables_watcher watcher;
-    struct pieces saved;     /* the newest durable snapshot, whole */
+    struct pieces saved; /* the newest durable snapshot, whole */
     struct raft_snapshot saved_label;
     struct raft_snapshot received_label; /* of the message being received */
-    struct pieces incoming;  /* one on its way: taken here, or received */
+    struct pieces incoming;              /* one on its way: taken here, or received */
     struct raft_snapshot incoming_label;
-    bool saving;             /* incoming is complete and goes to the log */
-    bool installing;         /* it came from the leader: the state is replaced by it when it is durable */
+    bool saving;     /* incoming is complete and goes to the log */
+    bool installing; /* it came from the leader: the state is replaced by it when it is durable */
     bool saving_begun, install_due, install_refused, snapshot_wanted;
     uint64_t saving_offset;
-    uint8_t *scratch;        /* one encoded raft message */
+    uint8_t *scratch; /* one encoded raft message */
     size_t scratch_bytes;
     struct tables_saver *saver;
     struct tables_loader *loader;
@@ -165,8 +165,14 @@ struct node {
     uint64_t lead_since_ns, lead_base_ns, renew_due_ns;
 };
 
-static inline bool same_id(const uint64_t a[2], const uint64_t b[2]) { return a[0] == b[0] && a[1] == b[1]; }
-static inline bool no_id(const uint64_t a[2]) { return !a[0] && !a[1]; }
+static inline bool same_id(const uint64_t a[2], const uint64_t b[2])
+{
+    return a[0] == b[0] && a[1] == b[1];
+}
+static inline bool no_id(const uint64_t a[2])
+{
+    return !a[0] && !a[1];
+}
 static inline struct raft_id raft_id_of(const uint64_t node_id[2], const uint64_t log_id[2])
 {
     return (struct raft_id){node_id[0], log_id[0]};
@@ -180,7 +186,10 @@ void node_say(struct node *n, const char *what, const char *detail);
 void node_draw_ids(struct node *n);
 void node_identity_changed(struct node *n);
 const struct tables_node *node_own_row(const struct node *n); /* NULL: none */
-static inline bool no_raft_conf(const struct node *n) { return raft_conf_now(n->raft)->count == 0; }
+static inline bool no_raft_conf(const struct node *n)
+{
+    return raft_conf_now(n->raft)->count == 0;
+}
 
 /* node_link.c */
 void node_links_say(struct node *n);
@@ -204,7 +213,7 @@ uint32_t node_voters_linked(const struct node *n); /* self included */
 void node_log_run(struct node *n);
 void node_log_persist(struct node *n, const struct raft_persist *persist);
 void node_log_record(struct node *n, bool format); /* the superblock as it is now */
-bool node_log_usable(const struct node *n); /* it is known where vote and log are kept, if only in memory */
+bool node_log_usable(const struct node *n);        /* it is known where vote and log are kept, if only in memory */
 /* Room for a request with no data yet, or NULL. */
 struct log_request *node_log_queue(struct node *n, uint32_t op);
 uint32_t node_log_room(const struct node *n);
@@ -228,8 +237,8 @@ void node_snapshot_install(struct node *n, const struct raft_snapshot *snapshot)
 const uint8_t *node_pieces_at(const struct pieces *p, uint64_t offset, uint32_t bytes, uint8_t *scratch);
 bool node_pieces_write(struct node *n, struct pieces *p, uint64_t offset, const uint8_t *data, uint32_t bytes);
 void node_pieces_clear(struct node *n, struct pieces *p);
-/* The snapshot that a cluster begins with: made anew from the configuration on the superblock whenever there is no other
- * yet. NULL: no memory, or that configuration is none. */
+/* The snapshot that a cluster begins with: made anew from the configuration on the superblock whenever there is no
+ * other yet. NULL: no memory, or that configuration is none. */
 const struct raft_snapshot *node_snapshot_genesis(struct node *n);
 /* Replaces the tables by what the pieces hold. */
 bool node_snapshot_load(struct node *n, const struct pieces *p, const uint8_t sha256[32], struct raft_conf *conf_out);

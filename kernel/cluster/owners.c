@@ -45,8 +45,7 @@ static struct owner *next_ended(void)
 
 static void propose_end(struct owner *o)
 {
-    struct tables_op op = {.kind = TABLES_PROCESS_END,
-                           .process_end = {PROCESS_ID(cluster.own_number, o->serial)}};
+    struct tables_op op = {.kind = TABLES_PROCESS_END, .process_end = {PROCESS_ID(cluster.own_number, o->serial)}};
     o->token = ++cluster.next_token;
     o->proposed = node_propose(cluster.node, o->token, &op) == E_OK;
 }
@@ -68,7 +67,10 @@ static void held_closed(struct endpoint *e)
     endpoint_drop(e);
 }
 
-static err_t held_called(struct endpoint *e, struct call *c) { return E_BAD_SYSCALL; }
+static err_t held_called(struct endpoint *e, struct call *c)
+{
+    return E_BAD_SYSCALL;
+}
 static void held_cancelled(struct endpoint *e, struct call *c) {}
 
 err_t cluster_held_make(uint64_t ticket, struct handle_ref *out)

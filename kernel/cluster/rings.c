@@ -1,5 +1,5 @@
-/* The two servers at the cluster's side: net/peer, which carries datagrams, and logstore. Both are outside the kernel, so
- * whatever they put into the rings is checked; either may go at any moment, and its Memory with it, so the rings are
+/* The two servers at the cluster's side: net/peer, which carries datagrams, and logstore. Both are outside the kernel,
+ * so whatever they put into the rings is checked; either may go at any moment, and its Memory with it, so the rings are
  * touched under the kernel lock only. */
 #include <abi/peer.h>
 #include <base/logformat.h>
@@ -8,8 +8,14 @@
 
 #define RECEIVE_AT_ONCE 64u
 
-static void signalled(struct notification *n, uint64_t bits) { cluster_wake(); }
-static void left(struct notification *n) { cluster_wake(); } /* its server ended: see gone() */
+static void signalled(struct notification *n, uint64_t bits)
+{
+    cluster_wake();
+}
+static void left(struct notification *n)
+{
+    cluster_wake();
+} /* its server ended: see gone() */
 
 static const struct notification_handler wake_handler = {.signal = signalled, .unused = left};
 
@@ -25,7 +31,10 @@ static void let_go(struct channel *c)
     memset(c, 0, sizeof(*c));
 }
 
-static void *shared_address(struct memory *m) { return memory_page_address(m, 0); }
+static void *shared_address(struct memory *m)
+{
+    return memory_page_address(m, 0);
+}
 
 /* Contiguous memory, since the kernel walks it by its physical address. */
 static err_t check_memory(const struct memory *m, uint64_t bytes)
@@ -267,8 +276,8 @@ void cluster_rings_receive(void)
 
 bool cluster_rings_quiet(void)
 {
-    bool peer = !cluster.peer.memory || !cluster.node || gone(&cluster.peer) ||
-                ring_consumer_may_sleep(&cluster.peer.in);
+    bool peer =
+        !cluster.peer.memory || !cluster.node || gone(&cluster.peer) || ring_consumer_may_sleep(&cluster.peer.in);
     bool log = !cluster.log.memory || !cluster.node || gone(&cluster.log) || ring_consumer_may_sleep(&cluster.log.in);
     return peer && log && !cluster.inbox.peer_new.memory && !cluster.inbox.log_new.memory;
 }

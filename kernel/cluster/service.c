@@ -1,5 +1,5 @@
-/* The endpoint behind abi/idl/cluster.msg: calls come in under the kernel lock, are worked on by the cluster thread, and
- * answered when what they asked for has happened. */
+/* The endpoint behind abi/idl/cluster.msg: calls come in under the kernel lock, are worked on by the cluster thread,
+ * and answered when what they asked for has happened. */
 #include <idl/cluster_codec.h>
 
 #include "cluster.h"
@@ -86,7 +86,8 @@ static struct request *make_request(struct call *c)
     r->process_id = cluster_process_id(c);
     r->token = ++cluster.next_token;
     err_t err = copy_message(r, c);
-    if (err == E_OK && (r->op == CLUSTER_OP_LOCK || r->op == CLUSTER_OP_SESSION_OPEN || r->op == CLUSTER_OP_NAME_REGISTER))
+    if (err == E_OK &&
+        (r->op == CLUSTER_OP_LOCK || r->op == CLUSTER_OP_SESSION_OPEN || r->op == CLUSTER_OP_NAME_REGISTER))
         err = cluster_own(c);
     if (err != E_OK) {
         free_request(r);
@@ -168,6 +169,5 @@ void cluster_service_run(void)
         cluster_cancel(r);
     while ((r = next_request()))
         cluster_begin(r);
-    list_for_each_safe(node, &cluster.requests)
-        cluster_recheck(container_of(node, struct request, node));
+    list_for_each_safe(node, &cluster.requests) cluster_recheck(container_of(node, struct request, node));
 }

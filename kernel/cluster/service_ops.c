@@ -15,7 +15,10 @@ static struct answer begin_answer(void)
     return a;
 }
 
-static struct tables_text text_of(const char *at, uint32_t bytes) { return (struct tables_text){at, bytes}; }
+static struct tables_text text_of(const char *at, uint32_t bytes)
+{
+    return (struct tables_text){at, bytes};
+}
 
 /* Encodes with the generated encoder and answers. */
 #define ANSWER(r, op, ...)                                                                                             \
@@ -44,7 +47,7 @@ static void alone_status(struct cluster_status *s)
 {
     struct text t = text_begin(s->waiting, sizeof(s->waiting));
     s->state = cluster.configured ? CLUSTER_LINK : CLUSTER_LOCAL;
-    text_put(&t, !cluster.configured ? cluster.unconfigured
+    text_put(&t, !cluster.configured   ? cluster.unconfigured
                  : cluster.peer.memory ? "a network card"
                                        : "the network server");
     memcpy(s->cluster_name, cluster.config.cluster_name, sizeof(s->cluster_name));
@@ -170,15 +173,14 @@ static void op_append(struct request *r, const struct cluster_append_in *in)
 
 static void op_lock(struct request *r, const struct cluster_lock_in *in)
 {
-    propose(r, &(struct tables_op){.kind = TABLES_LOCK,
-                                   .lock = {in->mode, in->try_only != 0, r->process_id,
-                                            text_of(in->name, in->name_length)}});
+    propose(r, &(struct tables_op){
+                   .kind = TABLES_LOCK,
+                   .lock = {in->mode, in->try_only != 0, r->process_id, text_of(in->name, in->name_length)}});
 }
 
 static void op_unlock(struct request *r, const struct cluster_unlock_in *in)
 {
-    propose(r, &(struct tables_op){.kind = TABLES_UNLOCK,
-                                   .unlock = {in->fence, text_of(in->name, in->name_length)}});
+    propose(r, &(struct tables_op){.kind = TABLES_UNLOCK, .unlock = {in->fence, text_of(in->name, in->name_length)}});
 }
 
 static void op_session_open(struct request *r)
@@ -211,9 +213,9 @@ static void op_job_submit(struct request *r, const struct cluster_job_submit_in 
 
 static void op_job_report(struct request *r, const struct cluster_job_report_in *in)
 {
-    propose(r, &(struct tables_op){.kind = TABLES_JOB_REPORT,
-                                   .job_report = {in->job, in->instance, in->state, in->cause, in->code,
-                                                  in->process_id}});
+    propose(r,
+            &(struct tables_op){.kind = TABLES_JOB_REPORT,
+                                .job_report = {in->job, in->instance, in->state, in->cause, in->code, in->process_id}});
 }
 
 static void op_job_kill(struct request *r, const struct cluster_job_kill_in *in)
@@ -365,8 +367,12 @@ static void read_lock_list(struct request *r, const struct tables *t)
         return;
     }
     for (; tables_lock_next(t, after, &lock); at++, after = text_of(lock.name, lock.name_bytes)) {
-        struct cluster_lock row = {.fence = lock.fence, .mode = lock.mode, .holders = lock.holders,
-                                   .waiters = lock.waiters, .node = lock.node, .process_id = lock.process_id};
+        struct cluster_lock row = {.fence = lock.fence,
+                                   .mode = lock.mode,
+                                   .holders = lock.holders,
+                                   .waiters = lock.waiters,
+                                   .node = lock.node,
+                                   .process_id = lock.process_id};
         if (at < in.position)
             continue;
         if (used + sizeof(row) > ROWS_MAX)
@@ -381,8 +387,13 @@ static void read_lock_list(struct request *r, const struct tables *t)
 static bool put_instance(const struct tables_job *job, uint32_t instance, uint32_t *used)
 {
     const struct tables_instance *i = &job->instances[instance];
-    struct cluster_job row = {.job = job->job, .instance = instance, .node = i->node, .state = i->state,
-                              .cause = i->cause, .code = i->code, .process_id = i->process_id};
+    struct cluster_job row = {.job = job->job,
+                              .instance = instance,
+                              .node = i->node,
+                              .state = i->state,
+                              .cause = i->cause,
+                              .code = i->code,
+                              .process_id = i->process_id};
     if (*used + sizeof(row) > ROWS_MAX)
         return false;
     copy_name(row.command, sizeof(row.command), job->command, job->command_bytes);
@@ -452,7 +463,11 @@ void cluster_read(struct request *r)
 /* ---- what is waited for ---- */
 
 /* Placements given to the process server that runs now; a new one is given what has not begun. */
-static struct { uint64_t job; uint32_t instance; uint64_t fence; } given[TABLES_JOBS_MAX];
+static struct {
+    uint64_t job;
+    uint32_t instance;
+    uint64_t fence;
+} given[TABLES_JOBS_MAX];
 static uint32_t given_count;
 static uint64_t given_to;
 

@@ -4,7 +4,10 @@
 #define EVENTS_KEPT (3 * LINK_PEERS_MAX)
 _Static_assert(EVENTS_MAX > EVENTS_KEPT, "room for messages");
 
-bool event_room(const struct link *l) { return l->event_count < EVENTS_MAX - EVENTS_KEPT; }
+bool event_room(const struct link *l)
+{
+    return l->event_count < EVENTS_MAX - EVENTS_KEPT;
+}
 
 void event_put(struct link *l, const struct link_event *event)
 {

@@ -1,5 +1,5 @@
-/* Hellos and handshakes. Of two nodes the one with the lower node id begins the handshake; the other, on hearing a hello,
- * answers with its own, so that it is found. */
+/* Hellos and handshakes. Of two nodes the one with the lower node id begins the handshake; the other, on hearing a
+ * hello, answers with its own, so that it is found. */
 #include "state.h"
 
 #define ATTEMPT_TIMES    5u
@@ -76,7 +76,8 @@ static void begin_attempt(struct link *l, struct peer *p, uint64_t now_ns)
                       sizeof(p->attempt.frame));
 }
 
-/* A hello can be an old one played again: it starts a handshake at most, and changes nothing of a session that stands. */
+/* A hello can be an old one played again: it starts a handshake at most, and changes nothing of a session that stands.
+ */
 void greet_take_hello(struct link *l, uint64_t now_ns, struct link_address from, const uint8_t *frame, size_t bytes)
 {
     struct seal_identity identity;
@@ -142,8 +143,8 @@ static void take_proven_first(struct link *l, uint64_t now_ns, struct link_addre
         l->statistics.rejected.replayed++;
 }
 
-void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from, uint32_t session,
-                      const uint8_t *frame, size_t bytes)
+void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from, uint32_t session, const uint8_t *frame,
+                      size_t bytes)
 {
     struct seal_handshake h;
     struct seal_identity identity;

@@ -52,7 +52,10 @@ void link_seek(struct link *l, bool quickly)
     l->seeking = quickly;
 }
 
-void link_greet(struct link *l) { l->hello_due_ns = 0; }
+void link_greet(struct link *l)
+{
+    l->hello_due_ns = 0;
+}
 
 err_t link_add_address(struct link *l, struct link_address address)
 {
@@ -128,4 +131,7 @@ void link_drop(struct link *l, uint32_t peer, uint32_t session)
         session_end(l, p);
 }
 
-void link_statistics(const struct link *l, struct link_statistics *statistics) { *statistics = l->statistics; }
+void link_statistics(const struct link *l, struct link_statistics *statistics)
+{
+    *statistics = l->statistics;
+}

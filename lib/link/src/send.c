@@ -3,9 +3,15 @@
 
 #define REORDER 3u /* acknowledged this far beyond a fragment, it counts as lost */
 
-static size_t fragment_size(uint32_t bytes) { return sizeof(struct fragment) + bytes; }
+static size_t fragment_size(uint32_t bytes)
+{
+    return sizeof(struct fragment) + bytes;
+}
 
-static void free_fragment(struct link *l, struct fragment *f) { give(l, f, fragment_size(f->bytes)); }
+static void free_fragment(struct link *l, struct fragment *f)
+{
+    give(l, f, fragment_size(f->bytes));
+}
 
 static void copy_part(uint8_t *to, size_t offset, size_t bytes, const uint8_t *first, size_t first_bytes,
                       const uint8_t *second)

@@ -21,7 +21,10 @@ void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct
     event_put(l, &(struct link_event){.kind = LINK_UP, .peer = p->slot, .session = own});
 }
 
-static uint32_t unsent_from(const struct sending *q) { return q->fresh ? q->fresh->number : q->next_number; }
+static uint32_t unsent_from(const struct sending *q)
+{
+    return q->fresh ? q->fresh->number : q->next_number;
+}
 
 void session_end(struct link *l, struct peer *p)
 {
@@ -78,6 +81,9 @@ static void take_chunks(struct link *l, struct peer *p, uint64_t now_ns, const u
         case CHUNK_DATAGRAM:
             take_datagram(l, p, &r);
             break;
+        case CHUNK_PROBE:
+            p->session.ack_due_ns = now_ns;
+            break;
         default:
             r.failed = true;
         }
@@ -129,7 +135,8 @@ void session_take_frame(struct link *l, uint64_t now_ns, struct link_address fro
     uint64_t counter = wire_get_u64(&r);
     uint8_t *text = frame + SEAL_HEADER_BYTES + 8;
     size_t text_bytes = bytes - SEAL_DATA_OVERHEAD;
-    err_t err = seal_receive(pending ? &p->pending.seal : &p->session.seal, counter, frame, BOUND_BYTES, text, text_bytes);
+    err_t err =
+        seal_receive(pending ? &p->pending.seal : &p->session.seal, counter, frame, BOUND_BYTES, text, text_bytes);
     l->statistics.rejected.replayed += err == E_EXISTS;
     l->statistics.rejected.damaged += err == E_ACCESS;
     if (err)
@@ -166,9 +173,20 @@ static size_t seal_frame(struct link *l, struct session *s, uint8_t *frame, size
     return bytes;
 }
 
+/* On a bad wire a few keepalives in a row are soon lost: who misses them asks, more often than they come. */
+static bool misses_peer(const struct link *l, const struct session *s, uint64_t now_ns)
+{
+    return now_ns - s->heard_ns > l->config.keepalive_ns + l->config.keepalive_ns / 4;
+}
+
+static uint64_t keepalive_due(const struct link *l, const struct session *s, uint64_t now_ns)
+{
+    return s->sent_ns + l->config.keepalive_ns / (misses_peer(l, s, now_ns) ? 4 : 1);
+}
+
 static bool frame_due(const struct link *l, const struct session *s, uint64_t now_ns)
 {
-    return s->ack_due_ns <= now_ns || now_ns - s->sent_ns >= l->config.keepalive_ns || send_ready(s);
+    return s->ack_due_ns <= now_ns || keepalive_due(l, s, now_ns) <= now_ns || send_ready(s);
 }
 
 size_t session_output(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame)
@@ -178,6 +196,8 @@ size_t session_output(struct link *l, struct peer *p, uint64_t now_ns, struct li
         return 0;
     struct wire_writer w = wire_writer(frame + SEAL_HEADER_BYTES + 8, SEAL_DATA_MAX);
     receive_put_acks(s, &w);
+    if (misses_peer(l, s, now_ns))
+        wire_put_u8(&w, CHUNK_PROBE);
     put_datagrams(l, s, &w);
     send_fill(s, now_ns, &l->statistics, &w);
     ASSERT(!w.failed);
@@ -197,7 +217,10 @@ void session_check(struct link *l, struct peer *p, uint64_t now_ns)
         send_check_timeout(s, now_ns);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 uint64_t session_deadline(const struct link *l, const struct peer *p)
 {
@@ -206,6 +229,9 @@ uint64_t session_deadline(const struct link *l, const struct peer *p)
         return UINT64_MAX;
     if (send_ready(s))
         return 0;
+    uint64_t misses = s->heard_ns + l->config.keepalive_ns + l->config.keepalive_ns / 4;
+    uint64_t probe = s->sent_ns + l->config.keepalive_ns / 4;
     uint64_t quiet = earlier(s->heard_ns + l->config.silence_ns, s->sent_ns + l->config.keepalive_ns);
+    quiet = earlier(quiet, probe > misses ? probe : misses + 1);
     return earlier(earlier(quiet, s->ack_due_ns), send_deadline(s));
 }

@@ -9,11 +9,11 @@
 #include <seal/transport.h>
 #include <wire/wire.h>
 
-#define WINDOW         128u /* fragments of a channel under way, at most */
-#define FRAGMENT_MAX   1336u
-#define QUEUE_MAX      (512u * 1024u) /* bytes queued on one channel of one session */
-#define EVENTS_MAX     256u
-#define DATAGRAMS_MAX  16u
+#define WINDOW        128u /* fragments of a channel under way, at most */
+#define FRAGMENT_MAX  1336u
+#define QUEUE_MAX     (512u * 1024u) /* bytes queued on one channel of one session */
+#define EVENTS_MAX    256u
+#define DATAGRAMS_MAX 16u
 
 #define CHUNK_ACK_BYTES      14u
 #define CHUNK_FRAGMENT_BYTES 12u
@@ -23,7 +23,8 @@
 enum chunk {
     CHUNK_ACK = 1,      /* u8 channel, u32 next expected, u64 which of the 64 after it are here */
     CHUNK_FRAGMENT = 2, /* u8 channel, u16 bytes, u32 sequence, u32 message bytes (0: not the first of it), bytes */
-    CHUNK_DATAGRAM = 3  /* u16 bytes, bytes */
+    CHUNK_DATAGRAM = 3, /* u16 bytes, bytes */
+    CHUNK_PROBE = 4     /* nothing was heard for a while: please answer */
 };
 
 struct fragment {
@@ -32,7 +33,7 @@ struct fragment {
     uint32_t sequence, number; /* number: of its message */
     uint32_t message_bytes;    /* 0: not the first of its message */
     uint16_t bytes;
-    uint8_t times;             /* it was sent */
+    uint8_t times; /* it was sent */
     bool arrived, lost;
     uint8_t data[];
 };
@@ -67,7 +68,7 @@ struct session {
     struct seal_session seal;
     uint32_t own, theirs; /* numbers; own 0: no session */
     uint64_t heard_ns, sent_ns;
-    uint64_t ack_due_ns;  /* UINT64_MAX: nothing to acknowledge */
+    uint64_t ack_due_ns; /* UINT64_MAX: nothing to acknowledge */
     uint32_t acks_owed;
     struct sending sending[LINK_CHANNELS];
     struct receiving receiving[LINK_CHANNELS];
@@ -101,8 +102,8 @@ struct peer {
         uint8_t frame[HANDSHAKE_FRAME];
     } attempt;
     uint64_t attempt_boot[2], attempt_highest; /* of the peer's handshakes */
-    uint64_t heard_ns;   /* when something authentic last came from it, hellos included */
-    uint64_t greeted_ns; /* when it last got a hello of its own */
+    uint64_t heard_ns;                         /* when something authentic last came from it, hellos included */
+    uint64_t greeted_ns;                       /* when it last got a hello of its own */
     bool hello_owed;
 };
 
@@ -133,19 +134,22 @@ void event_put(struct link *l, const struct link_event *event); /* dropped witho
 /* peers.c */
 struct peer *peer_find(struct link *l, const uint64_t node_id[2]);
 struct peer *peer_make(struct link *l, const struct seal_identity *identity); /* found or new; NULL: no room */
-struct peer *peer_at(const struct link *l, uint32_t slot, uint32_t session); /* NULL unless that session stands */
+struct peer *peer_at(const struct link *l, uint32_t slot, uint32_t session);  /* NULL unless that session stands */
 bool peer_acceptable(struct link *l, const struct seal_identity *identity);
 uint32_t peer_new_number(struct link *l, const struct peer *p); /* of a session; says which slot it belongs to */
 static inline struct peer *peer_by_number(const struct link *l, uint32_t number)
 {
     return l->peers[number % LINK_PEERS_MAX];
 }
-static inline bool id_equal(const uint64_t a[2], const uint64_t b[2]) { return a[0] == b[0] && a[1] == b[1]; }
+static inline bool id_equal(const uint64_t a[2], const uint64_t b[2])
+{
+    return a[0] == b[0] && a[1] == b[1];
+}
 
 /* greet.c: hellos and handshakes */
 void greet_take_hello(struct link *l, uint64_t now_ns, struct link_address from, const uint8_t *frame, size_t bytes);
-void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from, uint32_t session,
-                      const uint8_t *frame, size_t bytes);
+void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from, uint32_t session, const uint8_t *frame,
+                      size_t bytes);
 void greet_take_second(struct link *l, uint64_t now_ns, uint32_t session, const uint8_t *frame, size_t bytes);
 size_t greet_output(struct link *l, uint64_t now_ns, struct link_address *to, uint8_t *frame); /* the round of hellos */
 size_t greet_output_peer(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame);

@@ -15,7 +15,10 @@ void seal_sha256(const void *a, size_t a_bytes, const void *b, size_t b_bytes, u
 
 _Static_assert(sizeof(br_sha256_context) <= sizeof(struct seal_sha256), "the context fits");
 
-void seal_sha256_begin(struct seal_sha256 *s) { br_sha256_init((br_sha256_context *)(void *)s); }
+void seal_sha256_begin(struct seal_sha256 *s)
+{
+    br_sha256_init((br_sha256_context *)(void *)s);
+}
 
 void seal_sha256_add(struct seal_sha256 *s, const void *bytes, size_t count)
 {

@@ -4,7 +4,10 @@
 
 #include <seal/primitives.h>
 
-void seal_random_begin(struct seal_random *r, const uint8_t seed[32]) { memcpy(r->key, seed, 32); }
+void seal_random_begin(struct seal_random *r, const uint8_t seed[32])
+{
+    memcpy(r->key, seed, 32);
+}
 
 /* Each block of key stream gives the next key and then up to 32 bytes. */
 void seal_random_bytes(struct seal_random *r, void *to, size_t bytes)

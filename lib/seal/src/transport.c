@@ -20,7 +20,10 @@ void seal_session_begin(struct seal_session *s, const struct seal_keys *keys)
     memcpy(s->receive_key[0], keys->receive, 32);
 }
 
-void seal_session_end(struct seal_session *s) { seal_wipe(s, sizeof(*s)); }
+void seal_session_end(struct seal_session *s)
+{
+    seal_wipe(s, sizeof(*s));
+}
 
 uint64_t seal_send(struct seal_session *s, const void *bound, size_t bound_bytes, uint8_t *text, size_t text_bytes)
 {

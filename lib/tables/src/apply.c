@@ -1,7 +1,10 @@
 /* The machine itself: one entry at a time. */
 #include "state.h"
 
-static size_t round_up(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
+static size_t round_up(size_t bytes)
+{
+    return (bytes + 15) & ~(size_t)15;
+}
 
 err_t tables_init(const struct tables_memory *memory, const uint64_t cluster_id[2], uint32_t epoch,
                   struct tables **tables_out)
@@ -18,11 +21,23 @@ err_t tables_init(const struct tables_memory *memory, const uint64_t cluster_id[
     return E_OK;
 }
 
-void tables_watch(struct tables *t, const struct tables_watcher *watcher) { t->watcher = watcher; }
+void tables_watch(struct tables *t, const struct tables_watcher *watcher)
+{
+    t->watcher = watcher;
+}
 
-uint64_t tables_applied_index(const struct tables *t) { return t->index; }
-uint64_t tables_applied_term(const struct tables *t) { return t->term; }
-uint64_t tables_time_ns(const struct tables *t) { return t->now_ns; }
+uint64_t tables_applied_index(const struct tables *t)
+{
+    return t->index;
+}
+uint64_t tables_applied_term(const struct tables *t)
+{
+    return t->term;
+}
+uint64_t tables_time_ns(const struct tables *t)
+{
+    return t->now_ns;
+}
 
 void tables_counts(const struct tables *t, struct tables_counts *counts)
 {
@@ -45,24 +60,15 @@ struct rule {
 };
 
 static const struct rule rules[TABLES_KINDS] = {
-    [TABLES_NODE_JOIN] = {nodes_apply_join, true},
-    [TABLES_RENEW] = {nodes_apply_renew, true},
-    [TABLES_EXPIRE] = {nodes_apply_expire, true},
-    [TABLES_PROCESS_END] = {sessions_apply_process_end, false},
-    [TABLES_SESSION_OPEN] = {sessions_apply_open, false},
-    [TABLES_SESSION_CLOSE] = {sessions_apply_close, false},
-    [TABLES_KEY_PUT] = {keys_apply_put, false},
-    [TABLES_KEY_DELETE] = {keys_apply_delete, false},
-    [TABLES_KEY_APPEND] = {keys_apply_append, false},
-    [TABLES_LOCK] = {locks_apply_lock, false},
-    [TABLES_LOCK_CANCEL] = {locks_apply_cancel, false},
-    [TABLES_UNLOCK] = {locks_apply_unlock, false},
-    [TABLES_NAME_PUT] = {names_apply_put, false},
-    [TABLES_NAME_DELETE] = {names_apply_delete, false},
-    [TABLES_JOB_SUBMIT] = {jobs_apply_submit, false},
-    [TABLES_JOB_PLACE] = {jobs_apply_place, true},
-    [TABLES_JOB_REPORT] = {jobs_apply_report, false},
-    [TABLES_JOB_KILL] = {jobs_apply_kill, false},
+    [TABLES_NODE_JOIN] = {nodes_apply_join, true},        [TABLES_RENEW] = {nodes_apply_renew, true},
+    [TABLES_EXPIRE] = {nodes_apply_expire, true},         [TABLES_PROCESS_END] = {sessions_apply_process_end, false},
+    [TABLES_SESSION_OPEN] = {sessions_apply_open, false}, [TABLES_SESSION_CLOSE] = {sessions_apply_close, false},
+    [TABLES_KEY_PUT] = {keys_apply_put, false},           [TABLES_KEY_DELETE] = {keys_apply_delete, false},
+    [TABLES_KEY_APPEND] = {keys_apply_append, false},     [TABLES_LOCK] = {locks_apply_lock, false},
+    [TABLES_LOCK_CANCEL] = {locks_apply_cancel, false},   [TABLES_UNLOCK] = {locks_apply_unlock, false},
+    [TABLES_NAME_PUT] = {names_apply_put, false},         [TABLES_NAME_DELETE] = {names_apply_delete, false},
+    [TABLES_JOB_SUBMIT] = {jobs_apply_submit, false},     [TABLES_JOB_PLACE] = {jobs_apply_place, true},
+    [TABLES_JOB_REPORT] = {jobs_apply_report, false},     [TABLES_JOB_KILL] = {jobs_apply_kill, false},
 };
 
 /* Is it from a node that is taking part with this very boot (else E_GONE), and new? */

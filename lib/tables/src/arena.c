@@ -14,7 +14,7 @@ static uint32_t class_of(size_t bytes, size_t *rounded_out)
     }
     uint32_t class = 16;
     for (size_t base = 256;; base *= 2) {
-        for (size_t quarter = 1; quarter <= 4; quarter++, class++) {
+        for (size_t quarter = 1; quarter <= 4; quarter++, class ++) {
             *rounded_out = base + base / 4 * quarter;
             if (bytes <= *rounded_out)
                 return class;

@@ -14,8 +14,8 @@ struct arena_chunk {
 struct arena {
     struct tables_memory memory;
     struct arena_chunk *first, *current;
-    size_t used;  /* of the current chunk */
-    size_t keep;  /* bytes of the first chunk that outlive arena_reset() */
+    size_t used; /* of the current chunk */
+    size_t keep; /* bytes of the first chunk that outlive arena_reset() */
     uint64_t taken;
     void *free[ARENA_CLASSES];
 };

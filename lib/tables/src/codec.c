@@ -14,9 +14,15 @@ struct field {
     uint16_t limit; /* longest text */
 };
 
-#define NUMBER(kind, path)      {kind, FIELD_NUMBER, offsetof(struct tables_op, path), 0}
-#define ID(kind, path)          NUMBER(kind, path[0]), NUMBER(kind, path[1])
-#define TEXT(kind, path, limit) {kind, FIELD_TEXT, offsetof(struct tables_op, path), limit}
+#define NUMBER(kind, path)                                                                                             \
+    {                                                                                                                  \
+        kind, FIELD_NUMBER, offsetof(struct tables_op, path), 0                                                        \
+    }
+#define ID(kind, path) NUMBER(kind, path[0]), NUMBER(kind, path[1])
+#define TEXT(kind, path, limit)                                                                                        \
+    {                                                                                                                  \
+        kind, FIELD_TEXT, offsetof(struct tables_op, path), limit                                                      \
+    }
 
 /* In the order of the wire. A kind's fields lie together. */
 static const struct field fields[] = {

@@ -20,11 +20,20 @@ static struct tables_text get_text(struct wire_reader *r, uint32_t least, uint32
 }
 
 /* Fields first, then this: all there, nothing over, and the claim holds. */
-static err_t check(const struct wire_reader *r, bool claim) { return wire_done(r) && claim ? E_OK : E_BAD_MESSAGE; }
+static err_t check(const struct wire_reader *r, bool claim)
+{
+    return wire_done(r) && claim ? E_OK : E_BAD_MESSAGE;
+}
 
-static err_t added(const void *row) { return row ? E_OK : E_NO_MEMORY; }
+static err_t added(const void *row)
+{
+    return row ? E_OK : E_NO_MEMORY;
+}
 
-static bool number_free(const struct tree *tree, uint64_t number) { return number && !tree_find_number(tree, number); }
+static bool number_free(const struct tree *tree, uint64_t number)
+{
+    return number && !tree_find_number(tree, number);
+}
 
 static err_t load_head(struct tables *t, struct wire_reader *r)
 {
@@ -56,8 +65,8 @@ static err_t load_node(struct tables *t, struct wire_reader *r)
     for (size_t i = 0; i < TABLES_WINDOW / 64; i++)
         node.sequence_bits[i] = wire_get_u64(r);
     wire_get_bytes(r, node.name, sizeof(node.name));
-    bool right = node.number >= 1 && node.number <= NODES_MAX && !tables_node(t, node.number) &&
-                 node.durable <= 1 && node.live <= 1 && node.renewed_ns <= t->now_ns && node.renewal <= t->index &&
+    bool right = node.number >= 1 && node.number <= NODES_MAX && !tables_node(t, node.number) && node.durable <= 1 &&
+                 node.live <= 1 && node.renewed_ns <= t->now_ns && node.renewal <= t->index &&
                  node.name[sizeof(node.name) - 1] == 0;
     err_t err = check(r, right);
     if (!err)

@@ -1,4 +1,5 @@
-/* Locks: exclusive or shared, first come first served, each grant with a fence that is higher than every earlier one. */
+/* Locks: exclusive or shared, first come first served, each grant with a fence that is higher than every earlier one.
+ */
 #include "state.h"
 
 #define FENCE_EPOCH_SHIFT 56

@@ -25,7 +25,8 @@ bool tables_name_next(const struct tables *t, struct tables_text after, struct t
     return view_name(t, tree_above(&t->names, after.bytes ? &after : NULL), view);
 }
 
-struct name *names_add(struct tables *t, struct tables_text text, uint32_t node, uint64_t process_id, uint64_t export_id)
+struct name *names_add(struct tables *t, struct tables_text text, uint32_t node, uint64_t process_id,
+                       uint64_t export_id)
 {
     struct name *name = tables_take_named(t, sizeof(*name), text);
     if (!name)
@@ -39,10 +40,8 @@ struct name *names_add(struct tables *t, struct tables_text text, uint32_t node,
 
 static void remove_name(struct tables *t, struct name *name)
 {
-    struct tables_event event = {.kind = TABLES_EVENT_NAME_GONE,
-                                 .node = name->node,
-                                 .process_id = name->process_id,
-                                 .ticket = name->export_id};
+    struct tables_event event = {
+        .kind = TABLES_EVENT_NAME_GONE, .node = name->node, .process_id = name->process_id, .ticket = name->export_id};
     tree_remove(&t->names, &name->by_name);
     tables_give_named(t, name, sizeof(*name));
     tables_tell(t, &event);

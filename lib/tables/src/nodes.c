@@ -1,7 +1,10 @@
 /* Nodes, their leases, and the sequences of their proposals. */
 #include "state.h"
 
-static bool same_id(const uint64_t a[2], const uint64_t b[2]) { return a[0] == b[0] && a[1] == b[1]; }
+static bool same_id(const uint64_t a[2], const uint64_t b[2])
+{
+    return a[0] == b[0] && a[1] == b[1];
+}
 
 const struct tables_node *tables_node(const struct tables *t, uint32_t number)
 {

@@ -9,7 +9,10 @@ void *tables_take(struct tables *t, size_t bytes)
     return block;
 }
 
-void tables_give(struct tables *t, void *block, size_t bytes) { arena_give(&t->arena, block, bytes); }
+void tables_give(struct tables *t, void *block, size_t bytes)
+{
+    arena_give(&t->arena, block, bytes);
+}
 
 void *tables_take_named(struct tables *t, size_t bytes, struct tables_text name)
 {
@@ -33,7 +36,10 @@ void tables_give_named(struct tables *t, void *row, size_t bytes)
 
 void *tables_take_numbered(struct tables *t, size_t bytes, uint64_t number)
 {
-    struct { struct tree_node node; struct tree_number number; } *row = tables_take(t, bytes);
+    struct {
+        struct tree_node node;
+        struct tree_number number;
+    } *row = tables_take(t, bytes);
     if (!row)
         return NULL;
     memset(row, 0, bytes);

@@ -149,7 +149,10 @@ static bool put_next_job(const struct tables *t, struct tables_saver *s, struct 
     return put_row(&t->jobs, s, w, put_job);
 }
 
-static bool put_once(struct tables_saver *s) { return s->number++ == 0; }
+static bool put_once(struct tables_saver *s)
+{
+    return s->number++ == 0;
+}
 
 /* False when the present part has no more. */
 static bool put_record(const struct tables *t, struct tables_saver *s, struct wire_writer *w)

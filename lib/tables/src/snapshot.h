@@ -10,8 +10,8 @@ enum snapshot_part {
     PART_SESSION,
     PART_KEY,
     PART_NAME,
-    PART_LOCK,     /* name and newest fence; its requests carry the name again */
-    PART_REQUEST,  /* by ticket: holders of a lock come before its waiters, each in their order */
+    PART_LOCK,    /* name and newest fence; its requests carry the name again */
+    PART_REQUEST, /* by ticket: holders of a lock come before its waiters, each in their order */
     PART_JOB,
     PART_INSTANCE, /* of the job before it */
     PART_END,      /* hash of all bytes before this record */

@@ -118,7 +118,8 @@ bool nodes_admit_sequence(struct tables_node *node, uint64_t sequence);
 /* Rows made by loading a snapshot; the caller has checked the fields. NULL: no memory. */
 struct session *sessions_add(struct tables *t, uint64_t session, uint32_t node, uint64_t process_id);
 struct key *keys_add(struct tables *t, struct tables_text name, struct tables_text value, uint64_t revision);
-struct name *names_add(struct tables *t, struct tables_text name, uint32_t node, uint64_t process_id, uint64_t export_id);
+struct name *names_add(struct tables *t, struct tables_text name, uint32_t node, uint64_t process_id,
+                       uint64_t export_id);
 struct lock *locks_add(struct tables *t, struct tables_text name);
 struct request *locks_add_request(struct tables *t, struct lock *lock, const struct request *like);
 struct job *jobs_add(struct tables *t, uint64_t job, uint32_t count, struct tables_text command);

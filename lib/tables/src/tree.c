@@ -110,7 +110,10 @@ void tree_insert(struct tree *tree, struct tree_node *node)
     tree->count++;
 }
 
-static uint32_t level_of(const struct tree_node *node) { return node ? node->level : 0; }
+static uint32_t level_of(const struct tree_node *node)
+{
+    return node ? node->level : 0;
+}
 
 static struct tree_node *rebalance(struct tree_node *node)
 {

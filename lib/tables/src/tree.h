@@ -34,7 +34,7 @@ struct tree_node *tree_find_number(const struct tree *tree, uint64_t number);
 struct tree_node *tree_above(const struct tree *tree, const struct tables_text *name);
 struct tree_node *tree_above_number(const struct tree *tree, uint64_t number);
 struct tree_node *tree_next(const struct tree *tree, const struct tree_node *node); /* NULL: the first */
-bool tree_precedes(struct tables_text name, const struct tree_node *node); /* name < the node's */
+bool tree_precedes(struct tables_text name, const struct tree_node *node);          /* name < the node's */
 /* The name must not be there yet. */
 void tree_insert(struct tree *tree, struct tree_node *node);
 void tree_remove(struct tree *tree, struct tree_node *node);

@@ -78,7 +78,10 @@ static void carry(struct packet *p)
         put_in_transit(p);
 }
 
-static struct link_address address_of(uint32_t node) { return (struct link_address){1 + node, 7447}; }
+static struct link_address address_of(uint32_t node)
+{
+    return (struct link_address){1 + node, 7447};
+}
 
 void network_inject(uint32_t from, uint32_t to, const void *data, uint32_t bytes)
 {
@@ -182,7 +185,10 @@ void network_run(uint64_t ms)
     }
 }
 
-bool network_linked(uint32_t a, uint32_t b) { return net.nodes[a].session[b] && net.nodes[b].session[a]; }
+bool network_linked(uint32_t a, uint32_t b)
+{
+    return net.nodes[a].session[b] && net.nodes[b].session[a];
+}
 
 err_t network_send(uint32_t from, uint32_t to, uint32_t channel, const void *data, size_t bytes, uint32_t *number)
 {

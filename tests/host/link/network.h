@@ -5,9 +5,9 @@
 #include <test/check.h>
 #include <test/random.h>
 
-#define NODES    4u
-#define MS       1000000ull
-#define TRANSIT  4096u
+#define NODES   4u
+#define MS      1000000ull
+#define TRANSIT 4096u
 
 struct packet {
     uint64_t due_ns;

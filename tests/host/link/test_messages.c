@@ -1,4 +1,5 @@
-/* Messages arrive in order, once and whole on each channel, whatever the wire does; and what did not arrive is known. */
+/* Messages arrive in order, once and whole on each channel, whatever the wire does; and what did not arrive is known.
+ */
 #include "network.h"
 
 /* A message says who sent it, on which channel, as which one, and is filled from that. */
@@ -124,9 +125,11 @@ static void test_limits(void)
     begin(2, 4);
     CHECK_EQUAL(network_send(0, 1, 0, buffer, LINK_MESSAGE_MAX, &number), E_OK);
     CHECK_EQUAL(link_send(net.nodes[0].l, net.nodes[0].peer[1], net.nodes[0].session[1], 0, buffer, LINK_MESSAGE_MAX,
-                          buffer, 1, &number), E_TOO_LONG);
-    CHECK_EQUAL(link_send(net.nodes[0].l, net.nodes[0].peer[1], net.nodes[0].session[1] + 64, 0, buffer, 1, buffer, 1,
-                          &number), E_NOT_CONNECTED);
+                          buffer, 1, &number),
+                E_TOO_LONG);
+    CHECK_EQUAL(
+        link_send(net.nodes[0].l, net.nodes[0].peer[1], net.nodes[0].session[1] + 64, 0, buffer, 1, buffer, 1, &number),
+        E_NOT_CONNECTED);
     network_stop();
 }
 
@@ -158,7 +161,7 @@ static void test_throughput(void)
 {
     begin(2, 6);
     uint64_t start = net.now_ns;
-    for (int i = 0; i < 20;)  {
+    for (int i = 0; i < 20;) {
         if (send_one(0, 1, LINK_BULK, 50000))
             i++;
         else

@@ -114,8 +114,9 @@ static void test_eavesdropper(void)
     network_run(1500);
     for (int i = 0; i < 50; i++) {
         CHECK_EQUAL(network_send(0, 1, i % 3, secret, sizeof(secret), &number), E_OK);
-        CHECK_EQUAL(link_send_datagram(net.nodes[0].l, net.nodes[0].peer[1], net.nodes[0].session[1], secret,
-                                       sizeof(secret)), E_OK);
+        CHECK_EQUAL(
+            link_send_datagram(net.nodes[0].l, net.nodes[0].peer[1], net.nodes[0].session[1], secret, sizeof(secret)),
+            E_OK);
         network_run(20);
     }
     CHECK_EQUAL(received, 100);

@@ -92,8 +92,11 @@ static void give_log(struct disk *d, uint64_t serial, disk_answer *answer, void 
     struct log_message m = {.op = LOG_DATA, .serial = serial, .bytes = (uint32_t)sizeof(super) + d->payload_bytes};
     answer(context, &m, bytes);
     for (uint32_t i = 0; i < d->record_count; i++) {
-        struct log_message r = {.op = LOG_RECORD, .serial = serial, .index = d->records[i].index,
-                                .term = d->records[i].term, .bytes = d->records[i].count};
+        struct log_message r = {.op = LOG_RECORD,
+                                .serial = serial,
+                                .index = d->records[i].index,
+                                .term = d->records[i].term,
+                                .bytes = d->records[i].count};
         answer(context, &r, d->records[i].bytes);
     }
 }
@@ -152,8 +155,8 @@ static void work(struct disk *d, const struct disk_request *q, disk_answer *answ
         compact(d, q->head.index);
         break;
     case LOG_SNAPSHOT_READ:
-        done = (struct log_message){.op = LOG_DATA, .serial = q->head.serial, .offset = q->head.offset,
-                                    .bytes = (uint32_t)q->head.index};
+        done = (struct log_message){
+            .op = LOG_DATA, .serial = q->head.serial, .offset = q->head.offset, .bytes = (uint32_t)q->head.index};
         CHECK(q->head.offset + q->head.index <= d->snapshot_bytes);
         answer(context, &done, d->snapshot + q->head.offset);
         return;

@@ -37,7 +37,7 @@ struct disk {
 
 typedef void disk_answer(void *context, const struct log_message *answer, const uint8_t *data);
 
-void disk_open(struct disk *d);   /* power on: what was under way is lost */
+void disk_open(struct disk *d); /* power on: what was under way is lost */
 void disk_blank(struct disk *d);
 bool disk_put(struct disk *d, const struct log_message *request, const void *data);
 /* Works one request, if there is one. */

@@ -66,8 +66,14 @@ static void session_end(void *context, uint32_t node)
     m->call_ends++;
 }
 
-static bool call_message(void *context, uint32_t node, const uint8_t *message, size_t bytes) { return true; }
-static const uint8_t *call_next(void *context, uint32_t node, size_t *bytes) { return NULL; }
+static bool call_message(void *context, uint32_t node, const uint8_t *message, size_t bytes)
+{
+    return true;
+}
+static const uint8_t *call_next(void *context, uint32_t node, size_t *bytes)
+{
+    return NULL;
+}
 static void call_sent(void *context, uint32_t node) {}
 static void say(void *context, const char *line) {}
 
@@ -101,7 +107,7 @@ void lab_power_on(uint32_t index, bool genesis)
                                  .link_bytes = 4u << 20};
     memset(config.cluster_key, 5, sizeof(config.cluster_key));
     random_fill(&lab.random, config.random, sizeof(config.random));
-    struct node_hooks hooks = {m,     take,  give,     log_put,       proposed,    readable,     event,
+    struct node_hooks hooks = {m,        take,          give,        log_put,      proposed,  readable,  event,
                                replaced, session_begin, session_end, call_message, call_next, call_sent, say};
     CHECK_EQUAL(node_open(&config, &hooks, lab.now_ns, &m->n), E_OK);
     if (m->has_disk)
@@ -294,13 +300,17 @@ err_t lab_propose(uint32_t machine, struct tables_op op, struct tables_result *r
     return result->err;
 }
 
-static struct tables_text text(const char *s) { return (struct tables_text){s, (uint32_t)strlen(s)}; }
+static struct tables_text text(const char *s)
+{
+    return (struct tables_text){s, (uint32_t)strlen(s)};
+}
 
 err_t lab_put(uint32_t machine, const char *key, const char *value)
 {
     struct tables_result result;
-    return lab_propose(machine, (struct tables_op){.kind = TABLES_KEY_PUT,
-                                                   .key_put = {TABLES_ANY_REVISION, text(key), text(value)}}, &result);
+    return lab_propose(
+        machine, (struct tables_op){.kind = TABLES_KEY_PUT, .key_put = {TABLES_ANY_REVISION, text(key), text(value)}},
+        &result);
 }
 
 bool lab_has(uint32_t machine, const char *key, const char *value)

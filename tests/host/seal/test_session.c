@@ -40,8 +40,11 @@ static void make_sessions(struct seal_session *a, struct seal_session *b)
 
 static void test_handshake_binds(void)
 {
-    static const struct { const char *prologue; uint8_t key; err_t err; } cases[] = {
-        {"lab", 1, E_OK}, {"lab", 2, E_ACCESS}, {"home", 1, E_ACCESS}};
+    static const struct {
+        const char *prologue;
+        uint8_t key;
+        err_t err;
+    } cases[] = {{"lab", 1, E_OK}, {"lab", 2, E_ACCESS}, {"home", 1, E_ACCESS}};
     for (size_t i = 0; i < 3; i++) {
         struct seal_handshake first, second;
         uint8_t one[MESSAGE], payload[5];
@@ -62,8 +65,12 @@ static void test_handshake_keys_are_fresh(void)
 
 static void test_identity(void)
 {
-    struct seal_identity identity = {.protocol = SEAL_PROTOCOL, .node_id = {1, 2}, .boot_id = {3, 4}, .attempt = 5,
-                                     .name = "node1"}, back;
+    struct seal_identity identity = {.protocol = SEAL_PROTOCOL,
+                                     .node_id = {1, 2},
+                                     .boot_id = {3, 4},
+                                     .attempt = 5,
+                                     .name = "node1"},
+                         back;
     uint8_t bytes[SEAL_IDENTITY_BYTES];
     seal_identity_encode(&identity, bytes);
     CHECK_EQUAL(seal_identity_decode(bytes, &back), E_OK);

@@ -56,13 +56,16 @@ err_t replica_from(struct replica *r, uint32_t node, struct tables_op op)
     return replica_apply(r, op);
 }
 
-struct tables_text text(const char *string) { return (struct tables_text){string, (uint32_t)strlen(string)}; }
+struct tables_text text(const char *string)
+{
+    return (struct tables_text){string, (uint32_t)strlen(string)};
+}
 
 uint32_t join(struct replica *r, uint64_t node_id, uint64_t boot)
 {
-    struct tables_op op = {.kind = TABLES_NODE_JOIN,
-                           .node_join = {.node_id = {node_id}, .log_id = {node_id}, .boot_id = {boot}, .cpus = 1,
-                                         .name = text("n")}};
+    struct tables_op op = {
+        .kind = TABLES_NODE_JOIN,
+        .node_join = {.node_id = {node_id}, .log_id = {node_id}, .boot_id = {boot}, .cpus = 1, .name = text("n")}};
     CHECK_EQUAL(replica_apply(r, op), E_OK);
     r->sequence[r->result.value] = 0;
     return (uint32_t)r->result.value;
@@ -70,8 +73,8 @@ uint32_t join(struct replica *r, uint64_t node_id, uint64_t boot)
 
 err_t put(struct replica *r, uint32_t node, const char *key, const char *value)
 {
-    return replica_from(r, node, (struct tables_op){.kind = TABLES_KEY_PUT,
-                                                    .key_put = {TABLES_ANY_REVISION, text(key), text(value)}});
+    return replica_from(
+        r, node, (struct tables_op){.kind = TABLES_KEY_PUT, .key_put = {TABLES_ANY_REVISION, text(key), text(value)}});
 }
 
 err_t lock(struct replica *r, uint32_t node, uint64_t process, const char *name, uint32_t mode)

@@ -1,4 +1,5 @@
-/* Random histories: replicas stay equal, a snapshot is the state, locks have one holder, and hostile bytes do no harm. */
+/* Random histories: replicas stay equal, a snapshot is the state, locks have one holder, and hostile bytes do no harm.
+ */
 #include "fixture.h"
 
 static const char *const names[] = {"a", "b", "c/1", "c/2", "dd", "e"};

@@ -83,8 +83,9 @@ static void test_room_for_keys(void)
 
 static err_t append(uint32_t node, uint64_t session, uint64_t number, const char *data)
 {
-    return replica_from(&r, node, (struct tables_op){.kind = TABLES_KEY_APPEND,
-                                                     .key_append = {session, number, text("log"), text(data)}});
+    return replica_from(
+        &r, node,
+        (struct tables_op){.kind = TABLES_KEY_APPEND, .key_append = {session, number, text("log"), text(data)}});
 }
 
 static void test_append_at_most_once(void)
@@ -109,7 +110,10 @@ static void test_append_at_most_once(void)
 static void test_proposals_at_most_once(void)
 {
     uint32_t node = join(&r, 1, 1);
-    struct tables_op op = {.kind = TABLES_KEY_PUT, .node = node, .boot = {1}, .sequence = 4,
+    struct tables_op op = {.kind = TABLES_KEY_PUT,
+                           .node = node,
+                           .boot = {1},
+                           .sequence = 4,
                            .key_put = {TABLES_ANY_REVISION, text("k"), text("1")}};
     CHECK_EQUAL(replica_apply(&r, op), E_OK);
     CHECK(!r.result.repeated);
@@ -212,7 +216,7 @@ static void test_jobs(void)
     CHECK_EQUAL(replica_from(&r, a, (struct tables_op){.kind = TABLES_JOB_KILL, .job_kill = {job}}), E_OK);
     CHECK_EQUAL(r.event_count, 1);
     CHECK_EQUAL(tables_job(r.t, job)->instances[1].state, TABLES_JOB_ENDED);
-    join(&r, 1, 2); /* its node starts anew */
+    join(&r, 1, 2);                                           /* its node starts anew */
     CHECK_EQUAL(tables_job(r.t, job)->instances[0].cause, 6); /* EXIT_NODE_LOST */
     CHECK_EQUAL(tables_job(r.t, job)->ended, 2);
 }
@@ -239,7 +243,10 @@ static void test_no_memory_stops_the_replica(void)
     err_t err = E_OK;
     for (uint64_t i = 1; !err; i++) {
         snprintf(name, sizeof(name), "%d", (int)i);
-        struct tables_op op = {.kind = TABLES_KEY_PUT, .node = node, .boot = {1}, .sequence = i,
+        struct tables_op op = {.kind = TABLES_KEY_PUT,
+                               .node = node,
+                               .boot = {1},
+                               .sequence = i,
                                .key_put = {TABLES_ANY_REVISION, text(name), {value, sizeof(value)}}};
         size_t bytes = tables_encode(&op, entry, sizeof(entry));
         err = tables_apply(r.t, tables_applied_index(r.t) + 1, 1, entry, bytes, &r.result);

@@ -1,7 +1,8 @@
-/* Sealed sessions between the nodes of a cluster, over datagrams that may be lost, doubled, reordered, altered or forged.
+/* Sealed sessions between the nodes of a cluster, over datagrams that may be lost, doubled, reordered, altered or
+ * forged.
  *
- * A pure machine: time and datagrams in, datagrams and events out. One struct link a node; it finds peers (hellos to the
- * broadcast address and to configured addresses), makes sessions with them, and carries on each session
+ * A pure machine: time and datagrams in, datagrams and events out. One struct link a node; it finds peers (hellos to
+ * the broadcast address and to configured addresses), makes sessions with them, and carries on each session
  *   - channels of ordered messages, each delivered once or never; channels do not wait for each other,
  *   - datagrams, which may be lost.
  * A session ends when the peer falls silent, restarts, or begins another one. What was not delivered by then never will
@@ -15,11 +16,11 @@
 #include <abi/ids.h>
 #include <seal/frame.h>
 
-#define LINK_PEERS_MAX      NODES_MAX
-#define LINK_CHANNELS       3u
-#define LINK_MESSAGE_MAX    (128u * 1024u)
-#define LINK_DATAGRAM_MAX   1300u
-#define LINK_ADDRESSES_MAX  16u
+#define LINK_PEERS_MAX     NODES_MAX
+#define LINK_CHANNELS      3u
+#define LINK_MESSAGE_MAX   (128u * 1024u)
+#define LINK_DATAGRAM_MAX  1300u
+#define LINK_ADDRESSES_MAX 16u
 
 enum link_channel { LINK_RAFT = 0, LINK_CALLS = 1, LINK_BULK = 2 };
 
@@ -41,7 +42,7 @@ struct link_memory {
 struct link_config {
     const char *cluster_name;
     uint8_t cluster_key[32];
-    uint8_t random[32]; /* fresh entropy */
+    uint8_t random[32];        /* fresh entropy */
     struct seal_identity self; /* attempt and protocol are filled in here */
     struct link_memory memory;
     uint16_t port;         /* where hellos are broadcast to */
@@ -68,7 +69,7 @@ struct link_event {
     uint32_t peer;    /* slot, 0..LINK_PEERS_MAX-1; stays with a node id while it has a session */
     uint32_t session; /* never repeats within a peer's slot, in practice */
     uint32_t channel;
-    uint32_t reason;  /* enum link_refusal */
+    uint32_t reason; /* enum link_refusal */
     uint32_t bytes;
     const uint8_t *data;
     uint32_t unsent_from[LINK_CHANNELS]; /* message numbers from it on were not sent in full */
@@ -77,8 +78,8 @@ struct link_event {
 struct link_peer_view {
     struct seal_identity identity; /* as its session proved, or, without one, as its last hello says */
     struct link_address address;
-    uint32_t session;              /* 0: none */
-    uint64_t heard_ns;             /* when something authentic last came */
+    uint32_t session;  /* 0: none */
+    uint64_t heard_ns; /* when something authentic last came */
     uint64_t rtt_ns;
     uint32_t queued_bytes[LINK_CHANNELS];
 };
@@ -108,8 +109,8 @@ uint64_t link_deadline(struct link *l);
 bool link_next_event(struct link *l, struct link_event *event_out);
 void link_event_done(struct link *l, const struct link_event *event);
 
-/* Queues a message made of two parts (the second may be empty) on that session. *number_out counts the channel's messages
- * from 0. E_NOT_CONNECTED: that session is over; E_FULL: too much is queued or no memory; E_TOO_LONG. */
+/* Queues a message made of two parts (the second may be empty) on that session. *number_out counts the channel's
+ * messages from 0. E_NOT_CONNECTED: that session is over; E_FULL: too much is queued or no memory; E_TOO_LONG. */
 err_t link_send(struct link *l, uint32_t peer, uint32_t session, uint32_t channel, const void *first,
                 size_t first_bytes, const void *second, size_t second_bytes, uint32_t *number_out);
 err_t link_send_datagram(struct link *l, uint32_t peer, uint32_t session, const void *data, size_t bytes);

@@ -11,14 +11,15 @@
 #include <abi/types.h>
 #include <seal/handshake.h>
 
-#define SEAL_HEADER_BYTES 16u
-#define SEAL_FRAME_MAX    1432u
-#define SEAL_HELLO_BYTES  (SEAL_HEADER_BYTES + 32u + SEAL_IDENTITY_BYTES + SEAL_TAG_BYTES)
+#define SEAL_HEADER_BYTES  16u
+#define SEAL_FRAME_MAX     1432u
+#define SEAL_HELLO_BYTES   (SEAL_HEADER_BYTES + 32u + SEAL_IDENTITY_BYTES + SEAL_TAG_BYTES)
 #define SEAL_DATA_OVERHEAD (SEAL_HEADER_BYTES + 8u + SEAL_TAG_BYTES)
-#define SEAL_DATA_MAX     (SEAL_FRAME_MAX - SEAL_DATA_OVERHEAD) /* bytes in one data frame */
+#define SEAL_DATA_MAX      (SEAL_FRAME_MAX - SEAL_DATA_OVERHEAD) /* bytes in one data frame */
 
 enum seal_frame_kind {
-    SEAL_HELLO = 1,  /* I am here: an identity, under a key that all members can derive. Can be replayed; proves nothing */
+    SEAL_HELLO =
+        1, /* I am here: an identity, under a key that all members can derive. Can be replayed; proves nothing */
     SEAL_FIRST = 2,  /* session: the beginner's number */
     SEAL_SECOND = 3, /* session: the beginner's number; the payload's own number comes first */
     SEAL_DATA = 4    /* session: the receiver's number; u64 counter, sealed bytes */
@@ -51,4 +52,5 @@ bool seal_header_read(const struct seal_cluster *c, const uint8_t *frame, size_t
 void seal_hello_write(const struct seal_cluster *c, const struct seal_identity *identity, const uint8_t random[32],
                       uint8_t *frame_out);
 /* After seal_header_read. E_BAD_MESSAGE: not a hello by its form; E_ACCESS: another key. */
-err_t seal_hello_read(const struct seal_cluster *c, const uint8_t *frame, size_t bytes, struct seal_identity *identity_out);
+err_t seal_hello_read(const struct seal_cluster *c, const uint8_t *frame, size_t bytes,
+                      struct seal_identity *identity_out);

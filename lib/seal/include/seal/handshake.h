@@ -1,8 +1,8 @@
 /* Two nodes prove the cluster key to each other and agree on fresh keys: Noise_NNpsk0_25519_ChaChaPoly_SHA256.
  *
- * One message each way. What is bound in: the cluster's name (prologue) and key (psk), and as sealed payloads the identity
- * of both sides. Keys of a session that ended cannot be had from the cluster key, since both ephemeral secrets are gone.
- * Randomness is given by the caller: 32 fresh bytes a side. */
+ * One message each way. What is bound in: the cluster's name (prologue) and key (psk), and as sealed payloads the
+ * identity of both sides. Keys of a session that ended cannot be had from the cluster key, since both ephemeral secrets
+ * are gone. Randomness is given by the caller: 32 fresh bytes a side. */
 #pragma once
 
 #include <abi/types.h>
@@ -16,7 +16,7 @@ struct seal_identity {
     uint64_t node_id[2], log_id[2], boot_id[2];
     uint64_t attempt; /* rises with every handshake that a boot begins: an old one played again is known by it */
     uint32_t protocol;
-    uint32_t flags;   /* the user's */
+    uint32_t flags; /* the user's */
     char name[32];
 };
 

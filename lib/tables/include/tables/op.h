@@ -1,8 +1,9 @@
 /* What can be proposed to the tables, and its encoding in a log entry.
  *
- * An operation names its origin (node number, boot id of that node, sequence): the same (node, boot, sequence) is applied
- * at most once, so a node may propose again after a change of leader. It must keep its sequences within TABLES_WINDOW of
- * its oldest unanswered one. Node 0 is the leader itself: never suppressed, so each such operation is safe to repeat.
+ * An operation names its origin (node number, boot id of that node, sequence): the same (node, boot, sequence) is
+ * applied at most once, so a node may propose again after a change of leader. It must keep its sequences within
+ * TABLES_WINDOW of its oldest unanswered one. Node 0 is the leader itself: never suppressed, so each such operation is
+ * safe to repeat.
  */
 #pragma once
 
@@ -27,15 +28,15 @@ enum tables_kind {
     TABLES_SESSION_CLOSE = 6,
     TABLES_KEY_PUT = 7,
     TABLES_KEY_DELETE = 8,
-    TABLES_KEY_APPEND = 9,   /* at most once for (session, number) */
+    TABLES_KEY_APPEND = 9, /* at most once for (session, number) */
     TABLES_LOCK = 10,
     TABLES_LOCK_CANCEL = 11, /* by ticket: leaves the line, or releases if granted meanwhile */
     TABLES_UNLOCK = 12,
     TABLES_NAME_PUT = 13,
     TABLES_NAME_DELETE = 14,
     TABLES_JOB_SUBMIT = 15,
-    TABLES_JOB_PLACE = 16,   /* leader */
-    TABLES_JOB_REPORT = 17,  /* the node it is placed on */
+    TABLES_JOB_PLACE = 16,  /* leader */
+    TABLES_JOB_REPORT = 17, /* the node it is placed on */
     TABLES_JOB_KILL = 18,
     TABLES_KINDS = 19
 };
@@ -50,24 +51,70 @@ struct tables_op {
     uint64_t boot[2];
     uint64_t sequence;
     union {
-        struct { uint64_t node_id[2], log_id[2], boot_id[2], wanted /* number, if free */, durable, cpus; struct tables_text name; } node_join;
-        struct { uint64_t now_ns, nodes; /* bit n-1: node n */ } renew;
-        struct { uint64_t node, boot_id[2], renewal, term; } expire;
-        struct { uint64_t process_id; } process_end;
-        struct { uint64_t process_id; } session_open;
-        struct { uint64_t session; } session_close;
-        struct { uint64_t if_revision; struct tables_text name, value; } key_put;
-        struct { uint64_t if_revision; struct tables_text name; } key_delete;
-        struct { uint64_t session, number; struct tables_text name, data; } key_append;
-        struct { uint64_t mode, try_only, process_id; struct tables_text name; } lock;
-        struct { uint64_t ticket; } lock_cancel;
-        struct { uint64_t fence; struct tables_text name; } unlock;
-        struct { uint64_t process_id, export_id; struct tables_text name; } name_put;
-        struct { uint64_t export_id; struct tables_text name; } name_delete;
-        struct { uint64_t count; struct tables_text command; } job_submit;
-        struct { uint64_t job, instance, node, boot_id[2]; struct tables_text why; } job_place;
-        struct { uint64_t job, instance, state, cause, code, process_id; } job_report;
-        struct { uint64_t job; } job_kill;
+        struct {
+            uint64_t node_id[2], log_id[2], boot_id[2], wanted /* number, if free */, durable, cpus;
+            struct tables_text name;
+        } node_join;
+        struct {
+            uint64_t now_ns, nodes; /* bit n-1: node n */
+        } renew;
+        struct {
+            uint64_t node, boot_id[2], renewal, term;
+        } expire;
+        struct {
+            uint64_t process_id;
+        } process_end;
+        struct {
+            uint64_t process_id;
+        } session_open;
+        struct {
+            uint64_t session;
+        } session_close;
+        struct {
+            uint64_t if_revision;
+            struct tables_text name, value;
+        } key_put;
+        struct {
+            uint64_t if_revision;
+            struct tables_text name;
+        } key_delete;
+        struct {
+            uint64_t session, number;
+            struct tables_text name, data;
+        } key_append;
+        struct {
+            uint64_t mode, try_only, process_id;
+            struct tables_text name;
+        } lock;
+        struct {
+            uint64_t ticket;
+        } lock_cancel;
+        struct {
+            uint64_t fence;
+            struct tables_text name;
+        } unlock;
+        struct {
+            uint64_t process_id, export_id;
+            struct tables_text name;
+        } name_put;
+        struct {
+            uint64_t export_id;
+            struct tables_text name;
+        } name_delete;
+        struct {
+            uint64_t count;
+            struct tables_text command;
+        } job_submit;
+        struct {
+            uint64_t job, instance, node, boot_id[2];
+            struct tables_text why;
+        } job_place;
+        struct {
+            uint64_t job, instance, state, cause, code, process_id;
+        } job_report;
+        struct {
+            uint64_t job;
+        } job_kill;
     };
 };
 

@@ -13,18 +13,19 @@
 #include <tables/op.h>
 
 /* Room. What is beyond it is refused with E_FULL. */
-#define TABLES_KEYS_MAX     10000u
-#define TABLES_NAMES_MAX    10000u
-#define TABLES_LOCKS_MAX    1000u
-#define TABLES_REQUESTS_MAX 4096u /* lock holders and waiters, all locks together */
-#define TABLES_SESSIONS_MAX 4096u
-#define TABLES_JOBS_MAX     256u
-#define TABLES_INSTANCES_MAX 64u  /* of one job */
-#define TABLES_LEASE_NS     5000000000ull /* after its last renewal a node's sessions may be expired */
-#define TABLES_WINDOW       512u  /* proposals of one node boot told apart, by sequence */
-#define TABLES_CHUNK_BYTES  65536u
+#define TABLES_KEYS_MAX      10000u
+#define TABLES_NAMES_MAX     10000u
+#define TABLES_LOCKS_MAX     1000u
+#define TABLES_REQUESTS_MAX  4096u /* lock holders and waiters, all locks together */
+#define TABLES_SESSIONS_MAX  4096u
+#define TABLES_JOBS_MAX      256u
+#define TABLES_INSTANCES_MAX 64u           /* of one job */
+#define TABLES_LEASE_NS      5000000000ull /* after its last renewal a node's sessions may be expired */
+#define TABLES_WINDOW        512u          /* proposals of one node boot told apart, by sequence */
+#define TABLES_CHUNK_BYTES   65536u
 
-/* Memory comes in chunks of TABLES_CHUNK_BYTES, aligned to 16, as it is needed. It is reused inside, never given back. */
+/* Memory comes in chunks of TABLES_CHUNK_BYTES, aligned to 16, as it is needed. It is reused inside, never given back.
+ */
 struct tables_memory {
     void *(*chunk)(void *context); /* NULL: out of memory */
     void *context;
@@ -41,12 +42,12 @@ struct tables_result {
 };
 
 enum tables_event_kind {
-    TABLES_EVENT_GRANTED = 1,     /* a queued request now holds its lock: node, process_id, ticket, fence */
-    TABLES_EVENT_LOST = 2,        /* a request ended because its process or node did: same fields */
-    TABLES_EVENT_NODE_ENDED = 3,  /* the lease of (node, boot) ended */
-    TABLES_EVENT_PLACED = 4,      /* job, instance are placed on node */
-    TABLES_EVENT_JOB_KILLED = 5,  /* instance of job on node is to end */
-    TABLES_EVENT_NAME_GONE = 6    /* the name whose export is `ticket` on node was taken out */
+    TABLES_EVENT_GRANTED = 1,    /* a queued request now holds its lock: node, process_id, ticket, fence */
+    TABLES_EVENT_LOST = 2,       /* a request ended because its process or node did: same fields */
+    TABLES_EVENT_NODE_ENDED = 3, /* the lease of (node, boot) ended */
+    TABLES_EVENT_PLACED = 4,     /* job, instance are placed on node */
+    TABLES_EVENT_JOB_KILLED = 5, /* instance of job on node is to end */
+    TABLES_EVENT_NAME_GONE = 6   /* the name whose export is `ticket` on node was taken out */
 };
 
 struct tables_event {
@@ -67,11 +68,11 @@ struct tables_watcher {
 struct tables_node {
     uint32_t number; /* 1..NODES_MAX, 0: no such node */
     uint32_t durable, cpus;
-    uint32_t live;   /* its present boot's lease has not ended */
+    uint32_t live; /* its present boot's lease has not ended */
     uint64_t node_id[2], log_id[2], boot_id[2];
-    uint64_t renewed_ns; /* cluster time of its last renewal */
-    uint64_t renewal;    /* index of the entry that last renewed it */
-    uint64_t sequence_floor;                   /* sequences below are applied or void */
+    uint64_t renewed_ns;                        /* cluster time of its last renewal */
+    uint64_t renewal;                           /* index of the entry that last renewed it */
+    uint64_t sequence_floor;                    /* sequences below are applied or void */
     uint64_t sequence_bits[TABLES_WINDOW / 64]; /* those from the floor on that are applied */
     char name[32];
 };
@@ -97,9 +98,9 @@ struct tables_lock_view {
     uint32_t name_bytes;
     uint32_t mode; /* of the holders: enum tables_lock_mode */
     uint32_t holders, waiters;
-    uint32_t node;        /* of the first holder */
-    uint64_t process_id;  /* of the first holder */
-    uint64_t fence;       /* the newest granted */
+    uint32_t node;       /* of the first holder */
+    uint64_t process_id; /* of the first holder */
+    uint64_t fence;      /* the newest granted */
 };
 
 struct tables_request_view {
@@ -186,9 +187,9 @@ const struct tables_job *tables_job_next(const struct tables *t, uint64_t after)
  * tables_save_begin() and the last tables_save() nothing may be applied (asserted). */
 
 struct tables_saver {
-    uint64_t index;  /* applied index it was begun at */
-    uint64_t total;  /* bytes in all */
-    uint64_t hash;   /* private from here on: of what was written so far */
+    uint64_t index; /* applied index it was begun at */
+    uint64_t total; /* bytes in all */
+    uint64_t hash;  /* private from here on: of what was written so far */
     uint32_t part, number;
     const void *last;
     uint32_t staged, taken;

@@ -54,9 +54,15 @@ static inline const uint8_t *wire_take(struct wire_reader *r, size_t bytes)
     return at;
 }
 
-static inline size_t wire_left(const struct wire_reader *r) { return r->failed ? 0 : r->bytes - r->used; }
+static inline size_t wire_left(const struct wire_reader *r)
+{
+    return r->failed ? 0 : r->bytes - r->used;
+}
 /* True if all was there and nothing is left over. */
-static inline bool wire_done(const struct wire_reader *r) { return !r->failed && r->used == r->bytes; }
+static inline bool wire_done(const struct wire_reader *r)
+{
+    return !r->failed && r->used == r->bytes;
+}
 
 static inline void wire_put(struct wire_writer *w, uint64_t value, size_t bytes)
 {
@@ -74,14 +80,38 @@ static inline uint64_t wire_get(struct wire_reader *r, size_t bytes)
     return value;
 }
 
-static inline void wire_put_u8(struct wire_writer *w, uint8_t value) { wire_put(w, value, 1); }
-static inline void wire_put_u16(struct wire_writer *w, uint16_t value) { wire_put(w, value, 2); }
-static inline void wire_put_u32(struct wire_writer *w, uint32_t value) { wire_put(w, value, 4); }
-static inline void wire_put_u64(struct wire_writer *w, uint64_t value) { wire_put(w, value, 8); }
-static inline uint8_t wire_get_u8(struct wire_reader *r) { return (uint8_t)wire_get(r, 1); }
-static inline uint16_t wire_get_u16(struct wire_reader *r) { return (uint16_t)wire_get(r, 2); }
-static inline uint32_t wire_get_u32(struct wire_reader *r) { return (uint32_t)wire_get(r, 4); }
-static inline uint64_t wire_get_u64(struct wire_reader *r) { return wire_get(r, 8); }
+static inline void wire_put_u8(struct wire_writer *w, uint8_t value)
+{
+    wire_put(w, value, 1);
+}
+static inline void wire_put_u16(struct wire_writer *w, uint16_t value)
+{
+    wire_put(w, value, 2);
+}
+static inline void wire_put_u32(struct wire_writer *w, uint32_t value)
+{
+    wire_put(w, value, 4);
+}
+static inline void wire_put_u64(struct wire_writer *w, uint64_t value)
+{
+    wire_put(w, value, 8);
+}
+static inline uint8_t wire_get_u8(struct wire_reader *r)
+{
+    return (uint8_t)wire_get(r, 1);
+}
+static inline uint16_t wire_get_u16(struct wire_reader *r)
+{
+    return (uint16_t)wire_get(r, 2);
+}
+static inline uint32_t wire_get_u32(struct wire_reader *r)
+{
+    return (uint32_t)wire_get(r, 4);
+}
+static inline uint64_t wire_get_u64(struct wire_reader *r)
+{
+    return wire_get(r, 8);
+}
 
 static inline void wire_put_bytes(struct wire_writer *w, const void *from, size_t bytes)
 {

@@ -15,7 +15,10 @@ static inline uint64_t random_next(struct random *r)
     return z ^ z >> 31;
 }
 
-static inline uint32_t random_below(struct random *r, uint32_t limit) { return (uint32_t)(random_next(r) % limit); }
+static inline uint32_t random_below(struct random *r, uint32_t limit)
+{
+    return (uint32_t)(random_next(r) % limit);
+}
 
 static inline void random_fill(struct random *r, void *to, size_t bytes)
 {
