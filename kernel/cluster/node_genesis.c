@@ -53,8 +53,10 @@ static void begin(struct node *n)
 void node_genesis_recorded(struct node *n)
 {
     n->recording = false;
-    if (n->durable)
+    if (n->durable) {
         n->log_state = LOG_VALID;
+        n->opened = true; /* all that is on it is known: it is never read while the node runs */
+    }
     n->prepared = n->stage == STAGE_PREPARED;
     n->hello_changed = true;
     n->genesis_due_ns = 0;
