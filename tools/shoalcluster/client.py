@@ -239,8 +239,8 @@ class Cluster:
     def switch(self, op, a=None, b=None, **arguments):
         return self.call("switch", command=dict(arguments, op=op, **{"from": a, "to": b}))
 
-    def disk(self, op, node):
-        return self.call("disk", command={"op": op, "disk": node})
+    def disk(self, op, node, **arguments):
+        return self.call("disk", command=dict(arguments, op=op, disk=node))
 
     def qmp(self, node, command, **arguments):
         return self.call("qmp", node=node, command=command, arguments=arguments)["return"]

@@ -4,6 +4,7 @@ import os
 import random
 
 SECTOR = 512
+FATES = ("kept", "dropped", "torn")
 PENDING_BYTES_MAX = 64 << 20  # a drive's cache is not endless: beyond this the oldest writes reach the medium by themselves
 
 
@@ -13,6 +14,7 @@ class Disk:
     def __init__(self, path, size, seed):
         self.path, self.size = path, size
         self.random = random.Random(seed)
+        self.fate = None  # of every unflushed write at power cuts to come; None: by the seed
         self.file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(self.file, size)
         self.pending = []  # writes in order: {sector number: its bytes}
@@ -72,7 +74,7 @@ class Disk:
     def cut_power(self):
         """Each unflushed write is kept, dropped, or torn between two of its sectors. Says what happened."""
         for sectors in self.pending:
-            fate = self.random.choice(("kept", "dropped", "torn"))
+            fate = self.fate or self.random.choice(FATES)
             numbers = sorted(sectors)
             if fate == "torn":
                 numbers = numbers[:self.random.randrange(len(numbers) + 1)]

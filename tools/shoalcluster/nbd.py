@@ -1,6 +1,7 @@
 """The disk process: one NBD server (newstyle, simple replies) a disk, each on a unix socket of its own.
 
-Commands come as JSON lines over a control socket: {"op": "cut", "disk": N}, "flush", "blank", "counts".
+Commands come as JSON lines over a control socket: {"op": "cut", "disk": N}, "flush", "blank", "counts", and
+"fate" with "fate": what becomes of unflushed writes when power is cut ("kept", "dropped", "torn"; null: by the seed).
 """
 import asyncio
 import json
@@ -134,6 +135,8 @@ class Server:
             disk.flush()
         elif op == "blank":
             disk.blank()
+        elif op == "fate" and command["fate"] in (None, *disk_module.FATES):
+            disk.fate = command["fate"]
         elif op != "counts":
             raise ValueError(f"no such operation '{op}'")
         return {"counts": disk.counts, "unflushed": len(disk.pending)}

@@ -48,6 +48,14 @@ def test_flushed_writes_survive_a_power_cut(made):
     assert made.read(512, 512) == block(7)
 
 
+def test_the_worst_power_cut_drops_all(made):
+    made.fate = "dropped"
+    for i in range(100):
+        made.write(i * 512, block(i + 1))
+    made.cut_power()
+    assert medium(made, 0, 100 * 512) == bytes(100 * 512)
+
+
 def fates(tmp_path, seed):
     made = disk.Disk(str(tmp_path / f"d{seed}"), SIZE, seed)
     for i in range(100):
