@@ -425,6 +425,8 @@ err_t call_lent_write(struct call *c, uint64_t offset, const void *from, uint64_
     err_t err = call_lent_decode(c, offset, bytes, IPC_LEND_OUT);
     if (err != E_OK)
         return err;
+    if (c->lent && c->lent->sealed)
+        return E_NO_RIGHT;
     if (c->lent)
         return memory_write(c->lent, c->lent_offset + offset, from, bytes);
     __builtin_memcpy(c->lent_kernel + offset, from, bytes);
