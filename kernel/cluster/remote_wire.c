@@ -192,8 +192,10 @@ static const char *get_found(struct wire_reader *r, struct remote_message *m)
 {
     m->call = wire_get_u32(r);
     m->outcome = wire_get_u32(r);
-    if (m->outcome == E_OK)
-        return get_handle(r, &m->handles[0]);
+    if (m->outcome == E_OK) {
+        const char *wrong = get_handle(r, &m->handles[0]);
+        return !wrong && m->handles[0].type != OBJECT_ENDPOINT ? "what was found is no endpoint" : wrong;
+    }
     wire_take(r, 8); /* the handle that is not there */
     return NULL;
 }
