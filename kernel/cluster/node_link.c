@@ -239,6 +239,10 @@ static void send_calls(struct node *n, struct other *o)
     uint32_t number;
     const uint8_t *message;
     while (o->told && (message = n->hooks.call_next(n->hooks.context, o->number, &bytes))) {
+        if (bytes == 0) {
+            link_drop(n->link, node_other_slot(n, o), o->session);
+            return;
+        }
         err_t err = link_send(n->link, node_other_slot(n, o), o->session, LINK_CALLS, message, bytes, "", 0, &number);
         if (err == E_FULL)
             return; /* it goes out when the queue has drained a little */

@@ -30,8 +30,8 @@ void remote_session_begin(uint32_t node, const uint64_t boot[2]);
 void remote_session_end(uint32_t node);
 /* A whole message of the call channel. False: it is malformed; end the session. */
 bool remote_receive(uint32_t node, const uint8_t *message, size_t bytes);
-/* The oldest message for `node` that waits to be sent; NULL: none. It stays valid until remote_outgoing_sent(). Once
- * fetched it counts as sent. */
+/* The oldest message for `node` that waits to be sent; NULL: none; of 0 bytes: end the session, something could not be
+ * queued that the peer would wait for. It stays valid until remote_outgoing_sent(). Once fetched it counts as sent. */
 const uint8_t *remote_next_outgoing(uint32_t node, size_t *bytes_out);
 void remote_outgoing_sent(uint32_t node);
 

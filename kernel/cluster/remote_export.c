@@ -39,15 +39,12 @@ err_t remote_export(struct remote_peer *p, struct handle_ref *ref, struct remote
     if (remote_import_target_of(p, ref->object, &target) && !(target & REMOTE_PUBLISHED_BIT)) {
         out->yours = true;
         out->index = (uint32_t)target;
-        handle_ref_drop(ref);
         return E_OK;
     }
     struct remote_export *e = place_for(p, ref);
     if (!e)
         return E_FULL;
-    if (e->ref.object) {
-        handle_ref_drop(ref);
-    } else {
+    if (!e->ref.object) {
         handle_ref_move(ref, &e->ref);
         e->generation++;
         p->counts.exports++;
@@ -55,6 +52,13 @@ err_t remote_export(struct remote_peer *p, struct handle_ref *ref, struct remote
     e->passings++;
     out->index = (uint32_t)target_of(p, e);
     return E_OK;
+}
+
+void remote_unexport(struct remote_peer *p, const struct remote_handle *handles, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!handles[i].yours)
+            (void)remote_export_release(p, handles[i].index, 1);
 }
 
 bool remote_can_export(const struct remote_peer *p, uint32_t count)
@@ -111,9 +115,23 @@ bool remote_export_release(struct remote_peer *p, uint64_t target, uint32_t coun
     return true;
 }
 
+/* A Reply that the peer was passed: whether it was used there nobody knows. */
+static void reply_lost(struct remote_peer *p, struct remote_export *e)
+{
+    struct handle_ref ref;
+    (void)remote_export_take(p, target_of(p, e), &ref);
+    struct call *c = reply_use(&ref);
+    if (c)
+        call_fail(c, E_UNKNOWN);
+}
+
 void remote_exports_clear(struct remote_peer *p)
 {
-    for (uint32_t i = 0; i < REMOTE_EXPORTS; i++)
-        if (p->exports[i].ref.object)
-            drop(p, &p->exports[i]);
+    for (uint32_t i = 0; i < REMOTE_EXPORTS; i++) {
+        struct remote_export *e = &p->exports[i];
+        if (e->ref.object && e->ref.object->type == OBJECT_REPLY)
+            reply_lost(p, e);
+        else if (e->ref.object)
+            drop(p, e);
+    }
 }

@@ -64,8 +64,9 @@ bool remote_receive_find(struct remote_peer *p, const struct remote_message *m)
     if (offer) {
         struct handle_ref ref = handle_ref_dup(offer, offer->rights);
         answer.outcome = remote_export(p, &ref, &answer.handles[0]);
-        if (answer.outcome)
-            handle_ref_drop(&ref);
+        bool queued = remote_enqueue(p, &answer, true) != NULL;
+        handle_ref_drop(&ref);
+        return queued;
     }
     return remote_enqueue(p, &answer, true) != NULL;
 }

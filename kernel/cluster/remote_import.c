@@ -9,9 +9,7 @@ static err_t stand_in_request(struct endpoint *e, struct call *c)
 
 static void stand_in_cancelled(struct endpoint *e, struct call *c)
 {
-    struct remote_import *i = e->context;
-    if (i)
-        remote_call_cancelled(i, c);
+    remote_call_cancelled(c); /* by the call: the stand-in may have lost its last handle since */
 }
 
 /* Tells the peer that we no longer hold what it passed. */
@@ -20,8 +18,7 @@ static void release_passings(struct remote_peer *p, uint64_t target, uint32_t co
     if (count == 0 || !p->up)
         return;
     struct remote_message m = {.kind = REMOTE_RELEASE, .target = target, .count = count};
-    if (!remote_enqueue(p, &m, true))
-        klog("cluster: out of memory, node %u keeps an export until the link ends", p->node);
+    (void)remote_enqueue(p, &m, true);
 }
 
 static void import_end(struct remote_import *i)
@@ -64,8 +61,6 @@ static void stand_in_signal(struct notification *n, uint64_t bits)
     i->signal = remote_enqueue(i->peer, &m, true);
     if (i->signal)
         i->signal->signal = i;
-    else
-        klog("cluster: out of memory, a signal to node %u is lost", i->peer->node);
 }
 
 static void stand_in_notification_unused(struct notification *n)

@@ -17,8 +17,12 @@ static struct remote_call_in *find_call(struct remote_peer *p, uint32_t far_call
     return NULL;
 }
 
+/* Not by call.context: a kernel handler that serves the call keeps its own there. */
+static struct remote_call_in *slot_of(struct call *c) { return container_of(c, struct remote_call_in, call); }
+
 static void slot_free(struct remote_call_in *s)
 {
+    remote_refs_drop(s->call.refs, IPC_HANDLES_MAX); /* the call ended before its receiver took them */
     if (s->buffer)
         remote_free(s->buffer, s->buffer_bytes);
     s->buffer = NULL;
@@ -33,14 +37,19 @@ static bool refuse(struct remote_peer *p, uint32_t far_call, err_t outcome)
     return remote_enqueue(p, &m, true) != NULL;
 }
 
-/* Handles of an answer that find no place in the export table make the call fail: the far caller learns E_FULL. */
+/* Handles of an answer that find no place in the export table make the call fail: the far caller learns E_FULL. What is left
+ * of them in the answer is dropped by the caller, once the message is queued. */
 static err_t export_answer(struct remote_peer *p, struct ipc_message *answer, struct remote_message *m)
 {
     uint32_t count = TAG_HANDLES(answer->tag);
     err_t err = remote_can_export(p, count) ? E_OK : E_FULL;
-    for (uint32_t i = 0; i < count && !err; i++)
-        err = remote_export(p, &answer->handles[i], &m->handles[i]);
-    remote_refs_drop(answer->handles, count); /* what was exported is empty now */
+    uint32_t done = 0;
+    while (done < count && !err) {
+        err = remote_export(p, &answer->handles[done], &m->handles[done]);
+        done += !err;
+    }
+    if (err)
+        remote_unexport(p, m->handles, done);
     return err;
 }
 
@@ -59,7 +68,7 @@ static void describe_answer(struct remote_call_in *s, const struct ipc_message *
 
 static void answered(struct call *c, err_t err, struct ipc_message *answer)
 {
-    struct remote_call_in *s = c->context;
+    struct remote_call_in *s = slot_of(c);
     struct remote_peer *p = s->peer;
     struct remote_message m = {.kind = REMOTE_ANSWER, .call = s->far_call, .outcome = err};
     if (!err) {
@@ -67,8 +76,9 @@ static void answered(struct call *c, err_t err, struct ipc_message *answer)
         if (!m.outcome)
             describe_answer(s, answer, &m);
     }
-    if (!remote_enqueue(p, &m, true))
-        klog("cluster: out of memory, an answer to node %u is lost", p->node);
+    (void)remote_enqueue(p, &m, true);
+    if (!err)
+        remote_refs_drop(answer->handles, TAG_HANDLES(answer->tag));
     slot_free(s);
 }
 
@@ -92,7 +102,7 @@ static bool slot_buffer(struct remote_call_in *s, const struct remote_message *m
 static void slot_fill(struct remote_call_in *s, const struct remote_message *m)
 {
     struct call *c = &s->call;
-    call_init(c, &far_caller, s);
+    call_init(c, &far_caller, NULL);
     c->tag = m->tag | TAG_REMOTE;
     __builtin_memcpy(c->words, m->words, sizeof c->words);
     c->bytes = s->buffer;
@@ -120,10 +130,7 @@ static err_t begin(struct remote_peer *p, struct remote_call_in *s, const struct
     if (err)
         return err;
     p->counts.calls_served++;
-    err = call_send(&s->call, target);
-    if (err)
-        remote_refs_drop(s->call.refs, TAG_HANDLES(m->tag));
-    return err;
+    return call_send(&s->call, target);
 }
 
 bool remote_receive_call(struct remote_peer *p, const struct remote_message *m)
@@ -169,15 +176,16 @@ void remote_calls_in_end(struct remote_peer *p)
 /* The Reply was used, or let go of: whoever passed it must know. */
 static void reply_used(struct call *c, err_t err, struct ipc_message *answer)
 {
-    struct remote_call_in *s = c->context;
+    struct remote_call_in *s = slot_of(c);
     struct remote_peer *p = s->peer;
     struct remote_message m = {.kind = REMOTE_RELEASE, .target = s->far_target, .count = 1};
     if (!err && export_answer(p, answer, &m) == E_OK) {
         m.kind = REMOTE_REPLY;
         describe_answer(s, answer, &m);
     }
-    if (!remote_enqueue(p, &m, true))
-        klog("cluster: out of memory, an answer to node %u is lost", p->node);
+    (void)remote_enqueue(p, &m, true);
+    if (!err)
+        remote_refs_drop(answer->handles, TAG_HANDLES(answer->tag));
     slot_free(s);
 }
 
@@ -193,7 +201,7 @@ err_t remote_reply_import(struct remote_peer *p, uint64_t target, struct handle_
     }
     *s = (struct remote_call_in){.peer = p, .reply = true, .far_target = target, .used = true};
     p->counts.calls_in++;
-    call_init(&s->call, &reply_holder, s);
+    call_init(&s->call, &reply_holder, NULL);
     call_make_reply(&s->call, out);
     return E_OK;
 }

@@ -38,20 +38,17 @@ static err_t check_handles(struct remote_peer *p, const struct call *c)
     return remote_can_export(p, count) ? E_OK : E_FULL;
 }
 
-static void export_all(struct remote_peer *p, struct handle_ref *refs, uint32_t count, struct remote_handle *out)
+/* The handles of a call that is queued already, into its message: from here on nothing can fail. */
+static void send_handles(struct remote_peer *p, struct remote_queued *q, struct remote_message *m, struct handle_ref *refs)
 {
+    uint32_t count = TAG_HANDLES(m->tag);
     for (uint32_t i = 0; i < count; i++) {
-        err_t err = remote_export(p, &refs[i], &out[i]);
+        err_t err = remote_export(p, &refs[i], &m->handles[i]);
         assert(err == E_OK); /* check_handles looked */
     }
-}
-
-/* Takes back what export_all gave, for a message that could not be queued. The handles are gone all the same. */
-static void unexport_all(struct remote_peer *p, const struct remote_handle *handles, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (!handles[i].yours)
-            remote_export_release(p, handles[i].index, 1);
+    size_t bytes = remote_encode(m, q->data, q->room); /* the data stays in its place */
+    assert(bytes == q->bytes);
+    remote_refs_drop(refs, count);
 }
 
 static void describe(struct remote_message *m, const struct call *c, uint64_t target)
@@ -87,10 +84,6 @@ err_t remote_call_begin(struct remote_import *target, struct call *c)
     struct remote_message m = {0};
     struct handle_ref refs[IPC_HANDLES_MAX] = {0};
     describe(&m, c, target->target);
-    err = TAG_HANDLES(m.tag) ? call_take_handles(c, refs) : E_OK;
-    if (err)
-        return err;
-    export_all(p, refs, TAG_HANDLES(m.tag), m.handles);
     o->peer = p;
     o->generation++;
     m.call = number_of(o);
@@ -99,10 +92,16 @@ err_t remote_call_begin(struct remote_import *target, struct call *c)
     if (!q || (m.data_bytes && call_lent_read(c, 0, q->data + q->bytes - m.data_bytes, m.data_bytes) != E_OK)) {
         if (q)
             remote_dequeue(p, q);
-        unexport_all(p, m.handles, TAG_HANDLES(m.tag));
         p->counts.calls_not_delivered++;
         return E_NOT_DELIVERED;
     }
+    err = TAG_HANDLES(m.tag) ? call_take_handles(c, refs) : E_OK;
+    if (err) {
+        remote_dequeue(p, q);
+        return err;
+    }
+    if (TAG_HANDLES(m.tag))
+        send_handles(p, q, &m, refs);
     o->call = c;
     o->queued = q;
     q->call = o;
@@ -121,25 +120,26 @@ static void finish(struct remote_call_out *o)
     o->queued = NULL;
 }
 
-void remote_call_cancelled(struct remote_import *target, struct call *c)
+void remote_call_cancelled(struct call *c)
 {
     struct remote_call_out *o = c->context;
-    struct remote_peer *p = target->peer;
-    assert(o && o->call == c && o->peer == p);
+    assert(o && o->call == c);
+    struct remote_peer *p = o->peer;
     struct remote_message m = {.kind = REMOTE_CANCEL, .call = number_of(o)};
     finish(o);
-    if (!remote_enqueue(p, &m, true))
-        klog("cluster: out of memory, a call to node %u is not cancelled there", p->node);
+    (void)remote_enqueue(p, &m, true);
 }
 
-/* Gives the answer to the caller. False: it brought data that does not fit what was lent. */
+/* Gives the answer to the caller. False: it brought data that does not fit what was lent. That what was lent has ended
+ * meanwhile, or was sealed, is the caller's own doing and news to it alone. */
 static bool deliver(struct remote_peer *p, struct call *c, const struct remote_message *m)
 {
     struct ipc_message answer = {.tag = m->tag, .bytes = m->bytes};
     if (m->data_bytes && call_lent_write(c, m->data_offset, m->data, m->data_bytes) != E_OK) {
+        bool fits = call_lent_decode(c, m->data_offset, m->data_bytes, IPC_LEND_OUT) == E_OK;
         remote_imports_release(p, m);
         call_fail(c, E_UNKNOWN);
-        return false;
+        return fits;
     }
     err_t err = remote_import_all(p, m, answer.handles);
     if (err) {

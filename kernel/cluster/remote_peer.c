@@ -98,6 +98,7 @@ void remote_session_begin(uint32_t node, const uint64_t boot[2])
     p->boot[0] = boot[0];
     p->boot[1] = boot[1];
     p->up = true;
+    p->broken = false;
 }
 
 void remote_session_end(uint32_t node)
@@ -132,6 +133,8 @@ bool remote_receive(uint32_t node, const uint8_t *message, size_t bytes)
     struct remote_peer *p = remote_peer_get(node);
     if (!p || !p->up)
         return true;
+    if (p->broken)
+        return false;
     struct remote_message m;
     const char *wrong = remote_decode(message, bytes, &m);
     if (wrong) {

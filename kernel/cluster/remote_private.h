@@ -16,6 +16,7 @@
 #define REMOTE_OFFERS      16u
 #define REMOTE_PUBLISHED   256u
 #define REMOTE_QUEUE_BYTES (1024u * 1024u)
+#define REMOTE_QUEUE_MOST  (4096u * 1024u) /* answers and the like included: 32 answers of the largest kind, and as much again */
 
 /* A number that outlives links: see remote_publish(). */
 #define REMOTE_PUBLISHED_BIT (1ull << 63)
@@ -77,6 +78,7 @@ struct remote_queued {
 struct remote_peer {
     uint32_t node;
     bool up;
+    bool broken; /* something that must not be lost was: the session has to end */
     uint64_t boot[2];
     struct list queue;
     struct remote_queued *fetched; /* handed to the link, not yet taken over by it */
@@ -99,15 +101,19 @@ bool remote_is_self(uint32_t node);
 
 /* ---- remote_queue.c ---- */
 /* A message with room for `data_room` bytes that the caller fills in behind what is encoded (m->data NULL). Answers, which are
- * bounded by the calls under way, pass the limit of the queue; all else is refused when it is full. NULL: refused. */
+ * bounded by the calls under way, pass the limit of the queue (`always`); all else is refused when it is full. NULL: refused;
+ * with `always` the session is broken, and ends soon. */
 struct remote_queued *remote_enqueue(struct remote_peer *p, const struct remote_message *m, bool always);
 void remote_dequeue(struct remote_peer *p, struct remote_queued *q);
 void remote_queue_clear(struct remote_peer *p);
 
 /* ---- remote_export.c: what the peer may name ---- */
-/* Says how *ref travels to the peer; on E_OK the reference is taken over (kept as an export, or dropped where the object is
- * the peer's own). E_NODE_BOUND, E_FULL: *ref is untouched. */
+/* Says how *ref travels to the peer; on E_OK the reference is kept as an export, unless one stands already or the object is
+ * the peer's own: then it stays in *ref, to be dropped once the message is queued, lest a RELEASE that this brings about
+ * overtake it. E_NODE_BOUND, E_FULL: *ref is untouched. */
 err_t remote_export(struct remote_peer *p, struct handle_ref *ref, struct remote_handle *out);
+/* Takes back what remote_export() gave, for a message that is not sent after all. */
+void remote_unexport(struct remote_peer *p, const struct remote_handle *handles, uint32_t count);
 bool remote_can_export(const struct remote_peer *p, uint32_t count);
 /* What the peer means by `target`; NULL: nothing (any more). The reference stays the table's. */
 struct handle_ref *remote_export_find(struct remote_peer *p, uint64_t target);
@@ -131,7 +137,7 @@ void remote_refs_drop(struct handle_ref *refs, uint32_t count);
 
 /* ---- remote_out.c: calls of ours ---- */
 err_t remote_call_begin(struct remote_import *target, struct call *c);
-void remote_call_cancelled(struct remote_import *target, struct call *c);
+void remote_call_cancelled(struct call *c);
 bool remote_receive_answer(struct remote_peer *p, const struct remote_message *m);
 void remote_calls_out_end(struct remote_peer *p);
 

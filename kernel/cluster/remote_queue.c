@@ -11,14 +11,24 @@ static size_t size_of(const struct remote_message *m)
     return bytes;
 }
 
+static struct remote_queued *refused(struct remote_peer *p, bool always)
+{
+    if (!always || !p->up || p->broken)
+        return NULL;
+    klog("cluster: no room for what node %u must be told: the link ends", p->node);
+    p->broken = true;
+    remote_wake_thread();
+    return NULL;
+}
+
 struct remote_queued *remote_enqueue(struct remote_peer *p, const struct remote_message *m, bool always)
 {
     size_t room = size_of(m);
-    if (!p->up || (!always && p->queued_bytes + room > REMOTE_QUEUE_BYTES))
-        return NULL;
+    if (!p->up || p->queued_bytes + room > (always ? REMOTE_QUEUE_MOST : REMOTE_QUEUE_BYTES))
+        return refused(p, always);
     struct remote_queued *q = remote_alloc(sizeof *q + room);
     if (!q)
-        return NULL;
+        return refused(p, always);
     q->room = room;
     q->bytes = remote_encode(m, q->data, room);
     assert(q->bytes > 0);
@@ -63,8 +73,11 @@ void remote_queue_clear(struct remote_peer *p)
 const uint8_t *remote_next_outgoing(uint32_t node, size_t *bytes_out)
 {
     struct remote_peer *p = remote_peer_get(node);
+    *bytes_out = 0;
     if (!p || !p->up)
         return NULL;
+    if (p->broken)
+        return (const uint8_t *)"";
     if (!p->fetched) {
         struct list *first = list_pop(&p->queue);
         if (!first)

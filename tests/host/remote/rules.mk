@@ -1,2 +1,2 @@
-HOST_SRCS_remote := kernel/cluster/remote_wire.c
-HOST_FLAGS_remote := -Ikernel/cluster -Ilib/wire/include -Ilib/base/include
+HOST_SRCS_remote := $(wildcard kernel/cluster/remote_*.c) kernel/ipc/call.c kernel/object/object.c tests/host/remote/here.c
+HOST_FLAGS_remote := -Ikernel/cluster -Ikernel/include -Ikernel/ipc -Ilib/wire/include -Ilib/base/include
