@@ -80,14 +80,14 @@ def test_loader_stops_over_pxe(node, logs, media, words):
 # ---- the kernel's stops ----
 
 def test_one_flipped_byte_in_each_part_stops_the_kernel(start, logs):
-    for number, part in enumerate(machine.bundle_parts()):
-        if part.bytes == 0:
-            continue
-        folder = machine.build_with(logs / f"part{number}", bundle=machine.flipped(part.offset + part.bytes - 1))
+    parts = machine.bundle_parts()
+    for offset in sorted({part.offset for part in parts if part.bytes}):
+        same = [part for part in parts if part.offset == offset]  # programs under several names lie there once
+        folder = machine.build_with(logs / f"part{offset}", bundle=machine.flipped(offset + same[0].bytes - 1))
         cluster = start(nodes=1, build=folder, diskless=[1])
-        all_words(cluster, f"the boot stops: .*{part.name}.*damaged", "what to do: ")
+        all_words(cluster, f"the boot stops: .*'({'|'.join(part.name for part in same)})' is damaged", "what to do: ")
         cluster.down()
-        (logs / f"part{number}" / "shoal.img").unlink()
+        (logs / f"part{offset}" / "shoal.img").unlink()
 
 
 BAD_LINES = ["bogus = 1", "cluster", "= x", "cluster = two words", "voters = 52:54:00:53:48", "node = ", "panic = sometimes",
@@ -121,7 +121,7 @@ def test_cpus(node, smp):
     if smp == 1:
         cluster.expect(1, KERNEL_RUNS, limit=HANG_S)
     else:
-        cluster.expect(1, rf"cpus: {smp} running", limit=HANG_S)
+        cluster.expect(1, rf"cpu: {smp} of {smp} run", limit=HANG_S)
 
 
 @pytest.mark.parametrize("machine_type,restrict", [("q35,pit=off,hpet=off", None), ("q35", "nopit, nohpet")])
