@@ -9,18 +9,24 @@ struct entry {
     const char *examples[3];
 };
 
-static const char *const group_names[] = {"The cluster", "Processes and jobs", "Files and text", "This machine", "The shell"};
+static const char *const group_names[] = {"The cluster", "Processes and jobs", "Files and text", "This machine",
+                                          "The shell"};
 
 static const struct entry cluster_entries[] = {
     {"nodes", "nodes", "the machines of the cluster, and how they are", {"nodes"}},
-    {"on", "on NODE PROGRAM [WORD...]", "runs a program on another machine, with this one's files and terminal",
+    {"on",
+     "on NODE PROGRAM [WORD...]",
+     "runs a program on another machine, with this one's files and terminal",
      {"on 1 echo hello", "on 1 wc /etc/supervisor.conf"}},
-    {"run", "run [-n COUNT | --job] PROGRAM [WORD...]",
+    {"run",
+     "run [-n COUNT | --job] PROGRAM [WORD...]",
      "runs a program where there is least to do; -n on several; --job hands it to the cluster",
      {"run echo hello", "run -n 3 date", "run --job 'wc /etc/supervisor.conf'"}},
     {"placements", "placements", "the cluster's jobs, where they run, and why there", {"placements"}},
-    {"lock", "lock [--shared] [--try] NAME -- PROGRAM [WORD...]",
-     "runs a program while holding a lock of the cluster; $FENCE is its token", {"lock demo -- echo alone", "lock --list"}},
+    {"lock",
+     "lock [--shared] [--try] NAME -- PROGRAM [WORD...]",
+     "runs a program while holding a lock of the cluster; $FENCE is its token",
+     {"lock demo -- echo alone", "lock --list"}},
     {"put", "put KEY VALUE", "sets a key of the cluster", {"put color blue"}},
     {"get", "get KEY", "shows a key's value", {"get color"}},
     {"keys", "keys [PREFIX]", "lists keys", {"keys"}},
@@ -32,7 +38,9 @@ static const struct entry cluster_entries[] = {
 static const struct entry process_entries[] = {
     {"ps", "ps", "the processes of all nodes, with memory and time", {"ps"}},
     {"top", "top", "this machine's load, memory and processes", {"top"}},
-    {"kill", "kill [-SIGNAL] PROCESS-OR-%JOB...", "ends a process of any node, or a job of this shell",
+    {"kill",
+     "kill [-SIGNAL] PROCESS-OR-%JOB...",
+     "ends a process of any node, or a job of this shell",
      {"sleep 100 & kill %1"}},
     {"jobs", "jobs", "what this shell runs in the background", {"sleep 1 & jobs"}},
     {"wait", "wait [%JOB...]", "waits for background jobs", {"sleep 1 & wait"}},
@@ -58,10 +66,13 @@ static const struct entry file_entries[] = {
 
 static const struct entry machine_entries[] = {
     {"status", "status", "what runs here, what is waited for", {"status"}},
-    {"service", "service [stop NAME]", "servers and drivers; a stopped one is started again by its policy", {"service"}},
+    {"service",
+     "service [stop NAME]",
+     "servers and drivers; a stopped one is started again by its policy",
+     {"service"}},
     {"log", "log [PROCESS]", "the kernel's log, or its lines about one process", {"log"}},
     {"date", "date", "the time", {"date"}},
-    {"uname", "uname [-a]", "the system's name", {"uname -a"}},
+    {"uname", "uname [-a|-s|-n|-r|-m]", "the system's name", {"uname -a"}},
     {"env", "env", "the environment", {"env"}},
     {"sleep", "sleep SECONDS", "waits", {"sleep 1"}},
     {"reboot", "reboot", "starts this machine again", {NULL}},
@@ -77,9 +88,13 @@ static const struct entry shell_entries[] = {
     {"sh", "sh [-c COMMAND | FILE [WORD...]]", "another shell, for a command or a script", {"sh -c 'echo $1' word"}},
     {"exit", "exit [STATUS]", "leaves the shell", {NULL}},
     {"|", "A | B", "B reads what A writes", {"ls /bin | wc -l"}},
-    {">", "A > FILE, A >> FILE, A < FILE, A 2> FILE", "output into a file, appended, input, errors",
+    {">",
+     "A > FILE, A >> FILE, A < FILE, A 2> FILE",
+     "output into a file, appended, input, errors",
      {"date > /tmp/now; cat < /tmp/now"}},
-    {"&", "A &, A ; B, A && B, A || B", "in the background; one after the other; if it worked; if not",
+    {"&",
+     "A &, A ; B, A && B, A || B",
+     "in the background; one after the other; if it worked; if not",
      {"true && echo yes || echo no"}},
     {"help", "help [COMMAND]", "this", {"help on"}},
     {NULL, NULL, NULL, {NULL}}};

@@ -23,8 +23,13 @@ static handle_t needed(enum startup_handle slot)
 
 static void show_cluster(void)
 {
-    static const char *const states[] = {"alone", "waiting for the log", "looking for other nodes", "asking to be taken in",
-                                         "beginning a new cluster", "catching up", "member"};
+    static const char *const states[] = {"alone",
+                                         "waiting for the log",
+                                         "looking for other nodes",
+                                         "asking to be taken in",
+                                         "beginning a new cluster",
+                                         "catching up",
+                                         "member"};
     static const char *const roles[] = {"none", "learner", "follower", "candidate", "leader"};
     struct cluster_status s;
     if (!cluster_status_read(&s)) {
@@ -95,7 +100,8 @@ int service_run(int argc, char **argv)
     if (strlen(argv[2]) > SUPERVISOR_STOP_NAME_MAX)
         return fail("%s: no such service; `service` lists them", argv[2]);
     err_t err = supervisor_stop(supervisor, soon(), argv[2]);
-    return err ? fail("%s: %s", argv[2], err == E_NOT_FOUND ? "no such service runs; `service` lists them" : os_error_text(err))
+    return err ? fail("%s: %s", argv[2],
+                      err == E_NOT_FOUND ? "no such service runs; `service` lists them" : os_error_text(err))
                : 0;
 }
 
@@ -127,7 +133,8 @@ int log_run(int argc, char **argv)
     if (!text)
         return fail("there is no memory left");
     while (used < 124 * 1024) {
-        struct sys_result r = os_control(system, OP_SYSTEM_LOG_READ, position, (uint64_t)text + used, 4096, (uint64_t)&next);
+        struct sys_result r =
+            os_control(system, OP_SYSTEM_LOG_READ, position, (uint64_t)text + used, 4096, (uint64_t)&next);
         if (r.err || r.value == 0)
             break;
         used += r.value;
@@ -150,19 +157,36 @@ static int power(int argc, uint64_t how)
     return fail("%s", os_error_text(err));
 }
 
-int reboot_run(int argc, char **argv) { return power(argc, 1); }
-int poweroff_run(int argc, char **argv) { return power(argc, 0); }
+int reboot_run(int argc, char **argv)
+{
+    return power(argc, 1);
+}
+int poweroff_run(int argc, char **argv)
+{
+    return power(argc, 0);
+}
 
 int uname_run(int argc, char **argv)
 {
     struct utsname name;
-    if (argc > 2 || (argc == 2 && strcmp(argv[1], "-a") != 0))
+    const char *wanted = argc == 2 ? argv[1] : "-s";
+    if (argc > 2 || wanted[0] != '-' || !wanted[1] || wanted[2])
         return usage();
     if (uname(&name) != 0)
         return fail("this machine has no name");
-    if (argc == 2)
+    switch (wanted[1]) {
+    case 'a':
         printf("%s %s %s %s %s\n", name.sysname, name.nodename, name.release, name.version, name.machine);
-    else
-        puts(name.sysname);
-    return 0;
+        return 0;
+    case 's':
+        return puts(name.sysname) == EOF;
+    case 'n':
+        return puts(name.nodename) == EOF;
+    case 'r':
+        return puts(name.release) == EOF;
+    case 'm':
+        return puts(name.machine) == EOF;
+    default:
+        return usage();
+    }
 }

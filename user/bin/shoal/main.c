@@ -28,7 +28,7 @@ static const struct {
     {"service", service_run, "service [stop NAME]"},
     {"reboot", reboot_run, "reboot"},
     {"poweroff", poweroff_run, "poweroff"},
-    {"uname", uname_run, "uname [-a]"},
+    {"uname", uname_run, "uname [-a|-s|-n|-r|-m]"},
     {"hash", hash_run, "hash [FILE...]"},
     {"placements", jobs_run, "placements"},
 };
