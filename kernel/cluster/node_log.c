@@ -163,11 +163,27 @@ void node_log_attach(struct node *n, enum log_state state)
     }
 }
 
+static bool of_snapshot(const struct log_request *q)
+{
+    return q->head.op == LOG_SNAPSHOT_BEGIN || q->head.op == LOG_SNAPSHOT_DATA || q->head.op == LOG_SNAPSHOT_COMMIT;
+}
+
+/* What was not answered is asked again, in its order. A snapshot is written from its beginning: the parts that were
+ * answered went with the logstore that had them. */
 void node_log_detach(struct node *n)
 {
+    uint32_t kept = 0;
     n->phase = LOG_PHASE_NONE;
-    for (uint32_t i = 0; i < LOG_QUEUE_MAX; i++)
-        n->queue[i].sent = false;
+    for (uint32_t i = 0; i < n->queue_count; i++) {
+        struct log_request q = n->queue[(n->queue_first + i) % LOG_QUEUE_MAX];
+        if (of_snapshot(&q))
+            continue;
+        q.sent = false;
+        n->queue[(n->queue_first + kept++) % LOG_QUEUE_MAX] = q;
+    }
+    n->queue_count = kept;
+    n->saving_begun = false;
+    n->saving_offset = 0;
 }
 
 bool node_log_usable(const struct node *n)

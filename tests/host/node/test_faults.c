@@ -182,8 +182,17 @@ static void test_faults(void)
     CHECK(acknowledged > 2000); /* it was not all waiting */
 }
 
+/* Seeds that once found something. */
+static void test_kept_seeds(void)
+{
+    static const uint64_t kept[] = {1, 300};
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        run_seed(kept[i]);
+}
+
 int main(void)
 {
     RUN(test_faults);
+    RUN(test_kept_seeds);
     return 0;
 }
