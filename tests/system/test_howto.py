@@ -1,6 +1,6 @@
 """The how-tos say what is true: all of them are followed, in a copy of the tree, and what they show is compared.
 
-In docs/howto/*.md a block ```LANG file=PATH is a file to write, ```diff a change to make, and ```console a conversation
+In docs/howto/add-*.md a block ```LANG file=PATH is a file to write, ```diff a change to make, and ```console a conversation
 with a node's shell: commands after "shoal$ ", and exactly what they print.
 """
 import pathlib
@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 from shoalcluster.client import Cluster  # noqa: E402
 
-HOWTOS = sorted((ROOT / "docs" / "howto").glob("*.md"))
+HOWTOS = sorted((ROOT / "docs" / "howto").glob("add-*.md"))
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.M | re.S)
 BUILD_LIMIT_S = 1200
 
