@@ -190,6 +190,8 @@ static void call_release(struct call *c)
         object_put(&c->lent->object);
         c->lent = NULL;
     }
+    c->lent_length = 0; /* the next call of this thread may take the fast path, which does not look here */
+    c->lent_direction = 0;
     if (c->endpoint) {
         struct endpoint *e = c->endpoint;
         c->endpoint = NULL;

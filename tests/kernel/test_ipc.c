@@ -337,6 +337,9 @@ static void lent_memory(void)
     CHECK_EQ(bytes[100], 7);
     CHECK_EQ(bytes[99 + 2 * PAGE_BYTES], 7);
     CHECK_EQ(bytes[100 + 2 * PAGE_BYTES], 3);
+    m = (struct message){TAG(DO_LENT_FILL, 1, 0, 0), {7}};
+    OK(os_call(s.endpoint, &m, DEADLINE_NEVER)); /* nothing is lent: what was lent last does not count */
+    CHECK_EQ(s.lent_error, E_NO_RIGHT);
     m = (struct message){TAG(DO_LENT_FILL, 1, 0, 0) | TAG_LENT, {7}};
     guest.ipc->lent_length = 3 * PAGE_BYTES;
     CHECK_EQ(os_call(s.endpoint, &m, DEADLINE_NEVER), E_RANGE);
