@@ -135,6 +135,22 @@ static void test_files_leave_a_reserve(void)
     CHECK_EQUAL(pages_left(&pool), 10);
 }
 
+/* Room for the first table of a far page, not for the second. */
+static void test_a_failed_write_keeps_no_pages(void)
+{
+    static uint8_t data[PAGE_BYTES];
+    uint32_t done, node, full;
+    set_up();
+    full = make("/full", FILE_REGULAR);
+    for (uint64_t at = 0; pages_left(&pool) > 1; at += PAGE_BYTES)
+        CHECK_EQUAL(memfs_write(&fs, full, at, data, sizeof data, 1, &done), E_OK);
+    uint32_t used = pool.used;
+    node = make("/far", FILE_REGULAR);
+    CHECK_EQUAL(memfs_write(&fs, node, 100 * PAGE_BYTES, data, sizeof data, 1, &done), E_FULL);
+    CHECK_EQUAL(memfs_unlink(&fs, node, false, 1), E_OK);
+    CHECK_EQUAL(pool.used, used);
+}
+
 static void test_nodes_run_out_cleanly(void)
 {
     set_up();
@@ -200,6 +216,7 @@ int main(void)
     RUN(test_readdir_survives_changes);
     RUN(test_holes_and_the_bound);
     RUN(test_files_leave_a_reserve);
+    RUN(test_a_failed_write_keeps_no_pages);
     RUN(test_nodes_run_out_cleanly);
     RUN(test_against_model);
     free(memory);

@@ -322,7 +322,7 @@ err_t memfs_truncate(struct memfs *fs, uint32_t n, uint64_t bytes, uint64_t now_
     struct memfs_node *node = &fs->nodes[n];
     if (bytes > MEMFS_FILE_MAX)
         return E_FULL;
-    if (bytes < node->bytes) {
+    if (bytes <= node->bytes) { /* a write that found no room may have left tables beyond the end */
         pages_cut(fs, node, (bytes + PAGE_BYTES - 1) / PAGE_BYTES);
         uint32_t last = bytes % PAGE_BYTES ? page_of(fs, n, bytes / PAGE_BYTES) : PAGE_REF_NONE;
         if (last != PAGE_REF_NONE) /* what a later, longer file shows there must be zero */
