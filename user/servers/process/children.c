@@ -115,6 +115,7 @@ void child_ended(struct child *c, uint32_t cause, uint32_t code, uint64_t detail
     jobs_report(c, 3);
     waiters_tell(c);
     child_forget_if_unwanted(c);
+    jobs_try_again();
 }
 
 err_t child_kill(struct child *c, uint32_t code)
@@ -137,6 +138,7 @@ void child_owner_gone(struct child *c)
         child_kill(c, 1 /* SIGHUP */);
     }
     child_forget_if_unwanted(c);
+    jobs_try_again();
 }
 
 void children_check(uint64_t bits)

@@ -18,6 +18,7 @@
 #define REPORTS_MAX 256u
 #define NAMES_MS 5000u
 #define CLUSTER_MS 30000u
+#define AGAIN_MS 500u
 
 struct report {
     uint64_t job, process_id;
@@ -144,14 +145,16 @@ void jobs_placed(void)
             err_t err = start_placed(c);
             if (err)
                 child_ended(c, EXIT_KILLED, 9, 0);
-        }
-        if (placement.output)
-            os_handle_close(placement.output);
-        placement.full = c == NULL; /* without room it is tried again when a child ends */
-        os_cond_signal(&placed);
+            if (placement.output)
+                os_handle_close(placement.output);
+            placement.full = false;
+            os_cond_signal(&placed);
+        } /* else there is no room: jobs_try_again() */
     }
     os_mutex_unlock(&placement_lock);
 }
+
+void jobs_try_again(void) { os_signal(server_state.notification, BIT_PLACED); }
 
 /* ---- reports ---- */
 
@@ -167,7 +170,6 @@ void jobs_report(const struct child *c, uint32_t state)
         os_log("process: the end of job %lu is not reported: too many reports wait", (unsigned long)c->job);
     os_cond_signal(&reported);
     os_mutex_unlock(&report_lock);
-    os_signal(server_state.notification, BIT_PLACED);
 }
 
 static void report_thread(void *argument)
@@ -181,10 +183,13 @@ static void report_thread(void *argument)
         err_t err = cluster_job_report(cluster(), os_deadline_ms(CLUSTER_MS), r.job, r.instance, r.state, r.cause, r.code,
                                        r.process_id);
         uint32_t now;
-        if (err == E_NOT_DELIVERED || err == E_TIMED_OUT || err == E_UNKNOWN)
+        bool again = err == E_NOT_DELIVERED || err == E_TIMED_OUT || err == E_UNKNOWN || err == E_FULL;
+        if (again)
             cluster_wait_state(cluster(), DEADLINE_NEVER, CLUSTER_MEMBER, &now);
         os_mutex_lock(&report_lock);
-        if (err != E_NOT_DELIVERED && err != E_TIMED_OUT && err != E_UNKNOWN)
+        if (again) /* the cluster is there and takes no more just now */
+            os_cond_wait(&reported, &report_lock, os_deadline_ms(AGAIN_MS));
+        else
             report_tail++;
     }
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define QUEUE_MAX PREPARATIONS_MAX
-#define STEP_MS 10000u /* for each call to the name space */
+#define LOAD_MS 60000u /* for all calls to the name space together: others wait for their turn */
 #define IMAGE_MAX (16ull << 20)
 
 enum order_state { ORDER_FREE = 0, ORDER_QUEUED, ORDER_DONE };
@@ -33,13 +33,13 @@ static struct order orders[QUEUE_MAX];
 static struct os_mutex lock;
 static struct os_cond queued;
 
-static err_t read_all(handle_t file, uint64_t bytes, struct os_memory *image)
+static err_t read_all(handle_t file, uint64_t deadline, uint64_t bytes, struct os_memory *image)
 {
     uint64_t done = 0;
     while (done < bytes) {
         uint32_t count = 0;
         uint64_t part = bytes - done < IPC_LENT_MAX ? bytes - done : IPC_LENT_MAX;
-        err_t err = file_read_bulk(file, os_deadline_ms(STEP_MS), done, image->handle, done, part, &count);
+        err_t err = file_read_bulk(file, deadline, done, image->handle, done, part, &count);
         if (err)
             return err;
         if (count == 0)
@@ -53,7 +53,8 @@ static err_t read_image(struct order *order)
 {
     handle_t file;
     uint32_t kind;
-    err_t err = names_open(order->names, os_deadline_ms(STEP_MS), OPEN_READ, 0, order->path, &file, &kind, &order->length);
+    uint64_t deadline = os_deadline_ms(LOAD_MS);
+    err_t err = names_open(order->names, deadline, OPEN_READ, 0, order->path, &file, &kind, &order->length);
     if (err)
         return err;
     if (kind != FILE_REGULAR || order->length == 0 || order->length > IMAGE_MAX)
@@ -61,7 +62,7 @@ static err_t read_image(struct order *order)
     if (!err)
         err = os_memory_create(order->length, 0, &order->image);
     if (!err)
-        err = read_all(file, order->length, &order->image);
+        err = read_all(file, deadline, order->length, &order->image);
     os_handle_close(file);
     return err;
 }

@@ -109,6 +109,7 @@ void waiters_drop_cancelled(void);
 /* jobs.c: placements of the cluster, and reports on them. */
 void jobs_start(void);
 void jobs_placed(void);
+void jobs_try_again(void); /* there is room for a child again: a placement may wait for it */
 void jobs_report(const struct child *c, uint32_t state);
 
 extern const struct process_server process_handlers;

@@ -17,6 +17,7 @@ void preparation_free(struct child *c)
             os_handle_close(p->handles[i]);
     p->used = false;
     c->preparation = NULL;
+    jobs_try_again();
 }
 
 bool bundle_image(const char *path, struct image *image_out)
