@@ -80,14 +80,16 @@ static bool read_hello(struct wire_reader *r, struct hello *h)
     return wire_done(r) && h->stage <= STAGE_STARTED && h->voter <= NODE_VOTERS_MAX && h->number <= NODES_MAX;
 }
 
-/* Remote calls name nodes by number; once a peer's is known they may go there. */
+/* Remote calls name nodes by number; once both are known they may go there: a call from a node without a number means
+ * nothing to who gets it. */
 static void tell_calls(struct node *n, struct other *o, uint32_t number)
 {
     if (o->told && o->number != number) {
         n->hooks.session_end(n->hooks.context, o->number);
         o->told = false;
+        o->number = 0;
     }
-    if (o->told || !number || number == node_number(n) || node_other_by_number(n, number))
+    if (o->told || !number || !node_number(n) || number == node_number(n) || node_other_by_number(n, number))
         return;
     o->number = number;
     o->told = true;
@@ -103,7 +105,7 @@ static void take_hello(struct node *n, struct other *o, struct wire_reader *r)
     }
     o->hello = h;
     o->heard = true;
-    tell_calls(n, o, h.number);
+    tell_calls(n, o, h.number); /* now: the next message may be a call */
     n->genesis_due_ns = 0;
 }
 
@@ -253,12 +255,15 @@ static void send_calls(struct node *n, struct other *o)
 void node_links_say(struct node *n)
 {
     uint32_t up = 0;
-    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
-        up += n->others[i].session != 0;
-        send_calls(n, &n->others[i]);
-    }
     if (n->hello_changed || n->now_ns >= n->hello_due_ns)
-        node_hello_all(n);
+        node_hello_all(n); /* before calls: they are refused by who does not know our number */
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        struct other *o = &n->others[i];
+        up += o->session != 0;
+        if (o->heard)
+            tell_calls(n, o, o->hello.number);
+        send_calls(n, o);
+    }
     send_loads(n);
     uint32_t expected = n->config.voter_count ? n->config.voter_count - (n->config.voter != 0) : 1;
     link_seek(n->link, up < expected);
