@@ -65,6 +65,8 @@ err_t control_watch(struct control *c, struct list *watches, bool ended)
     err_t err = handle_object(c->self, c->a, OBJECT_NOTIFICATION, RIGHT_SIGNAL, &n);
     if (err == E_OK && c->b == 0)
         err = E_INVALID;
+    if (err == E_OK && n->handler) /* the kernel's own, or another node's: the caller would not pay for the watch */
+        err = E_NOT_SUPPORTED;
     if (err != E_OK)
         return err;
     if (!ended)
