@@ -142,13 +142,22 @@ static void answer_found(struct request *r)
 
 /* ---- what is proposed ---- */
 
-static void propose(struct request *r, struct tables_op *op)
+/* False: it could not be, and the request is answered. */
+static bool propose(struct request *r, struct tables_op *op)
 {
     err_t err = cluster.node ? node_propose(cluster.node, r->token, op) : E_NOT_DELIVERED;
     if (err != E_OK)
         cluster_answer(r, err, NULL);
     else
         r->phase = PHASE_PROPOSED;
+    return err == E_OK;
+}
+
+static void unpublish(uint64_t number)
+{
+    uint64_t flags = cluster_enter();
+    remote_unpublish(number);
+    cluster_leave(flags);
 }
 
 static void op_put(struct request *r, const struct cluster_put_in *in)
@@ -201,8 +210,11 @@ static void op_name_register(struct request *r, const struct cluster_name_regist
         cluster_answer(r, endpoint ? E_FULL : E_WRONG_TYPE, NULL);
         return;
     }
-    propose(r, &(struct tables_op){.kind = TABLES_NAME_PUT,
-                                   .name_put = {r->process_id, r->published, text_of(in->name, in->name_length)}});
+    uint64_t number = r->published;
+    struct tables_op op = {.kind = TABLES_NAME_PUT,
+                           .name_put = {r->process_id, number, text_of(in->name, in->name_length)}};
+    if (!propose(r, &op))
+        unpublish(number);
 }
 
 static void op_job_submit(struct request *r, const struct cluster_job_submit_in *in)
@@ -257,11 +269,8 @@ void cluster_granted(struct request *r, uint64_t fence)
 
 static void finish_name(struct request *r, const struct tables_result *result)
 {
-    if (result->err) {
-        uint64_t flags = cluster_enter();
-        remote_unpublish(r->published);
-        cluster_leave(flags);
-    }
+    if (result->err)
+        unpublish(r->published);
     cluster_answer(r, result->err, NULL);
 }
 
@@ -625,9 +634,7 @@ void cluster_event(void *context, const struct tables_event *event)
     if (event->node != cluster.own_number)
         return;
     if (event->kind == TABLES_EVENT_NAME_GONE) {
-        uint64_t flags = cluster_enter();
-        remote_unpublish(event->ticket);
-        cluster_leave(flags);
+        unpublish(event->ticket);
     } else if (event->kind == TABLES_EVENT_GRANTED && (r = waiting_with(event->ticket))) {
         cluster_granted(r, event->fence);
     } else if (event->kind == TABLES_EVENT_LOST && (r = waiting_with(event->ticket))) {
