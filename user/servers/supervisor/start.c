@@ -187,6 +187,7 @@ static void instance_fail(struct instance *instance, err_t err, const char *why)
                 why ? ": " : "", why ? why : "");
     os_log("supervisor: %s (%s) %s", instance->name, instance->manifest->program, instance->progress);
     instance->state = INSTANCE_FAILED;
+    published_drop((uint32_t)(instance - supervisor.instances)); /* who waits for what it would have offered hears so */
 }
 
 void instance_try_start(uint32_t index)
