@@ -37,8 +37,10 @@ struct peer *peer_make(struct link *l, const struct seal_identity *identity)
     uint32_t slot = find_slot(l);
     if (slot == LINK_PEERS_MAX)
         return NULL;
-    if (l->peers[slot])
+    if (l->peers[slot]) {
+        seal_wipe(l->peers[slot], sizeof(*p)); /* a handshake may have left keys */
         give(l, l->peers[slot], sizeof(*p));
+    }
     p = l->peers[slot] = take(l, sizeof(*p));
     if (!p)
         return NULL;
