@@ -1,4 +1,5 @@
-/* What the kernel would give: see here.h. Endpoints and Notifications are compiled in here to reach their boot hooks. */
+/* What the kernel would give: see here.h. Endpoints and Notifications are compiled in here to reach their boot hooks.
+ */
 #include "../../../kernel/ipc/endpoint.c"
 #include "../../../kernel/ipc/notification.c"
 
@@ -24,7 +25,10 @@ void here_init(void)
     remote_own_node(1);
 }
 
-uint64_t here_charged(void) { return charged; }
+uint64_t here_charged(void)
+{
+    return charged;
+}
 
 struct handle_ref here_endpoint(void)
 {
@@ -57,10 +61,22 @@ void budget_uncharge(struct budget *b, uint64_t bytes)
     charged -= bytes;
 }
 
-void *kalloc(size_t bytes) { return calloc(1, bytes); }
-void kfree(void *object, size_t bytes) { free(object); }
-uint64_t page_alloc_contiguous(uint64_t pages, uint64_t below) { return (uint64_t)calloc(pages, 4096) - PHYSMAP_BASE; }
-void page_free_contiguous(uint64_t phys, uint64_t pages) { free((void *)(phys + PHYSMAP_BASE)); }
+void *kalloc(size_t bytes)
+{
+    return calloc(1, bytes);
+}
+void kfree(void *object, size_t bytes)
+{
+    free(object);
+}
+uint64_t page_alloc_contiguous(uint64_t pages, uint64_t below)
+{
+    return (uint64_t)calloc(pages, 4096) - PHYSMAP_BASE;
+}
+void page_free_contiguous(uint64_t phys, uint64_t pages)
+{
+    free((void *)(phys + PHYSMAP_BASE));
+}
 
 void klog(const char *format, ...) {}
 
@@ -74,20 +90,50 @@ void panic(const char *format, ...)
     abort();
 }
 
-void timer_arm(struct timer *t, uint64_t at_ns, void (*fire)(struct timer *t)) { abort(); }
+void timer_arm(struct timer *t, uint64_t at_ns, void (*fire)(struct timer *t))
+{
+    abort();
+}
 void timer_disarm(struct timer *t) {}
 
 /* Nothing below is reached without a process. */
-void sched_wake(struct thread *t, err_t err) { abort(); }
-err_t sched_block(uint64_t deadline_ns) { abort(); }
-err_t sched_pending(struct thread *t) { abort(); }
-err_t handle_reserve(struct process *p, uint32_t count) { abort(); }
+void sched_wake(struct thread *t, err_t err)
+{
+    abort();
+}
+err_t sched_block(uint64_t deadline_ns)
+{
+    abort();
+}
+err_t sched_pending(struct thread *t)
+{
+    abort();
+}
+err_t handle_reserve(struct process *p, uint32_t count)
+{
+    abort();
+}
 err_t handle_decode(struct process *p, uint64_t h, enum object_type type, uint32_t rights, struct handle_entry **out)
 {
     abort();
 }
-handle_t handle_install(struct process *p, struct handle_ref *r) { abort(); }
-struct handle_ref handle_take(struct process *p, handle_t h) { abort(); }
-err_t memory_read(struct memory *m, uint64_t offset, void *to, uint64_t bytes) { abort(); }
-err_t memory_write(struct memory *m, uint64_t offset, const void *from, uint64_t bytes) { abort(); }
-void watch_free(struct watch *w) { abort(); }
+handle_t handle_install(struct process *p, struct handle_ref *r)
+{
+    abort();
+}
+struct handle_ref handle_take(struct process *p, handle_t h)
+{
+    abort();
+}
+err_t memory_read(struct memory *m, uint64_t offset, void *to, uint64_t bytes)
+{
+    abort();
+}
+err_t memory_write(struct memory *m, uint64_t offset, const void *from, uint64_t bytes)
+{
+    abort();
+}
+void watch_free(struct watch *w)
+{
+    abort();
+}

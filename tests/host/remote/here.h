@@ -1,5 +1,5 @@
-/* The kernel around remote calls, as far as they need it: objects, endpoints and calls are the kernel's own, memory comes
- * from malloc so that the sanitizers watch it, and there are no threads and processes. */
+/* The kernel around remote calls, as far as they need it: objects, endpoints and calls are the kernel's own, memory
+ * comes from malloc so that the sanitizers watch it, and there are no threads and processes. */
 #pragma once
 
 #include "remote_private.h"

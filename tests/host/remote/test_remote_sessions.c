@@ -1,5 +1,5 @@
-/* Calls and handles against a peer that is played by hand: what may go wrong while they are under way leaves nothing behind
- * and names nothing that is gone. */
+/* Calls and handles against a peer that is played by hand: what may go wrong while they are under way leaves nothing
+ * behind and names nothing that is gone. */
 #include "here.h"
 
 #include <test/check.h>
@@ -180,7 +180,10 @@ static err_t serve_later(struct endpoint *e, struct call *c)
     return E_OK;
 }
 
-static void serve_no_more(struct endpoint *e, struct call *c) { served = NULL; }
+static void serve_no_more(struct endpoint *e, struct call *c)
+{
+    served = NULL;
+}
 
 static const struct endpoint_handler later = {.request = serve_later, .cancelled = serve_no_more};
 
