@@ -247,6 +247,7 @@ def link_words(link):
     words = ["cut"] if link["cut"] else []
     words += [f"drops {link['drop']:g} %"] if link["drop"] else []
     words += [f"delays {link['delay_ms']:g} ms"] if link["delay_ms"] else []
+    words += [f"alters {link['alter']:g} %"] if link["alter"] else []
     return f"link {link['from']} -> {link['to']}: {', '.join(words)}"
 
 
@@ -263,6 +264,11 @@ def command_status(options):
               f"restarts  {row['line'][:60]}")
     for link in status["links"]:
         print(link_words(link))
+    return 0
+
+
+def command_replay(options):
+    print(f"{cluster_of(options).replay(options.a, options.b, options.one_way)} frames sent again")
     return 0
 
 
@@ -349,11 +355,15 @@ def build_parser():
     add("restart", simple("restart", "node", "blank_disk"), "cut a node's power if it is on, and power it on", node,
         flag("--blank-disk", "with a new, empty log disk"))
     add("cut", simple("cut", "a", "b", "one_way"), "no frames between two nodes", pair, flag("--one-way", "only from A to B"))
-    add("heal", simple("heal", "a", "b"), "undo cut, drop and delay: everywhere, of one node, or of one link", optional_pair)
+    add("heal", simple("heal", "a", "b"), "undo cut, drop, delay and alter: everywhere, of one node, or of one link", optional_pair)
     add("drop", simple("drop", "a", "b", "percent", "one_way"), "lose frames between two nodes", pair,
         lambda c: c.add_argument("percent", type=float), flag("--one-way", "only from A to B"))
     add("delay", simple("delay", "a", "b", "ms"), "delay frames between two nodes", pair,
         lambda c: c.add_argument("ms", type=float))
+    add("alter", simple("alter", "a", "b", "percent", "one_way"), "flip a bit in the cluster's own frames between two nodes",
+        pair, lambda c: c.add_argument("percent", type=float), flag("--one-way", "only from A to B"))
+    add("replay", command_replay, "send the cluster's latest own frames between two nodes once more", pair,
+        flag("--one-way", "only from A to B"))
     add("log", command_log, "print a node's console log", node)
     add("down", command_down, "end all machines and processes of the cluster and remove its files",
         flag("--keep", "keep disks, key and logs for the next `up`"))

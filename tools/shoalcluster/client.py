@@ -236,6 +236,14 @@ class Cluster:
     def delay(self, a, b, ms, jitter_ms=0, one_way=False):
         self.switch("delay", a, b, ms=ms, jitter_ms=jitter_ms, one_way=one_way)
 
+    def alter(self, a, b, percent, one_way=False):
+        """Flips a bit in so many of the cluster's own frames (UDP port 7447)."""
+        self.switch("alter", a, b, percent=percent, one_way=one_way)
+
+    def replay(self, a, b, one_way=False):
+        """Sends the cluster's own latest frames between the two once more; how many."""
+        return self.switch("replay", a, b, one_way=one_way)["frames"]
+
     def switch(self, op, a=None, b=None, **arguments):
         return self.call("switch", command=dict(arguments, op=op, **{"from": a, "to": b}))
 

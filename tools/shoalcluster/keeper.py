@@ -190,7 +190,7 @@ class Keeper:
         return {"name": self.settings["name"], "folder": self.folder, "seed": self.settings["seed"],
                 "boot": self.settings["boot"], "accel": self.settings["accel"],
                 "nodes": [node.describe() for node in self.nodes.values()],
-                "links": [link for link in links["links"] if link["cut"] or link["drop"] or link["delay_ms"]]}
+                "links": [link for link in links["links"] if link["cut"] or link["drop"] or link["delay_ms"] or link["alter"]]}
 
     async def op_power_on(self, _reader, _writer, node):
         await self.power_on(node)

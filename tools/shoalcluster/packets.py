@@ -52,6 +52,31 @@ def udp(source, source_port, destination, destination_port, data):
     return ipv4(source, destination, PROTOCOL_UDP, head[:6] + struct.pack(">H", check) + data)
 
 
+def udp_payload_span(raw, port):
+    """(start, end) of the payload in an Ethernet frame that carries a whole UDP datagram from or to that port, or None."""
+    if len(raw) < 34 or raw[12:14] != b"\x08\x00" or raw[23] != PROTOCOL_UDP or raw[14] >> 4 != 4 or raw[20] & 0x3f or raw[21]:
+        return None
+    head = 14 + (raw[14] & 15) * 4
+    if len(raw) < head + 8:
+        return None
+    source_port, target_port, length, _ = struct.unpack_from(">HHHH", raw, head)
+    if port not in (source_port, target_port) or length < 8 or head + length > len(raw):
+        return None
+    return head + 8, head + length
+
+
+def flip_udp_payload_bit(raw, span, bit):
+    """The frame with that bit of its payload flipped and the UDP checksum made right again, as if it had been sent so."""
+    start, end = span
+    changed = bytearray(raw)
+    changed[start + bit // 8] ^= 1 << bit % 8
+    if changed[start - 2:start] != b"\0\0":  # zero: sent without a checksum
+        changed[start - 2:start] = b"\0\0"
+        pseudo = raw[26:34] + struct.pack(">BBH", 0, PROTOCOL_UDP, end - start + 8)
+        changed[start - 2:start] = struct.pack(">H", checksum(pseudo + bytes(changed[start - 8:end])) or 0xffff)
+    return bytes(changed)
+
+
 class Ipv4Packet:
     """A received IPv4 packet; `valid` is False for anything malformed, fragmented or with a wrong checksum."""
 

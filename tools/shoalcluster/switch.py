@@ -2,8 +2,9 @@
 
 Each port is a listening unix socket to which one QEMU connects (-netdev stream): 4 bytes of big-endian length, then the
 frame, both ways. Port 0 is the built-in gateway. Every directed pair of ports is a link that can be cut, made to lose
-frames, or delayed. Commands come as JSON lines over a control socket; every answer is one JSON line.
+frames, or delayed; frames of the cluster itself can be altered on it, and sent again. Commands come as JSON lines over a control socket; every answer is one JSON line.
 """
+import collections
 import errno
 import heapq
 import json
@@ -20,6 +21,9 @@ from . import gateway, packets
 
 QUEUE_BYTES_MAX = 4 << 20  # per port; a machine that does not read (paused) loses what exceeds it, as on a real switch
 READ_BYTES = 1 << 18
+CLUSTER_PORT = 7447  # UDP: what the machines' kernels say to each other
+RECENT_FRAMES_MAX = 4096  # frames of the cluster that are remembered, of all links together
+REPLAY_FRAMES_MAX = 100  # sent again at once, a direction
 
 
 class Link:
@@ -27,11 +31,15 @@ class Link:
 
     def __init__(self):
         self.cut, self.drop_percent, self.delay_ms, self.jitter_ms = False, 0.0, 0.0, 0.0
-        self.passed = self.lost = 0
+        self.alter_percent = 0.0  # of the cluster's frames
+        self.passed = self.lost = self.altered = 0
+
+    def heal(self):
+        self.cut, self.drop_percent, self.delay_ms, self.jitter_ms, self.alter_percent = False, 0.0, 0.0, 0.0, 0.0
 
     def describe(self):
         return {"cut": self.cut, "drop": self.drop_percent, "delay_ms": self.delay_ms, "jitter_ms": self.jitter_ms,
-                "passed": self.passed, "lost": self.lost}
+                "alter": self.alter_percent, "passed": self.passed, "lost": self.lost, "altered": self.altered}
 
 
 class Port:
@@ -72,6 +80,7 @@ class Switch:
         self.links, self.macs, self.ports = {}, {}, {}
         self.later = []  # heap of (time, serial, from port, to port, frame)
         self.serial = 0
+        self.recent = collections.deque(maxlen=RECENT_FRAMES_MAX)  # (from port, to port, frame) of the cluster
         self.capture = None
         self.gateway = gateway.Gateway(settings) if settings else None
 
@@ -94,8 +103,28 @@ class Switch:
             self.capture.frame(raw)
         if not raw[6] & 1:
             self.macs[raw[6:12]] = source
+        span = packets.udp_payload_span(raw, CLUSTER_PORT)
         for target in self.targets(source, raw):
-            self.forward(source, target, raw, now)
+            if span:
+                self.recent.append((source, target, raw))
+            self.forward(source, target, self.maybe_altered(source, target, raw, span), now)
+
+    def maybe_altered(self, source, target, raw, span):
+        link = self.link(source, target)
+        if not span or span[0] == span[1] or not link.alter_percent or self.random.random() * 100 >= link.alter_percent:
+            return raw
+        link.altered += 1
+        return packets.flip_udp_payload_bit(raw, span, self.random.randrange((span[1] - span[0]) * 8))
+
+    def replay(self, pairs, now):
+        """Sends again what the cluster's machines last said to each other on these links; how many frames."""
+        count = 0
+        for pair in sorted(pairs):
+            again = [raw for source, target, raw in self.recent if (source, target) == pair][-REPLAY_FRAMES_MAX:]
+            for raw in again:
+                self.forward(*pair, raw, now)
+            count += len(again)
+        return count
 
     def forward(self, source, target, raw, now):
         link = self.link(source, target)
@@ -157,8 +186,7 @@ class Switch:
                 self.link(*pair).cut = True
         elif op == "heal":
             for pair in self.pairs(command):
-                link = self.link(*pair)
-                link.cut, link.drop_percent, link.delay_ms, link.jitter_ms = False, 0.0, 0.0, 0.0
+                self.link(*pair).heal()
         elif op == "drop":
             for pair in self.pairs(command):
                 self.link(*pair).drop_percent = float(command["percent"])
@@ -166,6 +194,11 @@ class Switch:
             for pair in self.pairs(command):
                 self.link(*pair).delay_ms = float(command["ms"])
                 self.link(*pair).jitter_ms = float(command.get("jitter_ms", 0))
+        elif op == "alter":
+            for pair in self.pairs(command):
+                self.link(*pair).alter_percent = float(command["percent"])
+        elif op == "replay":
+            return {"frames": self.replay(self.pairs(command), time.monotonic())}
         elif op == "inject":
             self.frame(command["from"], bytes.fromhex(command["frame"]), time.monotonic())
         elif op == "capture":

@@ -130,6 +130,47 @@ def test_capture_holds_every_frame(three, tmp_path):
     assert data[:4] == struct.pack("<I", 0xa1b2c3d4) and data.count(b"planted") == 1
 
 
+def said(source, target, data, port=switch.CLUSTER_PORT):
+    ips = [packets.ip_bytes(f"10.0.0.{node}") for node in (source, target)]
+    return packets.ethernet(MACS[target], MACS[source], 0x0800, packets.udp(ips[0], 40000, ips[1], port, data))
+
+
+def test_altered_frames_differ_in_one_bit_and_have_a_right_checksum(three):
+    learn(three)
+    three.command({"op": "alter", "from": 1, "to": 2, "percent": 100, "one_way": True})
+    body = bytes(range(101))
+    for raw in (said(1, 2, body), said(1, 2, body, port=53), said(1, 2, b""), said(2, 1, body), frame(1, 2)):
+        three.frame(1 if raw[6:12] == MACS[1] else 2, raw, 0.0)
+    changed, *rest = received(three, 2)
+    assert rest == [said(1, 2, body, port=53), said(1, 2, b""), frame(1, 2)] and received(three, 1) == [said(2, 1, body)]
+    got = udp_payload(changed).data
+    assert sum((a ^ b).bit_count() for a, b in zip(got, body, strict=True)) == 1
+    segment = packets.Ipv4Packet(changed[14:]).payload
+    assert packets.checksum(changed[26:34] + struct.pack(">BBH", 0, 17, len(segment)) + segment) == 0
+    assert {(link["from"], link["to"]) for link in three.command({"op": "links"})["links"] if link["altered"]} == {(1, 2)}
+    three.command({"op": "heal"})
+    three.frame(1, said(1, 2, body), 0.0)
+    assert received(three, 2) == [said(1, 2, body)]
+
+
+def test_replay_sends_the_clusters_frames_of_one_link_again(three):
+    learn(three)
+    for raw in (said(1, 2, b"a"), said(1, 2, b"dns", port=53), said(1, 3, b"b"), frame(1, 2), said(1, 2, b"c")):
+        three.frame(1, raw, 0.0)
+    for number in (2, 3):
+        received(three, number)
+    for _ in range(2):  # what was replayed is not heard as new
+        assert three.command({"op": "replay", "from": 1, "to": 2}) == {"frames": 2}
+        assert received(three, 2) == [said(1, 2, b"a"), said(1, 2, b"c")] and received(three, 3) == []
+    assert three.command({"op": "replay", "from": 2, "to": 1, "one_way": True}) == {"frames": 0}
+
+
+@pytest.mark.parametrize("junk", [b"", b"\x45", b"\x4f" + bytes(8) + b"\x11" + bytes(10), b"\x45" + bytes(8) + b"\x11" + bytes(10) +
+                                  struct.pack(">HHHH", 7447, 7447, 9, 0), bytes(60)])
+def test_a_broken_datagram_is_none_of_the_clusters(junk):
+    assert packets.udp_payload_span(packets.ethernet(MACS[1], MACS[2], 0x0800, junk), 7447) is None
+
+
 # ---- the gateway ----
 
 def udp_to_gateway(node, source_port, port, data):
