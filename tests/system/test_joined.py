@@ -218,3 +218,6 @@ def test_a_node_with_another_key_stays_outside(start):
     assert not cluster.has_quorum(4)[0]
     assert rows(cluster, 1).get(4) != "up"
     assert run(cluster, 1, "on 4 echo x").status != 0
+    for node in (1, 4):
+        cluster.wait_until(lambda: re.search(r"refused: [1-9]\d* wrong key", run(cluster, node, "status").text),
+                           f"node {node} counts what it refused", HANG_S)
