@@ -21,6 +21,7 @@
 #define CLIENTS_MAX 64u
 #define COUNT_MAX   100000u
 #define CALL_MS     10000u
+#define STACK_BYTES 16384u /* a client needs little, and many must fit into the memory of one program */
 
 struct client {
     uint32_t number, count, failed;
@@ -144,13 +145,16 @@ static int measure(const char *name, uint32_t count, uint32_t number)
         clients[i] = (struct client){i, (count - given) / (number - i), 0, all + given};
     uint64_t begin = os_clock(CLOCK_ID_MONOTONIC_NS);
     uint32_t started = 0;
-    for (; started < number; started++)
-        if (os_thread_create(run_client, &clients[started], 0, 0, &threads[started]) != E_OK)
+    err_t err = E_OK;
+    for (; started < number; started++) {
+        err = os_thread_create(run_client, &clients[started], STACK_BYTES, 0, &threads[started]);
+        if (err != E_OK)
             break;
+    }
     for (uint32_t i = 0; i < started; i++)
         (void)os_thread_join(threads[i], DEADLINE_NEVER);
     if (started < number) {
-        fprintf(stderr, "bench: only %u of %u clients could be started\n", started, number);
+        fprintf(stderr, "bench: only %u of %u clients could be started: error %u\n", started, number, err);
         return 1;
     }
     report(name, clients, number, all, os_clock(CLOCK_ID_MONOTONIC_NS) - begin);
