@@ -1,7 +1,9 @@
 /* One sealed session with a peer: its beginning and end, frames in and frames out. */
 #include "state.h"
 
-#define ACK_DELAY_NS 2000000ull
+/* Most of what comes is answered within this time, and the answer carries the acknowledgement; a frame of its own costs
+ * both sides as much as any other. Well below the least time after which a fragment counts as lost. */
+#define ACK_DELAY_NS 10000000ull
 #define BOUND_BYTES  12u /* of the header: all but the checksum */
 
 void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_keys *keys, uint32_t own,
