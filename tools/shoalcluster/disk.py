@@ -8,6 +8,19 @@ FATES = ("kept", "dropped", "torn")
 PENDING_BYTES_MAX = 64 << 20  # a drive's cache is not endless: beyond this the oldest writes reach the medium by themselves
 
 
+def runs(sectors):
+    """What lies side by side, joined: (first sector, bytes) of each run. The sectors come in order."""
+    first, parts = None, []
+    for number, data in sectors.items():
+        if parts and number != first + len(parts):
+            yield first, b"".join(parts)
+            parts = []
+        first = first if parts else number
+        parts.append(data)
+    if parts:
+        yield first, b"".join(parts)
+
+
 class Disk:
     """Backed by a sparse file. Offsets and lengths are multiples of SECTOR."""
 
@@ -60,8 +73,9 @@ class Disk:
 
     def settle(self, sectors):
         """One cached write reaches the medium, whole."""
+        for first, data in runs(sectors):
+            os.pwrite(self.file, data, first * SECTOR)
         for number, data in sectors.items():
-            os.pwrite(self.file, data, number * SECTOR)
             if self.cached.get(number) is data:
                 del self.cached[number]
         self.pending_bytes -= len(sectors) * SECTOR
