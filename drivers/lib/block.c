@@ -7,7 +7,8 @@ enum { WAITING_MAX = 64 };
 
 struct block_request {
     handle_t reply;
-    enum block_kind kind;
+    uint32_t op;          /* BLOCK_OP_..., as the client called it */
+    enum block_kind kind; /* what the hardware is to do now */
     uint64_t sector;
     uint32_t bytes;
 };
@@ -30,10 +31,12 @@ static struct disk disk;
 
 static void answer(const struct block_request *request, err_t err)
 {
-    if (request->kind == BLOCK_READ)
+    if (request->op == BLOCK_OP_READ)
         block_read_reply(request->reply, err, NULL);
-    else if (request->kind == BLOCK_WRITE)
+    else if (request->op == BLOCK_OP_WRITE)
         block_write_reply(request->reply, err, NULL);
+    else if (request->op == BLOCK_OP_COMMIT)
+        block_commit_reply(request->reply, err, NULL);
     else
         block_flush_reply(request->reply, err, NULL);
 }
@@ -67,7 +70,7 @@ static void start_waiting(void)
     }
 }
 
-static err_t enter(struct request *r, enum block_kind kind, uint64_t sector, uint64_t bytes)
+static err_t enter(struct request *r, uint32_t op, enum block_kind kind, uint64_t sector, uint64_t bytes)
 {
     uint64_t sectors = bytes / BLOCK_SECTOR_BYTES;
     if (bytes % BLOCK_SECTOR_BYTES != 0 || bytes > BLOCK_SLOT_BYTES || (kind != BLOCK_FLUSH && bytes == 0))
@@ -81,7 +84,7 @@ static err_t enter(struct request *r, enum block_kind kind, uint64_t sector, uin
     if (disk.waiting_count == WAITING_MAX)
         return E_FULL;
     disk.waiting[(disk.waiting_first + disk.waiting_count++) % WAITING_MAX] =
-        (struct block_request){request_keep(r), kind, sector, (uint32_t)bytes};
+        (struct block_request){request_keep(r), op, kind, sector, (uint32_t)bytes};
     start_waiting();
     return REPLY_LATER;
 }
@@ -97,17 +100,29 @@ static err_t handle_info(struct request *r, const struct block_info_in *in, stru
 
 static err_t handle_read(struct request *r, const struct block_read_in *in, struct block_read_out *out)
 {
-    return enter(r, BLOCK_READ, in->sector, in->data_length);
+    return enter(r, BLOCK_OP_READ, BLOCK_READ, in->sector, in->data_length);
 }
 
 static err_t handle_write(struct request *r, const struct block_write_in *in, struct block_write_out *out)
 {
-    return enter(r, BLOCK_WRITE, in->sector, in->data_length);
+    return enter(r, BLOCK_OP_WRITE, BLOCK_WRITE, in->sector, in->data_length);
 }
 
 static err_t handle_flush(struct request *r, const struct block_flush_in *in, struct block_flush_out *out)
 {
-    return enter(r, BLOCK_FLUSH, 0, 0);
+    return enter(r, BLOCK_OP_FLUSH, BLOCK_FLUSH, 0, 0);
+}
+
+static err_t handle_commit(struct request *r, const struct block_commit_in *in, struct block_commit_out *out)
+{
+    return enter(r, BLOCK_OP_COMMIT, BLOCK_WRITE, in->sector, in->data_length);
+}
+
+/* The second half of a commit, in the slot of the first: a flush promises only what had ended before it began. */
+static err_t flush_written(uint32_t n)
+{
+    disk.slots[n].request.kind = BLOCK_FLUSH;
+    return disk.lost ? E_IO : disk.hardware->submit(disk.hardware->context, n, BLOCK_FLUSH, 0, disk.slots[n].bus, 0);
 }
 
 void block_done(uint32_t n, err_t err)
@@ -115,6 +130,11 @@ void block_done(uint32_t n, err_t err)
     struct block_request *request = &disk.slots[n].request;
     if (err == E_OK && request->kind == BLOCK_READ)
         err = lent_write(request->reply, 0, disk.slots[n].memory.at, request->bytes);
+    if (err == E_OK && request->op == BLOCK_OP_COMMIT && request->kind == BLOCK_WRITE) {
+        err = flush_written(n);
+        if (err == E_OK)
+            return;
+    }
     disk.slots[n].busy = false;
     answer(request, err);
 }
@@ -138,7 +158,7 @@ static void notified(void *context, uint64_t bits)
 err_t block_run(struct driver *driver, const struct block_hardware *hardware)
 {
     static const struct block_server handlers = {
-        .info = handle_info, .read = handle_read, .write = handle_write, .flush = handle_flush};
+        .info = handle_info, .read = handle_read, .write = handle_write, .flush = handle_flush, .commit = handle_commit};
     static const struct service service = BLOCK_SERVED_BY(&handlers);
     disk.driver = driver;
     disk.hardware = hardware;

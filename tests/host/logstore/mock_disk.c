@@ -59,9 +59,15 @@ static err_t mock_flush(void *context)
     return E_OK;
 }
 
+static err_t mock_commit(void *context, uint64_t offset, const void *from, uint32_t bytes)
+{
+    err_t err = mock_write(context, offset, from, bytes);
+    return err == E_OK ? mock_flush(context) : err;
+}
+
 struct disk mock_interface(struct mock_disk *mock)
 {
-    return (struct disk){mock, MOCK_BYTES, mock_read, mock_write, mock_flush};
+    return (struct disk){mock, MOCK_BYTES, mock_read, mock_write, mock_flush, mock_commit};
 }
 
 static void settle_sector(struct mock_disk *mock, uint32_t sector, uint32_t mood)

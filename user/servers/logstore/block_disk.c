@@ -28,13 +28,16 @@ static err_t block_read_part(void *context, uint64_t offset, void *to, uint32_t 
     return E_OK;
 }
 
-static err_t block_write_part(void *context, uint64_t offset, const void *from, uint32_t bytes)
+/* The driver does the flush after the last part by itself, which saves its being asked. */
+static err_t write_parts(uint64_t offset, const void *from, uint32_t bytes, bool commit)
 {
     const uint8_t *in = from;
     while (bytes > 0) {
         uint32_t now = bytes < PART_BYTES ? bytes : PART_BYTES;
+        uint64_t sector = offset / SECTOR_BYTES, deadline = os_deadline_ms(PATIENCE_MS);
         memcpy(part.at, in, now);
-        err_t err = block_write(driver, os_deadline_ms(PATIENCE_MS), offset / SECTOR_BYTES, part.handle, 0, now);
+        err_t err = commit && now == bytes ? block_commit(driver, deadline, sector, part.handle, 0, now)
+                                           : block_write(driver, deadline, sector, part.handle, 0, now);
         if (err != E_OK)
             return err;
         in += now;
@@ -42,6 +45,16 @@ static err_t block_write_part(void *context, uint64_t offset, const void *from, 
         bytes -= now;
     }
     return E_OK;
+}
+
+static err_t block_write_all(void *context, uint64_t offset, const void *from, uint32_t bytes)
+{
+    return write_parts(offset, from, bytes, false);
+}
+
+static err_t block_commit_all(void *context, uint64_t offset, const void *from, uint32_t bytes)
+{
+    return write_parts(offset, from, bytes, true);
 }
 
 static err_t block_flush_all(void *context) { return block_flush(driver, os_deadline_ms(PATIENCE_MS)); }
@@ -58,6 +71,10 @@ err_t block_disk_use(handle_t endpoint, struct block_disk *about_out, struct dis
         os_handle_close(driver);
     driver = endpoint;
     about_out->read_only = read_only != 0;
-    *disk_out = (struct disk){NULL, about_out->sectors * SECTOR_BYTES, block_read_part, block_write_part, block_flush_all};
+    *disk_out = (struct disk){.bytes = about_out->sectors * SECTOR_BYTES,
+                              .read = block_read_part,
+                              .write = block_write_all,
+                              .flush = block_flush_all,
+                              .commit = block_commit_all};
     return E_OK;
 }

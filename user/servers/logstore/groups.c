@@ -272,10 +272,8 @@ err_t store_commit(struct store *store)
     if (err == E_OK)
         err = place(store, blocks, 0, &block);
     if (err == E_OK)
-        err = store_write(store, store->super.records_start + (uint64_t)block * BLOCK_BYTES, store->group,
-                          blocks * BLOCK_BYTES);
-    if (err == E_OK)
-        err = store_flush(store);
+        err = store_write_durable(store, store->super.records_start + (uint64_t)block * BLOCK_BYTES, store->group,
+                                  blocks * BLOCK_BYTES);
     if (err != E_OK)
         return err;
     apply_group(store, &group, block, blocks);

@@ -102,6 +102,7 @@ uint64_t store_room(const struct store *store);
 err_t store_read(struct store *store, uint64_t offset, void *to, uint32_t bytes);
 err_t store_write(struct store *store, uint64_t offset, const void *from, uint32_t bytes);
 err_t store_flush(struct store *store);
+err_t store_write_durable(struct store *store, uint64_t offset, const void *from, uint32_t bytes); /* and all before it */
 
 /* Writes store->super with the next sequence: both copies in turn, each flushed. */
 err_t store_write_superblock(struct store *store);

@@ -31,6 +31,15 @@ err_t store_flush(struct store *store)
     return store->failed ? E_IO : E_OK;
 }
 
+err_t store_write_durable(struct store *store, uint64_t offset, const void *from, uint32_t bytes)
+{
+    if (store->failed)
+        return E_IO;
+    err_t err = store->disk.commit(store->disk.context, offset, from, bytes);
+    store->failed = err != E_OK;
+    return store->failed ? E_IO : E_OK;
+}
+
 static uint32_t superblock_checksum(const struct disk_superblock *super)
 {
     static const uint32_t zero;
@@ -157,8 +166,7 @@ static void lay_out(struct disk_superblock *super, uint64_t disk_bytes)
 static err_t mark_first(struct store *store)
 {
     static const uint64_t mark[SECTOR_BYTES / sizeof(uint64_t)] = {SUPERBLOCK_MAGIC};
-    err_t err = store_write(store, SUPERBLOCK_A, mark, sizeof mark);
-    return err == E_OK ? store_flush(store) : err;
+    return store_write_durable(store, SUPERBLOCK_A, mark, sizeof mark);
 }
 
 err_t store_format(struct store *store, uint64_t epoch, const void *payload, uint32_t bytes)
