@@ -5,7 +5,7 @@ GUEST_CPUS ?= 4
 $(foreach source,$(GUEST_SOURCES),$(eval $(call PLAIN_PROGRAM,$(source:tests/kernel/%.c=test/%),$(source) tests/kernel/guest.c,)))
 # Once on one CPU, once on several that really run side by side, and by turns, where they meet at finer points.
 GUEST_TESTS += $(foreach program,$(GUEST_PROGRAMS),init:$(program) init:$(program),smp=$(GUEST_CPUS),threads=single)
-GUEST_TESTS += $(foreach program,$(filter-out test/test_race,$(GUEST_PROGRAMS)),init:$(program),smp=$(GUEST_CPUS))
+GUEST_TESTS += $(foreach program,$(GUEST_PROGRAMS),init:$(program),smp=$(GUEST_CPUS))
 
 # Figures in instructions; tests/bench runs it under -icount.
 $(eval $(call PLAIN_PROGRAM,test/bench_kernel,tests/bench/guest/kernel.c tests/kernel/guest.c,-Itests/kernel))

@@ -31,6 +31,7 @@ static bool should_hold_back(uint32_t me, uint64_t waited)
 static void wait_for_it(uint32_t me)
 {
     uint64_t start = rdtsc();
+    flush_wait_begin();
     for (;;) {
         uint64_t waited = rdtsc() - start;
         if (!should_hold_back(me, waited) && try_take())
@@ -40,6 +41,7 @@ static void wait_for_it(uint32_t me)
         flush_answer();
         arch_relax();
     }
+    flush_wait_end();
     if (lock.urgent == me)
         __atomic_store_n(&lock.urgent, 0, __ATOMIC_RELAXED);
 }

@@ -33,6 +33,8 @@ struct machine_cpu {
     struct arch_thread *running;   /* NULL before the first switch */
     struct arch_thread *fpu_owner; /* whose state the registers hold; see fpu.c */
     bool fpu_enabled;              /* TS is clear */
+    bool waits_for_lock;           /* between flush_wait_begin() and _end(): cannot go on without the kernel lock */
+    bool flush_owed;               /* flush everything when that wait is over; kernel lock held */
     uint64_t timer_deadline_ns;
     uint64_t ist_stacks[IST_COUNT]; /* lowest addresses */
     uint64_t boot_stack;            /* lowest address; the idle thread's later */
