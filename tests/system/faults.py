@@ -1,7 +1,7 @@
 """Three machines with clients that append all the time, and what can be asked of them while they are harmed.
 
-Each node's console shell holds the lock heldN and runs `history` (user/bin/history.c). What it prints there is its history; tools/history.py judges it
-against the final values.
+Each node's console shell holds the lock heldN and runs `history` (user/bin/history.c). What that prints is its history;
+tools/history.py judges it against the final values.
 """
 import json
 import os
@@ -12,10 +12,12 @@ import sys
 import time
 
 from shoalcluster import paths
+from shoalcluster.paths import ClusterError
 
 HANG_S = float(os.environ.get("HANG_S", "300"))  # limits only detect hangs
 ALL = (1, 2, 3)
 FOREVER_S = 1000000
+WORDS_S = 30.0
 EVENT = re.compile(r'\{"p":"([^"]+)","i":(\d+),"t":"(\w+)","f":"append","k":"([^"]+)","at":\d+\}')
 NODE_ROW = re.compile(r"^\s*(\d+)\*?\s+\S+\s+(up|not heard|removed|refused)\s+(leader|voter|learner)", re.M)
 
@@ -38,6 +40,16 @@ class Harmed:
     def say(self, text):
         with open(self.logs / "faults.log", "a") as stream:
             stream.write(f"{time.monotonic() - self.began:7.1f} s  {text}\n")
+
+    def keep_words(self):
+        """What each node that answers says of itself, into the logs: for whoever looks into a failure."""
+        for node in ALL:
+            with open(self.logs / f"words{node}", "w") as stream:
+                try:
+                    for command in ("nodes", "status", "ps", "raft", "log"):
+                        stream.write(f"$ {command}\n{self.cluster.exec(node, command, limit=WORDS_S).text}\n")
+                except ClusterError as error:
+                    stream.write(f"{error}\n")
 
     # ---- asking ----
 
@@ -77,7 +89,8 @@ class Harmed:
         self.lives[node] += 1
         end = self.cluster.expect(node, r"\$ ", since=self.seen[node], limit=HANG_S)["end"]
         self.cluster.type(node, f"lock held{node} -- sleep {FOREVER_S} &\r")
-        self.cluster.expect(node, r"\$ ", since=self.cluster.expect(node, "&", since=end, limit=HANG_S)["end"], limit=HANG_S)
+        end = self.cluster.expect(node, "&", since=end, limit=HANG_S)["end"]
+        self.cluster.expect(node, r"\$ ", since=end, limit=HANG_S)
         self.seen[node] = self.cluster.type(node, f"history h c{node}.{self.lives[node]} {FOREVER_S}\r")
 
     def stop_clients(self):

@@ -187,7 +187,8 @@ def late_frames(harmed):
 def stop_service(harmed, node, name):
     before = harmed.services(node)[name][1]
     assert harmed.run(node, f"service stop {name}").status == 0
-    harmed.until(f"{name} on node {node} runs again", lambda: harmed.services(node).get(name) == ("running", before + 1))
+    harmed.until(f"{name} on node {node} runs again",
+                 lambda: harmed.services(node).get(name) == ("running", before + 1))
     harmed.shells_work(ALL)
 
 
@@ -205,7 +206,7 @@ def on_leader(name):
     return fault
 
 
-SERVERS = ("net", "logstore", "virtio_net0")
+SERVERS = ("net", "logstore", "virtio_net0", "virtio_blk0")
 FAULTS = {
     "power": [power_cut_of_a_follower, power_cut_of_the_leader, power_cut_of_two, power_cut_of_all, clean_restart,
               power_cut_of_the_leader, blank_disk],
@@ -218,11 +219,15 @@ FAULTS = {
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_history_is_sound_through_faults(harmed, kind):
-    for fault in FAULTS[kind]:
-        harmed.say(fault.__name__)
-        fault(harmed)
-        if fault is not blank_disk:
-            harmed.whole()
+    try:
+        for fault in FAULTS[kind]:
+            harmed.say(fault.__name__)
+            fault(harmed)
+            if fault is not blank_disk:
+                harmed.whole()
+    except BaseException:
+        harmed.keep_words()
+        raise
     harmed.stop_clients()
     sound, words = harmed.judge()
     assert sound, words

@@ -129,9 +129,15 @@ void lab_power_cut(uint32_t index)
         disk_open(&m->disk);
 }
 
+static void lose_answer(void *context, const struct log_message *answer, const uint8_t *data)
+{
+}
+
 void lab_log_restart(uint32_t index)
 {
     struct machine *m = &lab.machines[index];
+    for (uint64_t left = random_below(&lab.random, 8); left > 0 && disk_work(&m->disk, lose_answer, NULL);)
+        left--;
     disk_open(&m->disk);
     node_log_detach(m->n);
     attach_log(m);

@@ -59,7 +59,7 @@ void lab_start(uint32_t voters, uint64_t seed);
 void lab_stop(void);
 void lab_power_on(uint32_t machine, bool genesis);
 void lab_power_cut(uint32_t machine);
-void lab_log_restart(uint32_t machine); /* logstore crashes and comes back */
+void lab_log_restart(uint32_t machine); /* logstore crashes, some work done but not answered, and comes back */
 void lab_run(uint64_t ms);
 /* Runs until the condition holds, at most so long. */
 bool lab_all_members(uint32_t mask);

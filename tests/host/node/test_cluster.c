@@ -230,6 +230,38 @@ static void test_snapshots(void)
     lab_stop();
 }
 
+static bool save_is_half_done(const struct machine *m)
+{
+    return m->disk.part != NULL;
+}
+
+static void test_log_server_restarts_amid_snapshots(void)
+{
+    char key[16];
+    uint32_t restarts = 0;
+    lab_start(3, 13);
+    lab.window_entries = 256;
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, true);
+    CHECK(lab_until_members(7, 20000));
+    for (int i = 0; i < 700; i++) {
+        snprintf(key, sizeof(key), "key%d", i % 50);
+        CHECK_EQUAL(lab_put((uint32_t)i % 2, key, "some value"), E_OK);
+        for (uint32_t m = 0; m < 3; m++) {
+            bool half_done = save_is_half_done(&lab.machines[m]);
+            restarts += half_done;
+            if (half_done || i % 10 == 0)
+                lab_log_restart(m);
+        }
+    }
+    CHECK(restarts > 0);
+    CHECK(lab_until_members(7, 20000));
+    CHECK(lab.machines[0].disk.snapshot_index > 0);
+    CHECK(lab_has(2, "key49", "some value"));
+    lab_check_equal(7);
+    lab_stop();
+}
+
 static void test_jobs_are_placed(void)
 {
     struct tables_result result;
@@ -261,6 +293,7 @@ int main(void)
     RUN(test_locks_of_a_dead_node);
     RUN(test_log_server_restarts);
     RUN(test_snapshots);
+    RUN(test_log_server_restarts_amid_snapshots);
     RUN(test_jobs_are_placed);
     return 0;
 }

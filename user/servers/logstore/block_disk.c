@@ -11,13 +11,22 @@ enum { PART_BYTES = 65536, PATIENCE_MS = 30000 /* longer than any disk takes; th
 
 static handle_t driver;
 static struct os_memory part;
+static bool driver_ended;
+
+static err_t noted(err_t err)
+{
+    driver_ended |= err == E_GONE || err == E_DROPPED || err == E_UNKNOWN;
+    return err;
+}
+
+bool block_disk_driver_ended(void) { return driver_ended; }
 
 static err_t block_read_part(void *context, uint64_t offset, void *to, uint32_t bytes)
 {
     uint8_t *out = to;
     while (bytes > 0) {
         uint32_t now = bytes < PART_BYTES ? bytes : PART_BYTES;
-        err_t err = block_read(driver, os_deadline_ms(PATIENCE_MS), offset / SECTOR_BYTES, part.handle, 0, now);
+        err_t err = noted(block_read(driver, os_deadline_ms(PATIENCE_MS), offset / SECTOR_BYTES, part.handle, 0, now));
         if (err != E_OK)
             return err;
         memcpy(out, part.at, now);
@@ -64,7 +73,7 @@ err_t block_disk_use(handle_t endpoint, struct block_disk *about_out, struct dis
     uint32_t read_only;
     err_t err = part.at ? E_OK : os_memory_create(PART_BYTES, 0, &part);
     if (err == E_OK)
-        err = block_info(endpoint, os_deadline_ms(PATIENCE_MS), &about_out->sectors, &read_only, NULL);
+        err = noted(block_info(endpoint, os_deadline_ms(PATIENCE_MS), &about_out->sectors, &read_only, NULL));
     if (err != E_OK)
         return err;
     if (driver)

@@ -28,6 +28,13 @@ static const char *configured(const struct startup *startup, const char *key)
     return NULL;
 }
 
+/* What was seen of a disk whose driver ended meanwhile means nothing: the supervisor starts this process anew. */
+static _Noreturn void begin_again(const char *name)
+{
+    os_log("logstore: %s ended while its disk was looked at", name);
+    os_exit(1, 1);
+}
+
 /* Probes the n-th disk of this machine. E_NOT_FOUND past the last. */
 static err_t probe(uint32_t n, enum log_state *state_out)
 {
@@ -44,6 +51,8 @@ static err_t probe(uint32_t n, enum log_state *state_out)
         os_handle_close(endpoint);
     else if (!about.read_only)
         *state_out = store_probe(&store, &disk);
+    if (block_disk_driver_ended())
+        begin_again(name);
     return E_OK;
 }
 
