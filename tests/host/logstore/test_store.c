@@ -378,6 +378,26 @@ static void test_what_cannot_be_is_refused(void)
     CHECK_EQUAL(store_snapshot_read(&store, 0, junk, 1), E_NOT_FOUND);
 }
 
+static void test_a_truncation_asked_again_after_its_compaction(void)
+{
+    start(4);
+    uint32_t bytes = make_records(&attempted, 1, 5, 50);
+    CHECK_EQUAL(store_add_records(&store, buffer, bytes), E_OK);
+    CHECK_EQUAL(store_commit(&store), E_OK);
+    for (int time = 0; time < 2; time++) {
+        CHECK_EQUAL(store_add_truncate(&store, 2), E_OK);
+        CHECK_EQUAL(store_commit(&store), E_OK);
+        CHECK_EQUAL(store_compact(&store, 9), E_OK);
+        CHECK_EQUAL(store.last_index, 9);
+    }
+    bytes = make_records(&attempted, 10, 2, 50);
+    CHECK_EQUAL(store_add_records(&store, buffer, bytes), E_OK);
+    CHECK_EQUAL(store_commit(&store), E_OK);
+    CHECK_EQUAL(store_add_truncate(&store, 2), E_OK);
+    CHECK_EQUAL(store_commit(&store), E_OK);
+    CHECK_EQUAL(store.last_index, 9);
+}
+
 static void test_a_full_log_says_so_takes_votes_and_recovers(void)
 {
     uint32_t bytes, appended = 0;
@@ -446,6 +466,7 @@ int main(void)
     RUN(test_power_cuts);
     RUN(test_harm_to_acknowledged_groups_is_seen_and_mended);
     RUN(test_one_superblock_copy_is_enough);
+    RUN(test_a_truncation_asked_again_after_its_compaction);
     RUN(test_a_full_log_says_so_takes_votes_and_recovers);
     RUN(test_snapshots_read_back);
     return 0;

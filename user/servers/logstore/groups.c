@@ -169,8 +169,10 @@ err_t store_add_truncate(struct store *store, uint64_t from_index)
 {
     if (!may_change(store))
         return store->failed ? E_IO : E_INVALID;
-    if (from_index == 0 || from_index <= store->super.compacted)
+    if (from_index == 0)
         return E_INVALID;
+    if (from_index <= store->super.compacted) /* asked again: the compaction that came after it is done already */
+        from_index = store->super.compacted + 1;
     begin_group(store);
     err_t err = add_item(store, (struct disk_item){ITEM_TRUNCATE, 0, from_index}, "", 0);
     if (err == E_OK)
