@@ -1,5 +1,6 @@
-/* A driver to copy: random bytes from a virtio entropy device, as a file that is read. It is small because the library has
- * the loop (driver_run), the PCI and virtio parts (driver/virtio.h) and the waiting callers' messages (idl/file.h). */
+/* A driver to copy: random bytes from a virtio entropy device, as a file that is read. It is small because the library
+ * has the loop (driver_run), the PCI and virtio parts (driver/virtio.h) and the waiting callers' messages (idl/file.h).
+ */
 #include <driver/virtio.h>
 #include <idl/file.h>
 #include <os/log.h>
@@ -26,7 +27,8 @@ static void ask(void)
     virtio_notify(&virtio, QUEUE);
 }
 
-/* A handler answers at once by filling in `out`, or keeps the Reply and answers later: drivers never wait in a handler. */
+/* A handler answers at once by filling in `out`, or keeps the Reply and answers later: drivers never wait in a handler.
+ */
 static err_t handle_read(struct request *r, const struct file_read_in *in, struct file_read_out *out)
 {
     if (waiter_count == WAITERS_MAX)

@@ -157,8 +157,11 @@ static void notified(void *context, uint64_t bits)
 
 err_t block_run(struct driver *driver, const struct block_hardware *hardware)
 {
-    static const struct block_server handlers = {
-        .info = handle_info, .read = handle_read, .write = handle_write, .flush = handle_flush, .commit = handle_commit};
+    static const struct block_server handlers = {.info = handle_info,
+                                                 .read = handle_read,
+                                                 .write = handle_write,
+                                                 .flush = handle_flush,
+                                                 .commit = handle_commit};
     static const struct service service = BLOCK_SERVED_BY(&handlers);
     disk.driver = driver;
     disk.hardware = hardware;

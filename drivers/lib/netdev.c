@@ -43,7 +43,8 @@ bool netdev_received(const void *frame, uint32_t bytes)
     return true;
 }
 
-/* From the client's ring to the card, until one is empty or the other full. Lengths the card cannot send are dropped. */
+/* From the client's ring to the card, until one is empty or the other full. Lengths the card cannot send are dropped.
+ */
 static void pump(void)
 {
     uint32_t bytes = 0;

@@ -20,16 +20,35 @@ enum { /* common configuration */
        QUEUE_DESC = 32,
        QUEUE_DRIVER = 40,
        QUEUE_DEVICE = 48,
-       COMMON_BYTES = 56 };
+       COMMON_BYTES = 56
+};
 enum { STATUS_ACKNOWLEDGE = 1, STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8 };
 enum { NO_VECTOR = 0xffff, CAPABILITIES_MAX = 48, RESET_TRIES = 1000 };
 
-static uint8_t read8(const struct virtio *v, uint32_t at) { return v->common[at]; }
-static uint16_t read16(const struct virtio *v, uint32_t at) { return *(volatile uint16_t *)(v->common + at); }
-static uint32_t read32(const struct virtio *v, uint32_t at) { return *(volatile uint32_t *)(v->common + at); }
-static void write8(struct virtio *v, uint32_t at, uint8_t value) { v->common[at] = value; }
-static void write16(struct virtio *v, uint32_t at, uint16_t value) { *(volatile uint16_t *)(v->common + at) = value; }
-static void write32(struct virtio *v, uint32_t at, uint32_t value) { *(volatile uint32_t *)(v->common + at) = value; }
+static uint8_t read8(const struct virtio *v, uint32_t at)
+{
+    return v->common[at];
+}
+static uint16_t read16(const struct virtio *v, uint32_t at)
+{
+    return *(volatile uint16_t *)(v->common + at);
+}
+static uint32_t read32(const struct virtio *v, uint32_t at)
+{
+    return *(volatile uint32_t *)(v->common + at);
+}
+static void write8(struct virtio *v, uint32_t at, uint8_t value)
+{
+    v->common[at] = value;
+}
+static void write16(struct virtio *v, uint32_t at, uint16_t value)
+{
+    *(volatile uint16_t *)(v->common + at) = value;
+}
+static void write32(struct virtio *v, uint32_t at, uint32_t value)
+{
+    *(volatile uint32_t *)(v->common + at) = value;
+}
 
 static void write64(struct virtio *v, uint32_t at, uint64_t value)
 {

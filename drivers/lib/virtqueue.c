@@ -2,7 +2,10 @@
 
 enum { AVAIL_ALIGN = 2, USED_ALIGN = 4096, NO_DESCRIPTOR = 0xffff };
 
-static uint32_t avail_offset(uint32_t size) { return size * (uint32_t)sizeof(struct virtq_desc); }
+static uint32_t avail_offset(uint32_t size)
+{
+    return size * (uint32_t)sizeof(struct virtq_desc);
+}
 
 static uint32_t used_offset(uint32_t size)
 {
@@ -39,7 +42,8 @@ err_t virtqueue_add(struct virtqueue *q, const struct virtqueue_piece *pieces, u
     uint32_t room = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint16_t next = q->next_free[at];
-        uint16_t flags = (uint16_t)((pieces[i].device_writes ? VIRTQ_DESC_WRITE : 0) | (i + 1 < count ? VIRTQ_DESC_NEXT : 0));
+        uint16_t flags =
+            (uint16_t)((pieces[i].device_writes ? VIRTQ_DESC_WRITE : 0) | (i + 1 < count ? VIRTQ_DESC_NEXT : 0));
         q->desc[at] = (struct virtq_desc){pieces[i].address, pieces[i].length, flags, i + 1 < count ? next : 0};
         room += pieces[i].device_writes ? pieces[i].length : 0;
         at = next;

@@ -24,7 +24,10 @@ static void interrupt(void *context, struct serial_queues *queues, uint64_t bits
     queues->rx_lost = uart.rx_lost;
 }
 
-static void kick(void *context, struct serial_queues *queues) { uart_kick(&uart, &queues->tx); }
+static void kick(void *context, struct serial_queues *queues)
+{
+    uart_kick(&uart, &queues->tx);
+}
 
 const char driver_name[] = "serial";
 

@@ -7,8 +7,14 @@ enum { FIFO_ON = 1, FIFO_TRIGGER_8 = 0x80, LINE_8N1 = 3, LINE_DIVISOR = 0x80, MO
 enum { IDENTITY_NONE = 1, IDENTITY_FIFO = 0xc0 };
 enum { ROUNDS_MAX = 256 /* a chip that always has something must not hold the driver */ };
 
-static uint8_t get(struct uart *u, uint32_t port) { return u->ports.read(u->ports.context, port); }
-static void put(struct uart *u, uint32_t port, uint8_t value) { u->ports.write(u->ports.context, port, value); }
+static uint8_t get(struct uart *u, uint32_t port)
+{
+    return u->ports.read(u->ports.context, port);
+}
+static void put(struct uart *u, uint32_t port, uint8_t value)
+{
+    u->ports.write(u->ports.context, port, value);
+}
 
 static void set_interrupts(struct uart *u, uint8_t interrupts)
 {

@@ -86,7 +86,10 @@ static void send(void *context, uint32_t bytes)
     virtqueue_add(&virtio.queues[TX], &piece, 1, buffer);
 }
 
-static void send_end(void *context) { virtio_notify(&virtio, TX); }
+static void send_end(void *context)
+{
+    virtio_notify(&virtio, TX);
+}
 
 static bool link_state(void)
 {

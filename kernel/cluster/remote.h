@@ -36,10 +36,11 @@ const uint8_t *remote_next_outgoing(uint32_t node, size_t *bytes_out);
 void remote_outgoing_sent(uint32_t node);
 
 /* ---- well-known services ---- */
-/* Offers an endpoint of this node to all peers under `name`; takes the reference over; replaces an earlier one. E_FULL. */
+/* Offers an endpoint of this node to all peers under `name`; takes the reference over; replaces an earlier one. E_FULL.
+ */
 err_t remote_offer(const char *name, struct handle_ref *endpoint);
-/* The endpoint `name` of `node`: done() is called once, maybe before this returns. On E_OK the handle is the callee's. An
- * own `node` is served from the own offers. */
+/* The endpoint `name` of `node`: done() is called once, maybe before this returns. On E_OK the handle is the callee's.
+ * An own `node` is served from the own offers. */
 typedef void remote_found_fn(void *context, err_t err, struct handle_ref *found);
 void remote_find(uint32_t node, const char *name, remote_found_fn *done, void *context);
 /* Gives up all remote_find() with this context; done() will not be called. */

@@ -129,7 +129,8 @@ err_t remote_import_target(struct remote_peer *p, uint64_t target, uint8_t type,
         }
     }
     i->passings += passed;
-    uint32_t meaningful = RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO | (type == OBJECT_ENDPOINT ? RIGHT_CALL : RIGHT_SIGNAL);
+    uint32_t meaningful =
+        RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO | (type == OBJECT_ENDPOINT ? RIGHT_CALL : RIGHT_SIGNAL);
     *out = handle_ref_make(i->object, NULL, rights & meaningful);
     return E_OK;
 }

@@ -18,7 +18,10 @@ static struct remote_call_in *find_call(struct remote_peer *p, uint32_t far_call
 }
 
 /* Not by call.context: a kernel handler that serves the call keeps its own there. */
-static struct remote_call_in *slot_of(struct call *c) { return container_of(c, struct remote_call_in, call); }
+static struct remote_call_in *slot_of(struct call *c)
+{
+    return container_of(c, struct remote_call_in, call);
+}
 
 static void slot_free(struct remote_call_in *s)
 {
@@ -37,8 +40,8 @@ static bool refuse(struct remote_peer *p, uint32_t far_call, err_t outcome)
     return remote_enqueue(p, &m, true) != NULL;
 }
 
-/* Handles of an answer that find no place in the export table make the call fail: the far caller learns E_FULL. What is left
- * of them in the answer is dropped by the caller, once the message is queued. */
+/* Handles of an answer that find no place in the export table make the call fail: the far caller learns E_FULL. What is
+ * left of them in the answer is dropped by the caller, once the message is queued. */
 static err_t export_answer(struct remote_peer *p, struct ipc_message *answer, struct remote_message *m)
 {
     uint32_t count = TAG_HANDLES(answer->tag);
@@ -118,7 +121,9 @@ static void slot_fill(struct remote_call_in *s, const struct remote_message *m)
 static err_t begin(struct remote_peer *p, struct remote_call_in *s, const struct remote_message *m)
 {
     struct handle_ref *target = remote_export_find(p, m->target);
-    err_t err = !target || target->object->dead ? E_GONE : target->object->type != OBJECT_ENDPOINT ? E_WRONG_TYPE : E_OK;
+    err_t err = !target || target->object->dead           ? E_GONE
+                : target->object->type != OBJECT_ENDPOINT ? E_WRONG_TYPE
+                                                          : E_OK;
     if (!err && !slot_buffer(s, m))
         err = E_NOT_DELIVERED;
     if (err) {

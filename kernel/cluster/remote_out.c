@@ -1,5 +1,5 @@
-/* Calls of processes here to objects of a peer. The caller's own call is held by the stand-in's handler until the answer
- * comes, the caller gives up, or the session ends. */
+/* Calls of processes here to objects of a peer. The caller's own call is held by the stand-in's handler until the
+ * answer comes, the caller gives up, or the session ends. */
 #include "remote_private.h"
 
 #include <kernel/process.h>
@@ -39,7 +39,8 @@ static err_t check_handles(struct remote_peer *p, const struct call *c)
 }
 
 /* The handles of a call that is queued already, into its message: from here on nothing can fail. */
-static void send_handles(struct remote_peer *p, struct remote_queued *q, struct remote_message *m, struct handle_ref *refs)
+static void send_handles(struct remote_peer *p, struct remote_queued *q, struct remote_message *m,
+                         struct handle_ref *refs)
 {
     uint32_t count = TAG_HANDLES(m->tag);
     for (uint32_t i = 0; i < count; i++) {

@@ -16,14 +16,21 @@
 #define REMOTE_OFFERS      16u
 #define REMOTE_PUBLISHED   256u
 #define REMOTE_QUEUE_BYTES (1024u * 1024u)
-#define REMOTE_QUEUE_MOST  (4096u * 1024u) /* answers and the like included: 32 answers of the largest kind, and as much again */
+#define REMOTE_QUEUE_MOST                                                                                              \
+    (4096u * 1024u) /* answers and the like included: 32 answers of the largest kind, and as much again */
 
 /* A number that outlives links: see remote_publish(). */
 #define REMOTE_PUBLISHED_BIT (1ull << 63)
 
 /* Slots are named by index and a generation that changes with each use, so that a late message names nothing. */
-static inline uint32_t remote_name(uint32_t slot, uint32_t generation) { return slot | generation << 16; }
-static inline uint32_t remote_slot(uint32_t name) { return name & 0xffff; }
+static inline uint32_t remote_name(uint32_t slot, uint32_t generation)
+{
+    return slot | generation << 16;
+}
+static inline uint32_t remote_slot(uint32_t name)
+{
+    return name & 0xffff;
+}
 
 struct remote_export {
     struct handle_ref ref; /* object NULL: free */
@@ -42,7 +49,7 @@ struct remote_import {
 };
 
 struct remote_call_out {
-    struct call *call;      /* NULL: free */
+    struct call *call;            /* NULL: free */
     struct remote_queued *queued; /* not fetched yet */
     struct remote_peer *peer;
     uint16_t generation;
@@ -54,7 +61,7 @@ struct remote_call_in {
     struct remote_peer *peer;
     uint32_t far_call; /* the peer's number of it */
     bool used;
-    bool reply;     /* it stands for a Reply that was passed to us: far_target instead of far_call */
+    bool reply; /* it stands for a Reply that was passed to us: far_target instead of far_call */
     uint64_t far_target;
     uint8_t *buffer; /* inline bytes, then the lent range */
     size_t buffer_bytes;
@@ -69,7 +76,7 @@ struct remote_find_slot {
 
 struct remote_queued {
     struct list node;
-    struct remote_call_out *call;  /* the call it carries, to be told when it is fetched */
+    struct remote_call_out *call; /* the call it carries, to be told when it is fetched */
     struct remote_import *signal;
     size_t bytes, room;
     uint8_t data[];
@@ -100,17 +107,17 @@ void remote_free(void *p, size_t bytes);
 bool remote_is_self(uint32_t node);
 
 /* ---- remote_queue.c ---- */
-/* A message with room for `data_room` bytes that the caller fills in behind what is encoded (m->data NULL). Answers, which are
- * bounded by the calls under way, pass the limit of the queue (`always`); all else is refused when it is full. NULL: refused;
- * with `always` the session is broken, and ends soon. */
+/* A message with room for `data_room` bytes that the caller fills in behind what is encoded (m->data NULL). Answers,
+ * which are bounded by the calls under way, pass the limit of the queue (`always`); all else is refused when it is
+ * full. NULL: refused; with `always` the session is broken, and ends soon. */
 struct remote_queued *remote_enqueue(struct remote_peer *p, const struct remote_message *m, bool always);
 void remote_dequeue(struct remote_peer *p, struct remote_queued *q);
 void remote_queue_clear(struct remote_peer *p);
 
 /* ---- remote_export.c: what the peer may name ---- */
-/* Says how *ref travels to the peer; on E_OK the reference is kept as an export, unless one stands already or the object is
- * the peer's own: then it stays in *ref, to be dropped once the message is queued, lest a RELEASE that this brings about
- * overtake it. E_NODE_BOUND, E_FULL: *ref is untouched. */
+/* Says how *ref travels to the peer; on E_OK the reference is kept as an export, unless one stands already or the
+ * object is the peer's own: then it stays in *ref, to be dropped once the message is queued, lest a RELEASE that this
+ * brings about overtake it. E_NODE_BOUND, E_FULL: *ref is untouched. */
 err_t remote_export(struct remote_peer *p, struct handle_ref *ref, struct remote_handle *out);
 /* Takes back what remote_export() gave, for a message that is not sent after all. */
 void remote_unexport(struct remote_peer *p, const struct remote_handle *handles, uint32_t count);

@@ -1,4 +1,5 @@
-/* Messages of a link's call channel, as bytes. Pure: used by the kernel and by host tests. See docs/006-remote-calls.md. */
+/* Messages of a link's call channel, as bytes. Pure: used by the kernel and by host tests. See
+ * docs/006-remote-calls.md. */
 #pragma once
 
 #include <abi/ipc.h>
@@ -18,8 +19,8 @@ enum remote_kind {
 
 /* A handle on its way. */
 struct remote_handle {
-    bool yours;     /* index is the receiver's own export */
-    uint8_t type;   /* mine: Endpoint, Reply or Notification */
+    bool yours;   /* index is the receiver's own export */
+    uint8_t type; /* mine: Endpoint, Reply or Notification */
     uint16_t rights;
     uint32_t index;
 };
@@ -27,25 +28,25 @@ struct remote_handle {
 /* One message; which fields count is said by its kind. Pointers lie in the message's own bytes after decoding. */
 struct remote_message {
     uint8_t kind;
-    uint32_t call;    /* CALL, ANSWER, CANCEL, FIND, FOUND: the caller's number of the call */
-    uint64_t target;  /* CALL, SIGNAL, RELEASE, REPLY: export of the receiver */
-    uint64_t tag;     /* CALL, ANSWER, REPLY: op, words, handles and bytes; TAG_LENT set if lent_length counts */
+    uint32_t call;   /* CALL, ANSWER, CANCEL, FIND, FOUND: the caller's number of the call */
+    uint64_t target; /* CALL, SIGNAL, RELEASE, REPLY: export of the receiver */
+    uint64_t tag;    /* CALL, ANSWER, REPLY: op, words, handles and bytes; TAG_LENT set if lent_length counts */
     uint64_t words[IPC_WORDS_MAX];
     struct remote_handle handles[IPC_HANDLES_MAX]; /* FOUND: handles[0] if outcome is E_OK */
     const uint8_t *bytes;
-    err_t outcome;          /* ANSWER, FOUND */
-    uint64_t time_left_ns;  /* CALL; UINT64_MAX: no deadline */
-    uint64_t fence;         /* CALL */
+    err_t outcome;                        /* ANSWER, FOUND */
+    uint64_t time_left_ns;                /* CALL; UINT64_MAX: no deadline */
+    uint64_t fence;                       /* CALL */
     uint32_t lent_direction, lent_length; /* CALL */
     uint32_t data_offset, data_bytes;     /* CALL: the lent range to read; ANSWER: what was written of it */
     const uint8_t *data;
-    uint64_t bits;  /* SIGNAL */
-    uint32_t count; /* RELEASE */
+    uint64_t bits;                  /* SIGNAL */
+    uint32_t count;                 /* RELEASE */
     char name[REMOTE_NAME_MAX + 1]; /* FIND */
 };
 
-/* The bytes of *m, or 0 if `room` is too small. The data comes last; with `data` NULL its place is left for the caller to
- * fill. */
+/* The bytes of *m, or 0 if `room` is too small. The data comes last; with `data` NULL its place is left for the caller
+ * to fill. */
 size_t remote_encode(const struct remote_message *m, uint8_t *to, size_t room);
 
 /* NULL, or what is wrong with the message in words. Everything in *m is within its bounds afterwards. */

@@ -6,7 +6,10 @@
 
 struct reply cancelled_reply = {.object = {.type = OBJECT_REPLY, .refs = 1}};
 
-static struct call *call_of(struct object *reply) { return container_of(reply, struct call, reply.object); }
+static struct call *call_of(struct object *reply)
+{
+    return container_of(reply, struct call, reply.object);
+}
 
 void call_init(struct call *c, const struct call_owner *owner, void *context)
 {
@@ -88,7 +91,10 @@ static void install_handles(struct thread *t, struct handle_ref *refs, uint32_t 
 
 /* ---- delivery to a thread ---- */
 
-const uint8_t *call_bytes(const struct call *c) { return c->thread ? c->thread->ipc_bytes : c->bytes; }
+const uint8_t *call_bytes(const struct call *c)
+{
+    return c->thread ? c->thread->ipc_bytes : c->bytes;
+}
 
 static err_t deliver_decode(const struct call *c, const struct thread *r)
 {
@@ -370,7 +376,10 @@ void reply_moved_into(struct object *o, struct process *p, handle_t h)
     reply->loose = NULL;
 }
 
-struct call *reply_call(struct object *o) { return o == &cancelled_reply.object ? NULL : call_of(o); }
+struct call *reply_call(struct object *o)
+{
+    return o == &cancelled_reply.object ? NULL : call_of(o);
+}
 
 struct call *reply_use(struct handle_ref *r)
 {

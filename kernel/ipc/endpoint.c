@@ -187,5 +187,8 @@ static const struct object_type_ops endpoint_ops = {
     .last_handle = endpoint_last_handle,
 };
 
-static void endpoint_init(void) { object_type_register(OBJECT_ENDPOINT, &endpoint_ops); }
+static void endpoint_init(void)
+{
+    object_type_register(OBJECT_ENDPOINT, &endpoint_ops);
+}
 INIT_HOOK(INIT_OBJECTS, endpoint_init);

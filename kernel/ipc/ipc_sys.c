@@ -1,5 +1,5 @@
-/* call, recv, reply and reply_recv. The common case, words and bytes to a receiver that waits, goes straight from registers
- * to registers and from thread to thread; everything else takes the general path in call.c. */
+/* call, recv, reply and reply_recv. The common case, words and bytes to a receiver that waits, goes straight from
+ * registers to registers and from thread to thread; everything else takes the general path in call.c. */
 #include <kernel/debug.h>
 #include <kernel/memory.h>
 #include <kernel/syscall.h>
@@ -106,10 +106,12 @@ static inline bool reply_recv_fast(struct trap_frame *f, struct thread *t)
     struct process *p = t->process;
     struct handle_entry *rh = handle_entry(&p->handles, (handle_t)f->rdi);
     struct handle_entry *eh = handle_entry(&p->handles, (handle_t)f->r15);
-    if (unlikely(!rh || (f->rdi | f->r15) >> 32 || rh->object->type != OBJECT_REPLY || !tag_is_plain(f->rsi) || t->pending))
+    if (unlikely(!rh || (f->rdi | f->r15) >> 32 || rh->object->type != OBJECT_REPLY || !tag_is_plain(f->rsi) ||
+                 t->pending))
         return false;
     struct call *c = container_of(rh->object, struct call, reply.object);
-    if (unlikely(rh->object == &cancelled_reply.object || !c->thread || c->fault || c->lent || !c->endpoint || !endpoint_usable(eh, RIGHT_RECV)))
+    if (unlikely(rh->object == &cancelled_reply.object || !c->thread || c->fault || c->lent || !c->endpoint ||
+                 !endpoint_usable(eh, RIGHT_RECV)))
         return false;
     struct endpoint *e = container_of(eh->object, struct endpoint, object);
     if (unlikely(!list_empty(&e->callers) || !list_empty(&e->closed) || (e->bound && e->bound->bits) ||
@@ -321,7 +323,8 @@ void ipc_fault(struct thread *t, const uint64_t words[5], bool *resume_out)
     struct call *c = &t->call;
     struct handle_ref *target = &t->process->faults;
     *resume_out = false;
-    if (!target->object || target->object->dead || (target->gate && target->gate->revoked) || (t->pending & THREAD_DYING))
+    if (!target->object || target->object->dead || (target->gate && target->gate->revoked) ||
+        (t->pending & THREAD_DYING))
         return;
     c->fault = true;
     c->tag = TAG(IPC_FAULT, 5, 0, 0) | TAG_KERNEL;

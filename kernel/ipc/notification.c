@@ -127,10 +127,16 @@ static void notification_last_handle(struct object *o)
         n->handler->unused(n);
 }
 
-static void notification_free(struct object *o) { object_shell_free(o, sizeof(struct notification)); }
+static void notification_free(struct object *o)
+{
+    object_shell_free(o, sizeof(struct notification));
+}
 
 static const struct object_type_ops notification_ops = {
     .kill = notification_kill, .free = notification_free, .last_handle = notification_last_handle};
 
-static void notification_init(void) { object_type_register(OBJECT_NOTIFICATION, &notification_ops); }
+static void notification_init(void)
+{
+    object_type_register(OBJECT_NOTIFICATION, &notification_ops);
+}
 INIT_HOOK(INIT_OBJECTS, notification_init);

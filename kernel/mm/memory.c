@@ -8,7 +8,10 @@
 
 struct list memory_deferred = LIST_INIT(memory_deferred); /* large Memory that is being freed */
 
-static uint64_t leaf_count(const struct memory *m) { return (m->pages + MEMORY_LEAF_PAGES - 1) / MEMORY_LEAF_PAGES; }
+static uint64_t leaf_count(const struct memory *m)
+{
+    return (m->pages + MEMORY_LEAF_PAGES - 1) / MEMORY_LEAF_PAGES;
+}
 
 static size_t leaf_bytes(const struct memory *m, uint64_t leaf)
 {
@@ -266,9 +269,15 @@ void memory_deferred_work(void)
     }
 }
 
-static void memory_object_free(struct object *o) { object_shell_free(o, sizeof(struct memory)); }
+static void memory_object_free(struct object *o)
+{
+    object_shell_free(o, sizeof(struct memory));
+}
 
 static const struct object_type_ops memory_ops = {.kill = memory_object_kill, .free = memory_object_free};
 
-static void memory_init(void) { object_type_register(OBJECT_MEMORY, &memory_ops); }
+static void memory_init(void)
+{
+    object_type_register(OBJECT_MEMORY, &memory_ops);
+}
 INIT_HOOK(INIT_OBJECTS, memory_init);

@@ -5,7 +5,10 @@
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
 
-static struct process *self(void) { return thread_current()->process; }
+static struct process *self(void)
+{
+    return thread_current()->process;
+}
 
 static err_t decode_process(uint64_t h, struct process **out)
 {
@@ -21,8 +24,8 @@ err_t sys_vm_map(struct trap_frame *f)
     f->rdx = 0;
     if (flags >> 32)
         return E_INVALID;
-    uint32_t rights = (flags & VM_READ ? RIGHT_READ : 0) | (flags & VM_WRITE ? RIGHT_WRITE : 0) |
-                      (flags & VM_EXEC ? RIGHT_EXEC : 0);
+    uint32_t rights =
+        (flags & VM_READ ? RIGHT_READ : 0) | (flags & VM_WRITE ? RIGHT_WRITE : 0) | (flags & VM_EXEC ? RIGHT_EXEC : 0);
     err_t err = decode_process(f->rdi, &p);
     if (err == E_OK)
         err = handle_object(self(), f->rsi, OBJECT_MEMORY, rights, &m);
@@ -84,8 +87,8 @@ static err_t rw_reply(struct call *c, const struct rw *rw, uint64_t *done_out)
     if (c->lent)
         return rw_memory(c->lent, &inner, done_out);
     uint8_t *at = c->lent_kernel + rw->offset;
-    err = rw->direction == IPC_LEND_IN ? copy_to_user(rw->user, at, rw->bytes)
-                                       : copy_from_user(at, rw->user, rw->bytes);
+    err =
+        rw->direction == IPC_LEND_IN ? copy_to_user(rw->user, at, rw->bytes) : copy_from_user(at, rw->user, rw->bytes);
     if (err == E_OK && rw->direction == IPC_LEND_OUT)
         call_lent_wrote(c, rw->offset, rw->bytes);
     *done_out = err == E_OK ? rw->bytes : 0;

@@ -10,7 +10,10 @@
 #define PIECE_BYTES (512 * PAGE_BYTES) /* unmapped in one hold of the lock */
 #define VM_ACCESS   (VM_READ | VM_WRITE | VM_EXEC)
 
-static struct region *region_of(struct list *node) { return container_of(node, struct region, node); }
+static struct region *region_of(struct list *node)
+{
+    return container_of(node, struct region, node);
+}
 
 /* The first region that ends above `address`; NULL: none. */
 static struct region *region_above(struct process *p, uint64_t address)
@@ -77,7 +80,10 @@ static bool range_ok(uint64_t address, uint64_t bytes)
            address >= PAGE_BYTES && address <= USER_END - bytes;
 }
 
-static bool overlaps(const struct region *r, uint64_t end) { return r && r->start < end; }
+static bool overlaps(const struct region *r, uint64_t end)
+{
+    return r && r->start < end;
+}
 
 /* ---- mapping ---- */
 

@@ -198,7 +198,10 @@ bool budget_destroy_step(struct budget *top)
     return b == top;
 }
 
-static void budget_free(struct object *o) { object_shell_free(o, sizeof(struct budget)); }
+static void budget_free(struct object *o)
+{
+    object_shell_free(o, sizeof(struct budget));
+}
 
 static const struct object_type_ops budget_ops = {.free = budget_free};
 

@@ -1,7 +1,10 @@
 /* Operations of Budgets. */
 #include "control_local.h"
 
-static struct budget *budget_of(struct control *c) { return container_of(c->object, struct budget, object); }
+static struct budget *budget_of(struct control *c)
+{
+    return container_of(c->object, struct budget, object);
+}
 
 err_t control_BUDGET_INFO(struct control *c)
 {

@@ -1,7 +1,10 @@
 /* Operations of Memory. */
 #include "control_local.h"
 
-static struct memory *memory_of(struct control *c) { return container_of(c->object, struct memory, object); }
+static struct memory *memory_of(struct control *c)
+{
+    return container_of(c->object, struct memory, object);
+}
 
 err_t control_MEMORY_INFO(struct control *c)
 {
@@ -15,4 +18,7 @@ err_t control_MEMORY_INFO(struct control *c)
     return copy_to_user(c->a, &info, sizeof(info));
 }
 
-err_t control_MEMORY_SEAL(struct control *c) { return memory_seal(memory_of(c)); }
+err_t control_MEMORY_SEAL(struct control *c)
+{
+    return memory_seal(memory_of(c));
+}

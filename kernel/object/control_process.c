@@ -1,7 +1,10 @@
 /* Operations of Processes. */
 #include "control_local.h"
 
-static struct process *process_of(struct control *c) { return object_process(c->object); }
+static struct process *process_of(struct control *c)
+{
+    return object_process(c->object);
+}
 
 static uint64_t process_cpu_ns(const struct process *p)
 {

@@ -25,9 +25,18 @@ static void system_init(void)
 }
 INIT_HOOK(INIT_OBJECTS, system_init);
 
-const uint64_t *system_boot_id(void) { return boot_id; }
-void system_booted(void) { boot_ns = time_now_ns(); }
-void system_cluster_register(const struct system_cluster *c) { cluster = c; }
+const uint64_t *system_boot_id(void)
+{
+    return boot_id;
+}
+void system_booted(void)
+{
+    boot_ns = time_now_ns();
+}
+void system_cluster_register(const struct system_cluster *c)
+{
+    cluster = c;
+}
 
 err_t control_SYSTEM_INFO(struct control *c)
 {
@@ -97,7 +106,10 @@ err_t control_SYSTEM_LOG_READ(struct control *c)
     return copy_to_user(c->d, &next, sizeof(next));
 }
 
-err_t control_SYSTEM_LOG_WATCH(struct control *c) { return control_watch(c, &system_log_watches, false); }
+err_t control_SYSTEM_LOG_WATCH(struct control *c)
+{
+    return control_watch(c, &system_log_watches, false);
+}
 
 void system_log_tell(void)
 {

@@ -1,7 +1,10 @@
 /* Operations of Threads. */
 #include "control_local.h"
 
-static struct thread *thread_of(struct control *c) { return container_of(c->object, struct thread, object); }
+static struct thread *thread_of(struct control *c)
+{
+    return container_of(c->object, struct thread, object);
+}
 
 static uint32_t shown_state(const struct thread *t)
 {
@@ -25,7 +28,10 @@ err_t control_THREAD_INFO(struct control *c)
     return copy_to_user(c->a, &info, sizeof(info));
 }
 
-err_t control_THREAD_START(struct control *c) { return thread_start(thread_of(c), c->a, c->b, c->c); }
+err_t control_THREAD_START(struct control *c)
+{
+    return thread_start(thread_of(c), c->a, c->b, c->c);
+}
 
 err_t control_THREAD_FS_BASE(struct control *c)
 {

@@ -8,7 +8,10 @@
 
 #include "control_local.h"
 
-static struct process *self(void) { return thread_current()->process; }
+static struct process *self(void)
+{
+    return thread_current()->process;
+}
 
 /* Copies a process name of at most PROCESS_NAME_MAX bytes. */
 err_t process_name_decode(uint64_t from, uint64_t length, char name_out[PROCESS_NAME_MAX + 1])
@@ -92,9 +95,8 @@ static err_t create_memory(struct budget *b, const uint64_t *a, struct object **
 }
 
 static err_t (*const creators[OBJECT_TYPES])(struct budget *b, const uint64_t *a, struct object **out) = {
-    [OBJECT_BUDGET] = create_budget,     [OBJECT_PROCESS] = create_process,
-    [OBJECT_THREAD] = create_thread,     [OBJECT_ENDPOINT] = create_endpoint,
-    [OBJECT_MEMORY] = create_memory,     [OBJECT_NOTIFICATION] = create_notification,
+    [OBJECT_BUDGET] = create_budget,     [OBJECT_PROCESS] = create_process, [OBJECT_THREAD] = create_thread,
+    [OBJECT_ENDPOINT] = create_endpoint, [OBJECT_MEMORY] = create_memory,   [OBJECT_NOTIFICATION] = create_notification,
 };
 
 err_t sys_create(struct trap_frame *f)

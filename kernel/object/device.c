@@ -63,7 +63,10 @@ static void device_last_handle(struct object *o)
 static const struct object_type_ops device_ops = {.handle_added = device_handle_added,
                                                   .last_handle = device_last_handle};
 
-static void device_type_init(void) { object_type_register(OBJECT_DEVICE, &device_ops); }
+static void device_type_init(void)
+{
+    object_type_register(OBJECT_DEVICE, &device_ops);
+}
 INIT_HOOK(INIT_OBJECTS, device_type_init);
 
 /* ---- operations ---- */

@@ -4,7 +4,10 @@
 #include <kernel/sched.h>
 #include <kernel/syscall.h>
 
-static struct process *self(void) { return thread_current()->process; }
+static struct process *self(void)
+{
+    return thread_current()->process;
+}
 
 static err_t insert(struct trap_frame *f, struct handle_ref *r)
 {

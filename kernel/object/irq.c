@@ -41,7 +41,10 @@ err_t irq_create(struct budget *b, struct device *d, uint32_t n, struct object *
     return E_OK;
 }
 
-static struct irq *irq_of(struct object *o) { return container_of(o, struct irq, object); }
+static struct irq *irq_of(struct object *o)
+{
+    return container_of(o, struct irq, object);
+}
 
 static void unbind(struct irq *irq)
 {
@@ -85,9 +88,15 @@ static void irq_kill(struct object *o)
     unbind(irq);
 }
 
-static void irq_free(struct object *o) { object_shell_free(o, sizeof(struct irq)); }
+static void irq_free(struct object *o)
+{
+    object_shell_free(o, sizeof(struct irq));
+}
 
 static const struct object_type_ops irq_ops = {.kill = irq_kill, .free = irq_free};
 
-static void irq_type_init(void) { object_type_register(OBJECT_IRQ, &irq_ops); }
+static void irq_type_init(void)
+{
+    object_type_register(OBJECT_IRQ, &irq_ops);
+}
 INIT_HOOK(INIT_OBJECTS, irq_type_init);

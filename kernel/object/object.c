@@ -1,4 +1,5 @@
-/* Objects: counting references, and ending in one of two ways: nobody refers to it any more, or its Budget killed it. */
+/* Objects: counting references, and ending in one of two ways: nobody refers to it any more, or its Budget killed it.
+ */
 #include <kernel/debug.h>
 #include <kernel/ipc.h>
 #include <kernel/mm.h>
@@ -28,15 +29,24 @@ uint32_t object_rights(enum object_type type)
     return type_rights[type] | every;
 }
 
-void object_type_register(enum object_type type, const struct object_type_ops *ops) { type_ops[type] = ops; }
+void object_type_register(enum object_type type, const struct object_type_ops *ops)
+{
+    type_ops[type] = ops;
+}
 
 static const struct object_type_ops *ops_of(const struct object *o)
 {
     return type_ops[o->type] ? type_ops[o->type] : &no_ops;
 }
 
-uint64_t object_count(enum object_type type) { return object_counts[type]; }
-uint64_t object_serial_next(void) { return ++last_serial; }
+uint64_t object_count(enum object_type type)
+{
+    return object_counts[type];
+}
+uint64_t object_serial_next(void)
+{
+    return ++last_serial;
+}
 
 void object_init(struct object *o, enum object_type type)
 {

@@ -120,8 +120,8 @@ void process_exit_read(struct process *p)
     object_put(&p->object);
 }
 
-/* A process that nobody can start any more. It may hold the last handle to another such, and so on: beyond a few of them
- * the reaper goes on, since this stack is short. */
+/* A process that nobody can start any more. It may hold the last handle to another such, and so on: beyond a few of
+ * them the reaper goes on, since this stack is short. */
 static void tear_down_unstarted(struct process *p)
 {
     static uint32_t depth;
@@ -149,11 +149,17 @@ static void process_object_kill(struct object *o)
     process_exit_read(p);
 }
 
-static void process_object_free(struct object *o) { object_shell_free(o, sizeof(struct process)); }
+static void process_object_free(struct object *o)
+{
+    object_shell_free(o, sizeof(struct process));
+}
 
 static const struct object_type_ops process_ops = {.kill = process_object_kill, .free = process_object_free};
 
-static void process_type_init(void) { object_type_register(OBJECT_PROCESS, &process_ops); }
+static void process_type_init(void)
+{
+    object_type_register(OBJECT_PROCESS, &process_ops);
+}
 INIT_HOOK(INIT_OBJECTS, process_type_init);
 
 /* ---- watches ---- */

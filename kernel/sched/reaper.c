@@ -1,5 +1,5 @@
-/* The kernel thread that takes apart what has ended: nobody can free the stack or the address space he runs on. It works
- * in bounded pieces and lets others have the kernel lock in between. */
+/* The kernel thread that takes apart what has ended: nobody can free the stack or the address space he runs on. It
+ * works in bounded pieces and lets others have the kernel lock in between. */
 #include <kernel/debug.h>
 #include <kernel/process.h>
 #include <kernel/sched.h>
@@ -84,4 +84,7 @@ static void reaper_main(void *arg)
     }
 }
 
-void reaper_start(void) { kthread_start("reaper", reaper_main, NULL, PRIORITY_MAX); }
+void reaper_start(void)
+{
+    kthread_start("reaper", reaper_main, NULL, PRIORITY_MAX);
+}

@@ -1,5 +1,6 @@
-/* Who runs where: a ready queue per CPU and priority, direct hand-over for messages, stealing when idle. A slice is timed
- * only while another thread of the same priority waits for this CPU, so an idle or single-threaded machine has no tick. */
+/* Who runs where: a ready queue per CPU and priority, direct hand-over for messages, stealing when idle. A slice is
+ * timed only while another thread of the same priority waits for this CPU, so an idle or single-threaded machine has no
+ * tick. */
 #include <kernel/debug.h>
 #include <kernel/init.h>
 #include <kernel/process.h>
@@ -23,8 +24,14 @@ struct sched_cpu {
 static struct sched_cpu cpus[CPUS_MAX];
 static uint64_t online; /* bit per CPU that schedules */
 
-static bool is_idle(const struct cpu *c) { return c->current == c->idle; }
-static int top_priority(const struct sched_cpu *sc) { return sc->bitmap ? 31 - __builtin_clz(sc->bitmap) : -1; }
+static bool is_idle(const struct cpu *c)
+{
+    return c->current == c->idle;
+}
+static int top_priority(const struct sched_cpu *sc)
+{
+    return sc->bitmap ? 31 - __builtin_clz(sc->bitmap) : -1;
+}
 
 /* ---- the one-shot timer ---- */
 
@@ -40,7 +47,10 @@ static void timer_rearm(struct cpu *c)
     }
 }
 
-void sched_timer_rearm(void) { timer_rearm(cpu_this()); }
+void sched_timer_rearm(void)
+{
+    timer_rearm(cpu_this());
+}
 
 static void slice_begin(struct cpu *c, uint64_t now_ns)
 {
@@ -356,8 +366,14 @@ void wait_queue_wake_all(struct wait_queue *q)
 
 /* ---- what threads may be told ---- */
 
-void sched_start(struct thread *t) { make_ready(t); }
-void sched_unready(struct thread *t) { dequeue(t); }
+void sched_start(struct thread *t)
+{
+    make_ready(t);
+}
+void sched_unready(struct thread *t)
+{
+    dequeue(t);
+}
 
 _Noreturn void sched_leave(void)
 {
@@ -396,7 +412,10 @@ void thread_affinity(struct thread *t, uint64_t mask)
     sched_poke(t);
 }
 
-uint64_t sched_online(void) { return online; }
+uint64_t sched_online(void)
+{
+    return online;
+}
 
 /* ---- processors ---- */
 

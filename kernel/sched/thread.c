@@ -178,7 +178,10 @@ void thread_interrupt(struct thread *t)
         t->pending |= THREAD_INTERRUPTED;
 }
 
-static void thread_object_kill(struct object *o) { thread_kill(container_of(o, struct thread, object)); }
+static void thread_object_kill(struct object *o)
+{
+    thread_kill(container_of(o, struct thread, object));
+}
 
 static void thread_object_free(struct object *o)
 {
@@ -189,5 +192,8 @@ static void thread_object_free(struct object *o)
 
 static const struct object_type_ops thread_ops = {.kill = thread_object_kill, .free = thread_object_free};
 
-static void thread_type_init(void) { object_type_register(OBJECT_THREAD, &thread_ops); }
+static void thread_type_init(void)
+{
+    object_type_register(OBJECT_THREAD, &thread_ops);
+}
 INIT_HOOK(INIT_OBJECTS, thread_type_init);

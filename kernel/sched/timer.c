@@ -1,5 +1,5 @@
-/* A pairing heap per CPU: arming is one comparison, taking the first or any other out is cheap on average, and no memory
- * beyond the timers themselves is needed. */
+/* A pairing heap per CPU: arming is one comparison, taking the first or any other out is cheap on average, and no
+ * memory beyond the timers themselves is needed. */
 #include <kernel/arch.h>
 #include <kernel/debug.h>
 #include <kernel/timer.h>
@@ -85,7 +85,10 @@ void timer_arm(struct timer *t, uint64_t at_ns, void (*fire)(struct timer *t))
         sched_timer_rearm();
 }
 
-uint64_t timer_next(uint32_t cpu) { return heaps[cpu] ? heaps[cpu]->at_ns : UINT64_MAX; }
+uint64_t timer_next(uint32_t cpu)
+{
+    return heaps[cpu] ? heaps[cpu]->at_ns : UINT64_MAX;
+}
 
 void timer_run(uint32_t cpu, uint64_t now_ns)
 {

@@ -16,7 +16,7 @@ err_t logformat_encode(struct logformat_record *record, void *to, size_t room, u
     uint32_t total = logformat_record_bytes(record->bytes);
     if (room < total)
         return E_FULL;
-    struct logformat_header header = {LOGFORMAT_MAGIC, 0, record->index, record->term, record->type, record->bytes,
+    struct logformat_header header = {LOGFORMAT_MAGIC,  0, record->index, record->term, record->type, record->bytes,
                                       record->previous, 0};
     uint32_t payload_end = (uint32_t)sizeof header + record->bytes;
     if (record->bytes > 0)
@@ -43,8 +43,12 @@ err_t logformat_check(const void *from, size_t bytes, struct logformat_record *r
         return E_AGAIN;
     if (crc32c(0, (const uint8_t *)from + CHECKSUM_START, total - CHECKSUM_START) != header.checksum)
         return E_CORRUPT;
-    *record_out = (struct logformat_record){header.index,    header.term,     header.type,
-                                            header.bytes,    header.previous, header.checksum,
+    *record_out = (struct logformat_record){header.index,
+                                            header.term,
+                                            header.type,
+                                            header.bytes,
+                                            header.previous,
+                                            header.checksum,
                                             (const uint8_t *)from + sizeof header};
     *bytes_out = total;
     return E_OK;

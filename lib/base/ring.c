@@ -2,7 +2,10 @@
 
 enum { RECORD_ALIGN = 8, LENGTH_BYTES = 4 };
 
-static uint64_t load(const uint64_t *shared) { return __atomic_load_n(shared, __ATOMIC_ACQUIRE); }
+static uint64_t load(const uint64_t *shared)
+{
+    return __atomic_load_n(shared, __ATOMIC_ACQUIRE);
+}
 
 static uint32_t record_span(uint32_t bytes)
 {
@@ -146,8 +149,8 @@ uint32_t ring_used(struct ring_end *end)
     return end->broken || head - tail > end->capacity ? 0 : (uint32_t)(head - tail);
 }
 
-/* The flag is set before the last look and cleared by who signals; the fence orders each side's store before its look at
- * what the other stored, so one of the two always sees the other. */
+/* The flag is set before the last look and cleared by who signals; the fence orders each side's store before its look
+ * at what the other stored, so one of the two always sees the other. */
 static bool take_flag(struct ring_end *end, uint32_t *flag)
 {
     if (!end->changed)
@@ -163,9 +166,15 @@ static void set_flag(uint32_t *flag)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-bool ring_must_wake_consumer(struct ring_end *producer) { return take_flag(producer, &producer->header->consumer_waiting); }
+bool ring_must_wake_consumer(struct ring_end *producer)
+{
+    return take_flag(producer, &producer->header->consumer_waiting);
+}
 
-bool ring_must_wake_producer(struct ring_end *consumer) { return take_flag(consumer, &consumer->header->producer_waiting); }
+bool ring_must_wake_producer(struct ring_end *consumer)
+{
+    return take_flag(consumer, &consumer->header->producer_waiting);
+}
 
 bool ring_consumer_may_sleep(struct ring_end *consumer)
 {

@@ -150,8 +150,9 @@ static err_t make_rings(handle_t notification)
     ring_attach(&peer.in, &peer.shared->in, bytes + PEER_RING_BYTES, PEER_RING_BYTES, false);
     err = os_create(os_budget(), OBJECT_NOTIFICATION, 0, 0, 0, &peer.to_kernel);
     return err != E_OK ? err
-                       : os_control(os_startup_handle(STARTUP_SYSTEM), OP_SYSTEM_ATTACH_PEER, memory.handle, notification,
-                                    peer.to_kernel, 0).err;
+                       : os_control(os_startup_handle(STARTUP_SYSTEM), OP_SYSTEM_ATTACH_PEER, memory.handle,
+                                    notification, peer.to_kernel, 0)
+                             .err;
 }
 
 void peer_start(handle_t notification)

@@ -4,9 +4,15 @@
 #include <os/syscall.h>
 #include <port/lwip.h>
 
-u32_t sys_now(void) { return (u32_t)(os_clock(CLOCK_ID_MONOTONIC_NS) / 1000000); }
+u32_t sys_now(void)
+{
+    return (u32_t)(os_clock(CLOCK_ID_MONOTONIC_NS) / 1000000);
+}
 
-void port_assert_failed(const char *text, const char *file, int line) { os_panic("lwIP: %s (%s:%d)", text, file, line); }
+void port_assert_failed(const char *text, const char *file, int line)
+{
+    os_panic("lwIP: %s (%s:%d)", text, file, line);
+}
 
 uint32_t port_random(void)
 {

@@ -101,7 +101,10 @@ void address_start(void)
     changed(&net.netif);
 }
 
-bool address_ready(void) { return net.card && netif_ip4_addr(&net.netif)->addr != 0; }
+bool address_ready(void)
+{
+    return net.card && netif_ip4_addr(&net.netif)->addr != 0;
+}
 
 const char *address_state(void)
 {

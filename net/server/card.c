@@ -164,7 +164,8 @@ static err_t attach(handle_t driver)
     if (err == E_OK)
         err = os_handle_dup(net.notification, RIGHT_SIGNAL | RIGHT_TRANSFER, &to_client);
     if (err == E_OK) {
-        err = netdev_attach(driver, os_deadline_ms(CALL_MS), card.memory.handle, to_client, &card.to_driver, &mac, &mtu);
+        err =
+            netdev_attach(driver, os_deadline_ms(CALL_MS), card.memory.handle, to_client, &card.to_driver, &mac, &mtu);
         os_handle_close(to_client);
     }
     if (err == E_OK)
@@ -178,7 +179,8 @@ static err_t attach(handle_t driver)
 static void search(void)
 {
     handle_t driver;
-    err_t err = supervisor_lookup(os_startup_handle(STARTUP_SUPERVISOR), os_deadline_ms(SEARCH_MS), "virtio_net", &driver);
+    err_t err =
+        supervisor_lookup(os_startup_handle(STARTUP_SUPERVISOR), os_deadline_ms(SEARCH_MS), "virtio_net", &driver);
     card.none = err == E_NOT_FOUND;
     if (err == E_OK)
         err = attach(driver);
@@ -189,7 +191,8 @@ static void search(void)
 void card_check(void)
 {
     uint32_t up;
-    if (net.card && netdev_link(card.driver, os_deadline_ms(CALL_MS), &up) == E_OK && !card.rx.broken && !card.tx.broken)
+    if (net.card && netdev_link(card.driver, os_deadline_ms(CALL_MS), &up) == E_OK && !card.rx.broken &&
+        !card.tx.broken)
         return;
     if (net.card)
         os_log("net: the card's driver is gone; attaching to its successor");
@@ -224,4 +227,7 @@ const char *card_state(void)
     return card.none ? "no network card" : "waiting for the card's driver";
 }
 
-uint64_t card_lost(void) { return card.lost + (net.card ? card.shared->rx_dropped + card.shared->tx_dropped : 0); }
+uint64_t card_lost(void)
+{
+    return card.lost + (net.card ? card.shared->rx_dropped + card.shared->tx_dropped : 0);
+}

@@ -100,7 +100,10 @@ static void notified(struct server *server, uint64_t bits)
         card_input();
 }
 
-static void closed(struct server *server, uint64_t badge) { sockets_closed(badge); }
+static void closed(struct server *server, uint64_t badge)
+{
+    sockets_closed(badge);
+}
 
 _Noreturn void os_main(const struct startup *startup)
 {

@@ -25,14 +25,17 @@ static void finish(struct ping *p, err_t err, uint64_t round_trip_ns)
     p->reply = HANDLE_NONE;
 }
 
-static void timed_out(void *context) { finish(context, E_TIMED_OUT, 0); }
+static void timed_out(void *context)
+{
+    finish(context, E_TIMED_OUT, 0);
+}
 
 static u8_t received(void *context, struct raw_pcb *pcb, struct pbuf *packet, const ip_addr_t *from)
 {
     struct icmp_echo_hdr echo;
     const struct ip_hdr *ip = packet->payload;
-    if (pbuf_copy_partial(packet, &echo, sizeof echo, IPH_HL_BYTES(ip)) != sizeof echo || ICMPH_TYPE(&echo) != ICMP_ER ||
-        echo.id != PP_HTONS(IDENTITY))
+    if (pbuf_copy_partial(packet, &echo, sizeof echo, IPH_HL_BYTES(ip)) != sizeof echo ||
+        ICMPH_TYPE(&echo) != ICMP_ER || echo.id != PP_HTONS(IDENTITY))
         return 0;
     for (uint32_t i = 0; i < PINGS_MAX; i++) {
         struct ping *p = &pings[i];

@@ -28,7 +28,8 @@ static bool node_named(const char *name, uint32_t *ipv4_out)
     static struct cluster_node rows[3900 / sizeof(struct cluster_node)];
     handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
     uint32_t position = 0, next, bytes;
-    while (cluster && cluster_nodes(cluster, os_deadline_ms(CLUSTER_MS), position, &next, rows, sizeof rows, &bytes) == E_OK &&
+    while (cluster &&
+           cluster_nodes(cluster, os_deadline_ms(CLUSTER_MS), position, &next, rows, sizeof rows, &bytes) == E_OK &&
            bytes >= sizeof rows[0] && next > position) {
         for (uint32_t i = 0; i < bytes / sizeof rows[0]; i++) {
             if (strncmp(rows[i].name, name, sizeof rows[i].name) != 0 || rows[i].ipv4 == 0)

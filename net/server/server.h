@@ -5,8 +5,8 @@
 #include <port/lwip.h>
 
 /* Bits of the server's Notification. Cards and the kernel both say "look at your rings". */
-#define BIT_RINGS 1ull  /* NETDEV_BIT_DATA, PEER_BIT_DATA */
-#define BIT_LINK  2ull  /* NETDEV_BIT_LINK */
+#define BIT_RINGS 1ull /* NETDEV_BIT_DATA, PEER_BIT_DATA */
+#define BIT_LINK  2ull /* NETDEV_BIT_LINK */
 #define BIT_TIMER 16ull
 
 struct node_net {
@@ -18,10 +18,10 @@ struct node_net {
 extern struct node_net net;
 
 /* ---- card.c: the driver's client ---- */
-void card_input(void);  /* works off frames that arrived */
-void card_check(void);  /* attaches to the driver, or to its successor; called from time to time */
-void card_flush(void);  /* wakes the driver if it sleeps on what was sent */
-void card_link(void);   /* the carrier changed */
+void card_input(void); /* works off frames that arrived */
+void card_check(void); /* attaches to the driver, or to its successor; called from time to time */
+void card_flush(void); /* wakes the driver if it sleeps on what was sent */
+void card_link(void);  /* the carrier changed */
 const char *card_state(void);
 uint64_t card_lost(void); /* frames dropped on either side of the rings */
 

@@ -55,7 +55,7 @@ struct sock {
     bool pending_bulk;
     uint32_t pending_bytes;
     uint8_t pending[SOCKET_INLINE_MAX];
-    struct sock *listener; /* TCP, not yet accepted: whose queue it is in */
+    struct sock *listener;              /* TCP, not yet accepted: whose queue it is in */
     struct sock *queue[SOCKET_BACKLOG]; /* listening: oldest first */
     uint32_t queue_count, backlog;
     struct poller polls[SOCKET_POLLS];

@@ -14,7 +14,10 @@ static struct sock sockets[SOCKETS_MAX];
 
 /* ---- the table ---- */
 
-static uint64_t badge_of(const struct sock *s) { return (uint64_t)s->generation << 16 | (uint64_t)(s - sockets + 1); }
+static uint64_t badge_of(const struct sock *s)
+{
+    return (uint64_t)s->generation << 16 | (uint64_t)(s - sockets + 1);
+}
 
 static struct sock *sock_of(uint64_t badge)
 {
@@ -208,7 +211,10 @@ static err_t read_lent(struct sock *s, handle_t reply, uint32_t room, uint32_t *
 }
 
 /* What ends reading: 0 bytes after the other side's end, else why the connection ended. */
-static err_t end_of_input(const struct sock *s) { return s->rx_end || s->error == E_OK ? E_OK : s->error; }
+static err_t end_of_input(const struct sock *s)
+{
+    return s->rx_end || s->error == E_OK ? E_OK : s->error;
+}
 
 static err_t take_stream(struct sock *s, struct file_read_out *out, uint32_t room, uint8_t *buffer)
 {
@@ -273,9 +279,9 @@ static void answer_datagram_reader(struct sock *s, const struct waiter *w)
     struct datagram from;
     uint32_t bytes = take_datagram(s, buffer, w->room, &from);
     if (w->kind == WAIT_RECEIVE_FROM)
-        socket_receive_from_reply(
-            w->reply, E_OK,
-            &(struct socket_receive_from_out){.ipv4 = from.ipv4, .port = from.port, .data = buffer, .data_length = bytes});
+        socket_receive_from_reply(w->reply, E_OK,
+                                  &(struct socket_receive_from_out){
+                                      .ipv4 = from.ipv4, .port = from.port, .data = buffer, .data_length = bytes});
     else if (w->kind == WAIT_READ)
         file_read_reply(w->reply, E_OK, &(struct file_read_out){.data = buffer, .data_length = bytes});
     else

@@ -26,8 +26,7 @@ static void leave_queue(struct sock *s)
         if (listener->queue[n] != s)
             continue;
         listener->queue_count--;
-        memmove(&listener->queue[n], &listener->queue[n + 1],
-                (listener->queue_count - n) * sizeof listener->queue[0]);
+        memmove(&listener->queue[n], &listener->queue[n + 1], (listener->queue_count - n) * sizeof listener->queue[0]);
         break;
     }
     s->listener = NULL;
@@ -39,7 +38,7 @@ static void failed(void *context, lwip_err_t err)
     if (!s)
         return;
     s->tcp = NULL;
-    s->error = s->state == SOCKET_CONNECTING && err == ERR_RST ? E_CONN_REFUSED
+    s->error = s->state == SOCKET_CONNECTING && err == ERR_RST    ? E_CONN_REFUSED
                : s->state == SOCKET_CONNECTING && err == ERR_ABRT ? E_TIMED_OUT
                                                                   : port_error(err);
     s->state = SOCKET_ENDED;

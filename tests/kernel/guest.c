@@ -75,7 +75,10 @@ handle_t guest_create(enum object_type type, uint64_t a, uint64_t b, uint64_t c)
     return h;
 }
 
-void guest_close(handle_t h) { OK(os_handle_close(h)); }
+void guest_close(handle_t h)
+{
+    OK(os_handle_close(h));
+}
 
 void *guest_map(handle_t memory, uint64_t bytes, uint32_t flags)
 {
@@ -84,7 +87,10 @@ void *guest_map(handle_t memory, uint64_t bytes, uint32_t flags)
     return (void *)at;
 }
 
-void guest_unmap(void *at, uint64_t bytes) { OK(os_vm_unmap(guest.process, (uint64_t)at, bytes)); }
+void guest_unmap(void *at, uint64_t bytes)
+{
+    OK(os_vm_unmap(guest.process, (uint64_t)at, bytes));
+}
 
 /* ---- threads ---- */
 

@@ -1,5 +1,5 @@
-/* What the guest tests share. A test program is the first process of the machine: it holds everything, speaks to the kernel
- * through <os/syscall.h> alone, writes its results into the kernel log and powers the machine off. */
+/* What the guest tests share. A test program is the first process of the machine: it holds everything, speaks to the
+ * kernel through <os/syscall.h> alone, writes its results into the kernel log and powers the machine off. */
 #pragma once
 
 #include <abi/startup.h>
@@ -40,7 +40,10 @@ void check_failed(const char *file, int line, const char *what, uint64_t got, ui
     } while (0)
 #define OK(call) CHECK_EQ(call, E_OK)
 
-static inline uint64_t now(void) { return os_clock(CLOCK_ID_MONOTONIC_NS); }
+static inline uint64_t now(void)
+{
+    return os_clock(CLOCK_ID_MONOTONIC_NS);
+}
 uint64_t guest_objects(enum object_type type);
 uint64_t guest_used(handle_t budget); /* bytes charged to it */
 uint32_t guest_cpus(void);
@@ -82,7 +85,8 @@ void guest_child_start(struct guest_child *c);
 struct process_info guest_child_wait(struct guest_child *c); /* until it has ended, then everything of it is closed */
 
 /* ---- small helpers ---- */
-handle_t guest_create(enum object_type type, uint64_t a, uint64_t b, uint64_t c); /* on the test's Budget; must succeed */
+handle_t guest_create(enum object_type type, uint64_t a, uint64_t b,
+                      uint64_t c); /* on the test's Budget; must succeed */
 void guest_close(handle_t h);
 void *guest_map(handle_t memory, uint64_t bytes, uint32_t flags);
 void guest_unmap(void *at, uint64_t bytes);

@@ -71,7 +71,10 @@ static void memory_is_paid_and_zero(void)
 }
 
 static volatile uint32_t thread_ran;
-static void set_ran(void *argument, struct ipc_buffer *ipc) { thread_ran = (uint32_t)(uint64_t)argument; }
+static void set_ran(void *argument, struct ipc_buffer *ipc)
+{
+    thread_ran = (uint32_t)(uint64_t)argument;
+}
 
 static void a_thread_runs(void)
 {

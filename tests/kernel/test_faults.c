@@ -19,28 +19,61 @@ static void expect_fault(void (*run)(struct guest_child_page *), enum fault_kind
     CHECK_EQ(info.fault_address, address);
 }
 
-static void write_text(struct guest_child_page *page) { *(volatile uint8_t *)0x400000 = 1; }
+static void write_text(struct guest_child_page *page)
+{
+    *(volatile uint8_t *)0x400000 = 1;
+}
 static uint8_t data[64] = {0xc3};
-static void run_data(struct guest_child_page *page) { ((void (*)(void))(uint64_t)data)(); }
+static void run_data(struct guest_child_page *page)
+{
+    ((void (*)(void))(uint64_t)data)();
+}
 static void run_stack(struct guest_child_page *page)
 {
     volatile uint8_t code[16] = {0xc3};
     page->values[0] = (uint64_t)code;
     ((void (*)(void))(uint64_t)code)();
 }
-static void read_null(struct guest_child_page *page) { (void)*(volatile uint8_t *)0x10; }
-static void read_kernel(struct guest_child_page *page) { (void)*(volatile uint8_t *)0xffffffff80200000ull; }
-static void write_physmap(struct guest_child_page *page) { *(volatile uint8_t *)0xffff800000001000ull = 1; }
+static void read_null(struct guest_child_page *page)
+{
+    (void)*(volatile uint8_t *)0x10;
+}
+static void read_kernel(struct guest_child_page *page)
+{
+    (void)*(volatile uint8_t *)0xffffffff80200000ull;
+}
+static void write_physmap(struct guest_child_page *page)
+{
+    *(volatile uint8_t *)0xffff800000001000ull = 1;
+}
 static void divide(struct guest_child_page *page)
 {
     __asm__ volatile("xorl %%edx, %%edx; xorl %%ecx, %%ecx; movl $1, %%eax; divl %%ecx" ::: "eax", "ecx", "edx");
 }
-static void undefined(struct guest_child_page *page) { __asm__ volatile("ud2"); }
-static void halt(struct guest_child_page *page) { __asm__ volatile("hlt"); }
-static void interrupts_off(struct guest_child_page *page) { __asm__ volatile("cli"); }
-static void port(struct guest_child_page *page) { __asm__ volatile("outb %%al, $0x80" ::"a"(0)); }
-static void breakpoint(struct guest_child_page *page) { __asm__ volatile("int3"); }
-static void bad_stack(struct guest_child_page *page) { __asm__ volatile("movq $0x8000000000000000, %rsp; pushq %rax"); }
+static void undefined(struct guest_child_page *page)
+{
+    __asm__ volatile("ud2");
+}
+static void halt(struct guest_child_page *page)
+{
+    __asm__ volatile("hlt");
+}
+static void interrupts_off(struct guest_child_page *page)
+{
+    __asm__ volatile("cli");
+}
+static void port(struct guest_child_page *page)
+{
+    __asm__ volatile("outb %%al, $0x80" ::"a"(0));
+}
+static void breakpoint(struct guest_child_page *page)
+{
+    __asm__ volatile("int3");
+}
+static void bad_stack(struct guest_child_page *page)
+{
+    __asm__ volatile("movq $0x8000000000000000, %rsp; pushq %rax");
+}
 static void noncanonical_return(struct guest_child_page *page)
 {
     __asm__ volatile("movq $0x8000000000000000, %rax; jmp *%rax");
@@ -54,9 +87,15 @@ static void __attribute__((noinline)) deep(volatile uint64_t *depth)
         deep(depth);
     frame[1] = frame[0];
 }
-static void overflow(struct guest_child_page *page) { deep((volatile uint64_t *)&page->values[0]); }
+static void overflow(struct guest_child_page *page)
+{
+    deep((volatile uint64_t *)&page->values[0]);
+}
 
-static void text_is_read_only(void) { expect_fault(write_text, FAULT_WRITE, 0x400000); }
+static void text_is_read_only(void)
+{
+    expect_fault(write_text, FAULT_WRITE, 0x400000);
+}
 static void data_does_not_run(void)
 {
     expect_fault(run_data, FAULT_EXEC, (uint64_t)data);

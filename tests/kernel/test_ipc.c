@@ -1,17 +1,18 @@
-/* Messages in all their forms: badges, bytes, handles, lent Memory, bound Notifications, and each way a call can end. */
+/* Messages in all their forms: badges, bytes, handles, lent Memory, bound Notifications, and each way a call can end.
+ */
 #include "guest.h"
 
 #include <base/mem.h>
 
 /* A server thread that carries out what the op says. */
 enum {
-    DO_ECHO = 1,     /* words and bytes back */
-    DO_DROP,         /* closes the Reply */
-    DO_KEEP,         /* keeps the Reply in `kept` and goes on */
-    DO_TAKE_HANDLE,  /* keeps the handle it got in `kept` */
-    DO_GIVE_HANDLE,  /* answers with a handle to `gift` */
-    DO_LENT_SUM,     /* reads the lent range, answers the sum of its bytes */
-    DO_LENT_FILL,    /* fills the lent range with the first word */
+    DO_ECHO = 1,    /* words and bytes back */
+    DO_DROP,        /* closes the Reply */
+    DO_KEEP,        /* keeps the Reply in `kept` and goes on */
+    DO_TAKE_HANDLE, /* keeps the handle it got in `kept` */
+    DO_GIVE_HANDLE, /* answers with a handle to `gift` */
+    DO_LENT_SUM,    /* reads the lent range, answers the sum of its bytes */
+    DO_LENT_FILL,   /* fills the lent range with the first word */
     DO_STOP = 0xffff,
 };
 
@@ -439,9 +440,14 @@ static void malformed_tags(void)
 {
     struct server s;
     server_start(&s);
-    static const uint64_t bad[] = {TAG(1, 7, 0, 0), TAG(1, 0, 5, 0), TAG(1, 0, 0, 0) | TAG_KERNEL,
-                                   TAG(1, 0, 0, 0) | TAG_REMOTE, TAG(1, 0, 0, 0) | TAG_NOTIFICATION, 1ull << 48,
-                                   1ull << 63, TAG(1, 0, 0, 0) | 1u << 23};
+    static const uint64_t bad[] = {TAG(1, 7, 0, 0),
+                                   TAG(1, 0, 5, 0),
+                                   TAG(1, 0, 0, 0) | TAG_KERNEL,
+                                   TAG(1, 0, 0, 0) | TAG_REMOTE,
+                                   TAG(1, 0, 0, 0) | TAG_NOTIFICATION,
+                                   1ull << 48,
+                                   1ull << 63,
+                                   TAG(1, 0, 0, 0) | 1u << 23};
     for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct message m = {bad[i], {0}};
         CHECK_EQ(os_call(s.endpoint, &m, DEADLINE_NEVER), E_INVALID);

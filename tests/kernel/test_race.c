@@ -42,7 +42,8 @@ static void begin_batch(void)
     os_futex_wake(&meeting, THREADS);
 }
 
-/* Lets the others get ahead by ever other amounts. An emulator that runs the CPUs by turns takes pause as a turn's end. */
+/* Lets the others get ahead by ever other amounts. An emulator that runs the CPUs by turns takes pause as a turn's end.
+ */
 static void linger(uint32_t *random)
 {
     *random = *random * 1103515245u + 12345u;
@@ -157,7 +158,8 @@ static void races(void)
     begin_batch();
     for (uint32_t i = 0; i < THREADS; i++)
         guest_thread_join(&t[i]);
-    say("# calls: %llu ok, %llu gone, %llu not delivered, %llu bad handle; receives: %llu ok; copies: %llu ok, %llu bad pointer",
+    say("# calls: %llu ok, %llu gone, %llu not delivered, %llu bad handle; receives: %llu ok; copies: %llu ok, %llu "
+        "bad pointer",
         (unsigned long long)outcomes[0][E_OK], (unsigned long long)outcomes[0][E_GONE],
         (unsigned long long)outcomes[0][E_NOT_DELIVERED], (unsigned long long)outcomes[0][E_BAD_HANDLE],
         (unsigned long long)outcomes[1][E_OK], (unsigned long long)outcomes[2][E_OK],

@@ -5,8 +5,29 @@
 #define UNMAPPED       0x7f0000000000ull
 
 /* Handles that the rows speak of. */
-enum { NONE, BUDGET, PROCESS, THREAD, ENDPOINT, NOTIFICATION, MEMORY, SYSTEM, SELF, BARE_BUDGET, BARE_PROCESS, BARE_THREAD,
-       BARE_ENDPOINT, BARE_NOTIFICATION, BARE_MEMORY, BARE_SYSTEM, GARBAGE, STALE, CLOSED_ENDPOINT, SEALED, KINDS };
+enum {
+    NONE,
+    BUDGET,
+    PROCESS,
+    THREAD,
+    ENDPOINT,
+    NOTIFICATION,
+    MEMORY,
+    SYSTEM,
+    SELF,
+    BARE_BUDGET,
+    BARE_PROCESS,
+    BARE_THREAD,
+    BARE_ENDPOINT,
+    BARE_NOTIFICATION,
+    BARE_MEMORY,
+    BARE_SYSTEM,
+    GARBAGE,
+    STALE,
+    CLOSED_ENDPOINT,
+    SEALED,
+    KINDS
+};
 static handle_t handles[KINDS];
 static uint8_t buffer[4096] __attribute__((aligned(4096)));
 
@@ -15,9 +36,18 @@ struct argument {
     uint8_t kind; /* 0 value, 1 handle, 2 pointer */
     uint64_t value;
 };
-#define V(x) {0, (x)}
-#define H(x) {1, (x)}
-#define P    {2, 0}
+#define V(x)                                                                                                           \
+    {                                                                                                                  \
+        0, (x)                                                                                                         \
+    }
+#define H(x)                                                                                                           \
+    {                                                                                                                  \
+        1, (x)                                                                                                         \
+    }
+#define P                                                                                                              \
+    {                                                                                                                  \
+        2, 0                                                                                                           \
+    }
 
 struct row {
     const char *name;
@@ -77,11 +107,22 @@ static const struct row rows[] = {
     {"create Thread: no process", SYS_create, {H(BUDGET), V(OBJECT_THREAD), H(GARBAGE), V(0), V(1)}, E_BAD_HANDLE},
     {"create Thread: no right", SYS_create, {H(BUDGET), V(OBJECT_THREAD), H(BARE_PROCESS), V(0), V(1)}, E_NO_RIGHT},
     {"create Thread: priority", SYS_create, {H(BUDGET), V(OBJECT_THREAD), H(PROCESS), V(0), V(11)}, E_RANGE},
-    {"create Thread: huge priority", SYS_create, {H(BUDGET), V(OBJECT_THREAD), H(PROCESS), V(0), V(1ull << 32)}, E_RANGE},
-    {"create Thread: buffer in the kernel", SYS_create,
-     {H(BUDGET), V(OBJECT_THREAD), H(PROCESS), V(0xffffffff80000000ull), V(1)}, E_BAD_POINTER},
-    {"create Thread: crooked buffer", SYS_create, {H(BUDGET), V(OBJECT_THREAD), H(PROCESS), V(0x1001), V(1)}, E_INVALID},
-    {"create Thread: buffer over text", SYS_create, {H(BUDGET), V(OBJECT_THREAD), H(SELF), V(0x400000), V(1)}, E_EXISTS},
+    {"create Thread: huge priority",
+     SYS_create,
+     {H(BUDGET), V(OBJECT_THREAD), H(PROCESS), V(0), V(1ull << 32)},
+     E_RANGE},
+    {"create Thread: buffer in the kernel",
+     SYS_create,
+     {H(BUDGET), V(OBJECT_THREAD), H(PROCESS), V(0xffffffff80000000ull), V(1)},
+     E_BAD_POINTER},
+    {"create Thread: crooked buffer",
+     SYS_create,
+     {H(BUDGET), V(OBJECT_THREAD), H(PROCESS), V(0x1001), V(1)},
+     E_INVALID},
+    {"create Thread: buffer over text",
+     SYS_create,
+     {H(BUDGET), V(OBJECT_THREAD), H(SELF), V(0x400000), V(1)},
+     E_EXISTS},
     {"create Memory: nothing", SYS_create, {H(BUDGET), V(OBJECT_MEMORY), V(0), V(0)}, E_RANGE},
     {"create Memory: huge", SYS_create, {H(BUDGET), V(OBJECT_MEMORY), V(UINT64_MAX), V(0)}, E_RANGE},
     {"create Memory: beyond the Budget", SYS_create, {H(BUDGET), V(OBJECT_MEMORY), V(1ull << 33), V(0)}, E_NO_MEMORY},
@@ -115,8 +156,13 @@ static const struct row rows[] = {
     {"PROCESS_NAME: pointer", SYS_control, {H(PROCESS), V(OP_PROCESS_NAME), V(UNMAPPED), V(3)}, E_BAD_POINTER},
     {"THREAD_INFO: right", SYS_control, {H(BARE_THREAD), V(OP_THREAD_INFO), P}, E_NO_RIGHT},
     {"THREAD_INFO: pointer", SYS_control, {H(THREAD), V(OP_THREAD_INFO), V(KERNEL_POINTER)}, E_BAD_POINTER},
-    {"THREAD_START: in the kernel", SYS_control, {H(THREAD), V(OP_THREAD_START), V(KERNEL_POINTER), V(0), V(0)}, E_BAD_POINTER},
-    {"THREAD_START: stack in the kernel", SYS_control, {H(THREAD), V(OP_THREAD_START), V(0x400000), V(KERNEL_POINTER), V(0)},
+    {"THREAD_START: in the kernel",
+     SYS_control,
+     {H(THREAD), V(OP_THREAD_START), V(KERNEL_POINTER), V(0), V(0)},
+     E_BAD_POINTER},
+    {"THREAD_START: stack in the kernel",
+     SYS_control,
+     {H(THREAD), V(OP_THREAD_START), V(0x400000), V(KERNEL_POINTER), V(0)},
      E_BAD_POINTER},
     {"THREAD_START: right", SYS_control, {H(BARE_THREAD), V(OP_THREAD_START), V(0), V(0), V(0)}, E_NO_RIGHT},
     {"THREAD_FS_BASE: kernel", SYS_control, {H(THREAD), V(OP_THREAD_FS_BASE), V(KERNEL_POINTER)}, E_BAD_POINTER},
@@ -129,7 +175,10 @@ static const struct row rows[] = {
     {"ENDPOINT_BIND: right", SYS_control, {H(BARE_ENDPOINT), V(OP_ENDPOINT_BIND), H(NOTIFICATION)}, E_NO_RIGHT},
     {"ENDPOINT_BIND: handle", SYS_control, {H(ENDPOINT), V(OP_ENDPOINT_BIND), H(MEMORY)}, E_WRONG_TYPE},
     {"ENDPOINT_BIND: its right", SYS_control, {H(ENDPOINT), V(OP_ENDPOINT_BIND), H(BARE_NOTIFICATION)}, E_NO_RIGHT},
-    {"NOTIFICATION_TIMER: right", SYS_control, {H(BARE_NOTIFICATION), V(OP_NOTIFICATION_TIMER), V(1), V(1)}, E_NO_RIGHT},
+    {"NOTIFICATION_TIMER: right",
+     SYS_control,
+     {H(BARE_NOTIFICATION), V(OP_NOTIFICATION_TIMER), V(1), V(1)},
+     E_NO_RIGHT},
     {"MEMORY_INFO: pointer", SYS_control, {H(MEMORY), V(OP_MEMORY_INFO), V(UNMAPPED)}, E_BAD_POINTER},
     {"MEMORY_SEAL: right", SYS_control, {H(BARE_MEMORY), V(OP_MEMORY_SEAL)}, E_NO_RIGHT},
     {"SYSTEM_INFO: pointer", SYS_control, {H(SYSTEM), V(OP_SYSTEM_INFO), V(0)}, E_BAD_POINTER},
@@ -138,8 +187,14 @@ static const struct row rows[] = {
     {"SYSTEM_LOG_WRITE: long", SYS_control, {H(SYSTEM), V(OP_SYSTEM_LOG_WRITE), P, V(257)}, E_TOO_LONG},
     {"SYSTEM_LOG_WRITE: pointer", SYS_control, {H(SYSTEM), V(OP_SYSTEM_LOG_WRITE), V(UNMAPPED), V(10)}, E_BAD_POINTER},
     {"SYSTEM_LOG_WRITE: right", SYS_control, {H(BARE_SYSTEM), V(OP_SYSTEM_LOG_WRITE), P, V(1)}, E_NO_RIGHT},
-    {"SYSTEM_LOG_READ: pointer", SYS_control, {H(SYSTEM), V(OP_SYSTEM_LOG_READ), V(0), V(UNMAPPED), V(10), P}, E_BAD_POINTER},
-    {"SYSTEM_LOG_READ: next", SYS_control, {H(SYSTEM), V(OP_SYSTEM_LOG_READ), V(0), P, V(10), V(UNMAPPED)}, E_BAD_POINTER},
+    {"SYSTEM_LOG_READ: pointer",
+     SYS_control,
+     {H(SYSTEM), V(OP_SYSTEM_LOG_READ), V(0), V(UNMAPPED), V(10), P},
+     E_BAD_POINTER},
+    {"SYSTEM_LOG_READ: next",
+     SYS_control,
+     {H(SYSTEM), V(OP_SYSTEM_LOG_READ), V(0), P, V(10), V(UNMAPPED)},
+     E_BAD_POINTER},
     {"SYSTEM_LOG_READ: huge", SYS_control, {H(SYSTEM), V(OP_SYSTEM_LOG_READ), V(0), P, V(UINT64_MAX), P}, E_RANGE},
     {"SYSTEM_LOG_WATCH: handle", SYS_control, {H(SYSTEM), V(OP_SYSTEM_LOG_WATCH), H(GARBAGE), V(1)}, E_BAD_HANDLE},
     {"SYSTEM_POWER: what", SYS_control, {H(SYSTEM), V(OP_SYSTEM_POWER), V(2), V(0)}, E_RANGE},
@@ -147,7 +202,10 @@ static const struct row rows[] = {
     {"SYSTEM_RANDOM: long", SYS_control, {H(SYSTEM), V(OP_SYSTEM_RANDOM), P, V(257)}, E_TOO_LONG},
     {"SYSTEM_RANDOM: pointer", SYS_control, {H(SYSTEM), V(OP_SYSTEM_RANDOM), V(UNMAPPED), V(16)}, E_BAD_POINTER},
     {"SYSTEM_ATTACH_PEER: memory", SYS_control, {H(SYSTEM), V(OP_SYSTEM_ATTACH_PEER), H(ENDPOINT)}, E_WRONG_TYPE},
-    {"SYSTEM_ATTACH_LOG: notification", SYS_control, {H(SYSTEM), V(OP_SYSTEM_ATTACH_LOG), H(MEMORY), H(GARBAGE)}, E_BAD_HANDLE},
+    {"SYSTEM_ATTACH_LOG: notification",
+     SYS_control,
+     {H(SYSTEM), V(OP_SYSTEM_ATTACH_LOG), H(MEMORY), H(GARBAGE)},
+     E_BAD_HANDLE},
     {"SYSTEM_OBJECTS: type", SYS_control, {H(SYSTEM), V(OP_SYSTEM_OBJECTS), V(OBJECT_TYPES)}, E_RANGE},
     {"SYSTEM_COUNTER: which", SYS_control, {H(SYSTEM), V(OP_SYSTEM_COUNTER), V(1ull << 50)}, E_RANGE},
     {"SYSTEM_PANIC: long", SYS_control, {H(SYSTEM), V(OP_SYSTEM_PANIC), P, V(300)}, E_TOO_LONG},
@@ -167,9 +225,15 @@ static const struct row rows[] = {
     {"vm_map: past the end", SYS_vm_map, {H(SELF), H(MEMORY), V(0), V(1ull << 30), V(0), V(1)}, E_RANGE},
     {"vm_map: offset past the end", SYS_vm_map, {H(SELF), H(MEMORY), V(1ull << 40), V(4096), V(0), V(1)}, E_RANGE},
     {"vm_map: wraps", SYS_vm_map, {H(SELF), H(MEMORY), V(0xfffffffffffff000ull), V(8192), V(0), V(1)}, E_RANGE},
-    {"vm_map: in the kernel", SYS_vm_map, {H(SELF), H(MEMORY), V(0), V(4096), V(0xffffffff80000000ull), V(9)}, E_BAD_POINTER},
+    {"vm_map: in the kernel",
+     SYS_vm_map,
+     {H(SELF), H(MEMORY), V(0), V(4096), V(0xffffffff80000000ull), V(9)},
+     E_BAD_POINTER},
     {"vm_map: at zero", SYS_vm_map, {H(SELF), H(MEMORY), V(0), V(4096), V(0), V(9)}, E_BAD_POINTER},
-    {"vm_map: at the end", SYS_vm_map, {H(SELF), H(MEMORY), V(0), V(8192), V(0x00007fffffffe000ull), V(9)}, E_BAD_POINTER},
+    {"vm_map: at the end",
+     SYS_vm_map,
+     {H(SELF), H(MEMORY), V(0), V(8192), V(0x00007fffffffe000ull), V(9)},
+     E_BAD_POINTER},
     {"vm_map: over text", SYS_vm_map, {H(SELF), H(MEMORY), V(0), V(4096), V(0x400000), V(9)}, E_EXISTS},
     {"vm_map: sealed", SYS_vm_map, {H(SELF), H(SEALED), V(0), V(4096), V(0), V(3)}, E_NO_RIGHT},
     {"vm_unmap: process", SYS_vm_unmap, {H(GARBAGE), V(0x1000), V(4096)}, E_BAD_HANDLE},

@@ -1,5 +1,5 @@
-/* blast HOST PORT MEGABYTES sends that much of a sequence anybody can make; blast -l PORT receives until the end. Both print
- * how many bytes, their SHA-256, and how fast. */
+/* blast HOST PORT MEGABYTES sends that much of a sequence anybody can make; blast -l PORT receives until the end. Both
+ * print how many bytes, their SHA-256, and how fast. */
 #include <base/sha256.h>
 #include <cli/net.h>
 #include <netinet/in.h>

@@ -10,7 +10,8 @@
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: nc HOST PORT | nc -l PORT     e.g. nc -l 7000 >/tmp/file, elsewhere nc 10.0.0.1 7000 </tmp/file\n");
+    fprintf(stderr,
+            "usage: nc HOST PORT | nc -l PORT     e.g. nc -l 7000 >/tmp/file, elsewhere nc 10.0.0.1 7000 </tmp/file\n");
     return 2;
 }
 

@@ -59,7 +59,9 @@ static uint32_t count_words(char *const *words)
 
 static err_t send_words(const struct spawn *s, handle_t control)
 {
-    struct words w = {.control = control, .deadline = s->deadline, .argc = count_words(s->arguments),
+    struct words w = {.control = control,
+                      .deadline = s->deadline,
+                      .argc = count_words(s->arguments),
                       .envc = count_words(s->environment)};
     err_t err = E_OK;
     for (uint32_t i = 0; !err && i < w.argc; i++)
@@ -146,8 +148,8 @@ uint32_t os_spawn_status(const struct spawn_end *end)
 
 void os_spawn_end_text(const struct spawn_end *end, char *to, uint32_t room)
 {
-    static const char *const faults[] = {"fault", "reading", "writing", "executing", "an instruction", "arithmetic",
-                                         "a breakpoint", "alignment", "protection"};
+    static const char *const faults[] = {"fault",      "reading",      "writing",   "executing", "an instruction",
+                                         "arithmetic", "a breakpoint", "alignment", "protection"};
     to[0] = 0;
     if (end->cause == EXIT_KILLED)
         base_format(to, room, "killed by signal %u", end->code);

@@ -1,14 +1,14 @@
-/* shoal.img: one file with kernel, first processes, programs and data. It describes itself, since PXE stacks do not tell
- * file sizes reliably. Little-endian. Parts start on page boundaries so that programs are mapped in place;
- * parts with the same bytes share them. */
+/* shoal.img: one file with kernel, first processes, programs and data. It describes itself, since PXE stacks do not
+ * tell file sizes reliably. Little-endian. Parts start on page boundaries so that programs are mapped in place; parts
+ * with the same bytes share them. */
 #pragma once
 
 #include <abi/types.h>
 
-#define BUNDLE_MAGIC "SHOALIMG"
-#define BUNDLE_VERSION 1u
+#define BUNDLE_MAGIC     "SHOALIMG"
+#define BUNDLE_VERSION   1u
 #define BUNDLE_PARTS_MAX 512u
-#define BUNDLE_NAME_MAX 64u
+#define BUNDLE_NAME_MAX  64u
 
 enum bundle_kind { BUNDLE_KERNEL = 1, BUNDLE_FILE = 2, BUNDLE_SYMBOLS = 3 };
 
@@ -18,7 +18,7 @@ struct bundle_header {
     uint32_t part_count;
     uint64_t total_bytes;
     uint64_t table_offset;
-    uint8_t table_sha256[32]; /* of the part table */
+    uint8_t table_sha256[32];  /* of the part table */
     uint8_t header_sha256[32]; /* of this header with this field zero */
     uint8_t reserved[32];
 };

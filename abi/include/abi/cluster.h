@@ -14,26 +14,26 @@ enum cluster_state {
 };
 
 struct cluster_status {
-    uint32_t state, node;          /* own node number, 0 before it is known */
+    uint32_t state, node; /* own node number, 0 before it is known */
     uint64_t cluster_id[2], node_id[2], log_id[2], boot_id[2];
-    uint32_t role;                 /* 0 none, 1 learner, 2 follower, 3 candidate, 4 leader */
-    uint32_t leader;               /* node number, 0 unknown */
+    uint32_t role;   /* 0 none, 1 learner, 2 follower, 3 candidate, 4 leader */
+    uint32_t leader; /* node number, 0 unknown */
     uint64_t term, commit, applied, last_index, durable_index;
-    uint32_t voter, durable;       /* 1: votes; 1: its log is on a disk */
-    uint32_t quorum;               /* 1: a leader confirmed itself within the last seconds */
+    uint32_t voter, durable; /* 1: votes; 1: its log is on a disk */
+    uint32_t quorum;         /* 1: a leader confirmed itself within the last seconds */
     uint32_t nodes_known, nodes_up, reserved;
-    char waiting[160];             /* what it waits for, in words; empty when nothing */
+    char waiting[160]; /* what it waits for, in words; empty when nothing */
     char cluster_name[32];
     uint64_t frames_wrong_key, frames_replayed, frames_damaged, frames_foreign;
     uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
 };
 
 struct cluster_node {
-    uint32_t node, state;          /* 1 up, 2 not heard, 3 removed, 4 refused (wrong key, foreign) */
+    uint32_t node, state; /* 1 up, 2 not heard, 3 removed, 4 refused (wrong key, foreign) */
     uint64_t node_id[2], log_id[2], boot_id[2];
     uint32_t voter, durable, leader, ipv4;
-    uint64_t last_heard_ns;        /* how long ago */
-    uint64_t match_index;          /* leader only */
+    uint64_t last_heard_ns; /* how long ago */
+    uint64_t match_index;   /* leader only */
     uint64_t free_bytes;
     uint32_t running, cpus, busy_percent, reserved;
     char name[32];

@@ -5,9 +5,9 @@
 
 #define NODES_MAX 64u
 
-/* A process id: node number (1..64) in the high bits, then a serial that its node gave it since power-on. It is shown as
- * "2.17". A process of node 2's earlier life can have the same number; handles, which carry the boot id, cannot. */
+/* A process id: node number (1..64) in the high bits, then a serial that its node gave it since power-on. It is shown
+ * as "2.17". A process of node 2's earlier life can have the same number; handles, which carry the boot id, cannot. */
 typedef uint64_t process_id_t;
 #define PROCESS_ID(node, serial) ((process_id_t)(node) << 32 | (uint32_t)(serial))
-#define PROCESS_ID_NODE(id) ((uint32_t)((id) >> 32))
-#define PROCESS_ID_SERIAL(id) ((uint32_t)(id))
+#define PROCESS_ID_NODE(id)      ((uint32_t)((id) >> 32))
+#define PROCESS_ID_SERIAL(id)    ((uint32_t)(id))

@@ -77,13 +77,13 @@ struct memory_info {
 enum device_kind { DEVICE_PCI = 1, DEVICE_SERIAL_PORTS = 2, DEVICE_FRAMEBUFFER = 3 };
 
 struct device_info {
-    uint32_t kind; /* enum device_kind */
+    uint32_t kind;     /* enum device_kind */
     uint32_t location; /* PCI: segment << 16 | bus << 8 | device << 3 | function; serial: 1 = COM1, 2 = COM2 */
     uint16_t vendor, device, subsystem_vendor, subsystem_device;
     uint8_t class_code, subclass, interface, revision;
-    uint32_t irqs; /* MSI-X vectors, or 1 for a line */
+    uint32_t irqs;                   /* MSI-X vectors, or 1 for a line */
     uint64_t bar_bytes[DEVICE_BARS]; /* memory BARs; 0 = none or I/O */
-    uint32_t port_count; /* I/O ports reachable with DEVICE_PORT_* */
+    uint32_t port_count;             /* I/O ports reachable with DEVICE_PORT_* */
     /* framebuffer: its Memory is bar 0 */
     uint32_t width, height, stride_bytes, format; /* 0 = BGRX, 1 = RGBX */
 };
@@ -91,8 +91,8 @@ struct device_info {
 struct system_info {
     uint64_t usable_bytes; /* memory the machine gave the kernel */
     uint64_t free_bytes;
-    uint64_t boot_ns;    /* from the loader's or door's first instruction to the first process, as far as clocks tell */
-    uint32_t cpus;       /* running */
+    uint64_t boot_ns; /* from the loader's or door's first instruction to the first process, as far as clocks tell */
+    uint32_t cpus;    /* running */
     uint32_t cpus_failed; /* present but did not start */
     uint32_t has_entropy;
     uint32_t dma_protected;

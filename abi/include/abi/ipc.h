@@ -16,19 +16,19 @@
 
 #include <abi/types.h>
 
-#define IPC_WORDS_MAX 6u
+#define IPC_WORDS_MAX   6u
 #define IPC_HANDLES_MAX 4u
-#define IPC_BYTES_MAX 4096u
-#define IPC_LENT_MAX 65536u /* length of a lent (Memory, offset, length, direction) argument */
+#define IPC_BYTES_MAX   4096u
+#define IPC_LENT_MAX    65536u /* length of a lent (Memory, offset, length, direction) argument */
 
 /* The tag: op 0-15 | flags 16-23 | words 24-27 | handles 28-31 | bytes 32-47 | zero 48-63.
  * In an answer, op is the service's err_t. */
 #define TAG(op, words, handles, bytes)                                                                                 \
     ((uint64_t)(op) | (uint64_t)(words) << 24 | (uint64_t)(handles) << 28 | (uint64_t)(bytes) << 32)
-#define TAG_OP(tag) ((uint32_t)((tag)&0xffff))
-#define TAG_WORDS(tag) ((uint32_t)((tag) >> 24 & 0xf))
+#define TAG_OP(tag)      ((uint32_t)((tag)&0xffff))
+#define TAG_WORDS(tag)   ((uint32_t)((tag) >> 24 & 0xf))
 #define TAG_HANDLES(tag) ((uint32_t)((tag) >> 28 & 0xf))
-#define TAG_BYTES(tag) ((uint32_t)((tag) >> 32 & 0xffff))
+#define TAG_BYTES(tag)   ((uint32_t)((tag) >> 32 & 0xffff))
 
 enum {
     TAG_LENT = 1u << 16,         /* sender: the buffer's lent_* fields are part of the message */
@@ -72,5 +72,6 @@ _Static_assert(sizeof(struct ipc_buffer) == 8192, "the IPC buffer is two pages")
 _Static_assert(offsetof(struct ipc_buffer, bytes) == 4096, "inline bytes have a page of their own");
 
 /* memory_rw(handle, offset, ptr, length, direction) -> bytes copied. direction: IPC_LEND_IN reads from the Memory into
- * ptr, IPC_LEND_OUT writes ptr's bytes to it. On a Reply, offset counts from the start of the lent range. For a caller on
- * another node, what lies between the first and the last byte written arrives in one piece: a gap left there becomes zero. */
+ * ptr, IPC_LEND_OUT writes ptr's bytes to it. On a Reply, offset counts from the start of the lent range. For a caller
+ * on another node, what lies between the first and the last byte written arrives in one piece: a gap left there becomes
+ * zero. */

@@ -5,9 +5,9 @@
 #include <abi/ring.h>
 
 #define NETDEV_RING_BYTES (256u * 1024u)
-#define NETDEV_FRAME_MAX 1514u
-#define NETDEV_BIT_DATA 1ull
-#define NETDEV_BIT_LINK 2ull
+#define NETDEV_FRAME_MAX  1514u
+#define NETDEV_BIT_DATA   1ull
+#define NETDEV_BIT_LINK   2ull
 
 struct netdev_shared {
     uint32_t version; /* 1 */

@@ -8,7 +8,7 @@ enum process_flags { PROCESS_ATTACHED = 1 /* ends when its owner's control handl
 struct process_row {
     uint64_t id;
     uint64_t memory_bytes, cpu_ns;
-    uint32_t state;   /* 0 preparing, 1 running, 2 ended and not yet awaited */
+    uint32_t state; /* 0 preparing, 1 running, 2 ended and not yet awaited */
     uint32_t cause, code;
     uint32_t threads;
     uint64_t owner_node; /* node number of who started it */

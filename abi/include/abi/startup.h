@@ -7,27 +7,27 @@
 
 #include <abi/types.h>
 
-#define STARTUP_MAGIC 0x5348534f414c5354ull
-#define STARTUP_VA 0x0000700000000000ull
+#define STARTUP_MAGIC     0x5348534f414c5354ull
+#define STARTUP_VA        0x0000700000000000ull
 #define STARTUP_BYTES_MAX 131072ull
-#define STARTUP_HANDLES 24
+#define STARTUP_HANDLES   24
 
 /* Slots of startup.handles; HANDLE_NONE where not given. */
 enum startup_handle {
-    STARTUP_PROCESS = 0,   /* itself, MANAGE */
-    STARTUP_THREAD = 1,    /* its first thread */
-    STARTUP_BUDGET = 2,    /* what it lives on */
-    STARTUP_NAMES = 3,     /* the name space: an Endpoint of the names service (abi/idl/names.msg) */
-    STARTUP_STDIN = 4,     /* Endpoints of the file service */
+    STARTUP_PROCESS = 0, /* itself, MANAGE */
+    STARTUP_THREAD = 1,  /* its first thread */
+    STARTUP_BUDGET = 2,  /* what it lives on */
+    STARTUP_NAMES = 3,   /* the name space: an Endpoint of the names service (abi/idl/names.msg) */
+    STARTUP_STDIN = 4,   /* Endpoints of the file service */
     STARTUP_STDOUT = 5,
     STARTUP_STDERR = 6,
-    STARTUP_SYSTEM = 7,    /* System, with the rights its manifest gives */
-    STARTUP_CONTROL = 8,   /* the process server of this node, for starting children here (abi/idl/process.msg) */
+    STARTUP_SYSTEM = 7,     /* System, with the rights its manifest gives */
+    STARTUP_CONTROL = 8,    /* the process server of this node, for starting children here (abi/idl/process.msg) */
     STARTUP_SUPERVISOR = 9, /* servers and drivers: where to publish their service (abi/idl/supervisor.msg) */
-    STARTUP_BUNDLE = 10,   /* Memory of the boot bundle; supervisor, names and process server only */
-    STARTUP_CLUSTER = 11,  /* Endpoint of the cluster service with this process's permissions */
-    STARTUP_FDS = 12,      /* first of 4 more inherited file descriptors, 3..6 */
-    STARTUP_EXTRA = 16     /* first of the handles named by a server's manifest (devices, peers), in its order */
+    STARTUP_BUNDLE = 10,    /* Memory of the boot bundle; supervisor, names and process server only */
+    STARTUP_CLUSTER = 11,   /* Endpoint of the cluster service with this process's permissions */
+    STARTUP_FDS = 12,       /* first of 4 more inherited file descriptors, 3..6 */
+    STARTUP_EXTRA = 16      /* first of the handles named by a server's manifest (devices, peers), in its order */
 };
 
 struct startup {

@@ -54,12 +54,12 @@ enum control_op {
 /* A handle: index in the low 16 bits, generation above. 0 is never a handle. */
 typedef uint32_t handle_t;
 #define HANDLE_INDEX_BITS 16
-#define HANDLE_NONE ((handle_t)0)
-#define HANDLES_MAX 4096u /* of one process */
+#define HANDLE_NONE       ((handle_t)0)
+#define HANDLES_MAX       4096u /* of one process */
 
 #define PAGE_BYTES 4096ull
 
-#define DEADLINE_POLL 0ull
+#define DEADLINE_POLL  0ull
 #define DEADLINE_NEVER UINT64_MAX
 
 enum clock_id {
@@ -68,7 +68,10 @@ enum clock_id {
     CLOCK_ID_THREAD_NS = 2     /* processor time of the calling thread */
 };
 
-enum futex_op { FUTEX_OP_WAIT = 0, /* (address, expected value, deadline): E_AGAIN if it differs */ FUTEX_OP_WAKE = 1 /* (address, count) -> woken */ };
+enum futex_op {
+    FUTEX_OP_WAIT = 0,
+    /* (address, expected value, deadline): E_AGAIN if it differs */ FUTEX_OP_WAKE = 1 /* (address, count) -> woken */
+};
 
 /* vm_map(process, memory, offset, length, address or 0, flags) -> address. Offsets and lengths are whole pages. */
 enum vm_flags {
@@ -84,10 +87,9 @@ enum memory_flags {
 };
 /* Budget:       a = bytes moved from the parent, b = label (unique among siblings, not 0)
  * Process:      a = ptr name, b = name length (<= 31), c = highest priority of its threads
- * Thread:       a = process handle, b = address for its IPC buffer (two free pages; 0: the kernel chooses), c = priority
- * Endpoint, Notification: no arguments
- * Memory:       a = bytes (rounded up to pages), b = memory_flags
- * The rest are never created by processes. */
+ * Thread:       a = process handle, b = address for its IPC buffer (two free pages; 0: the kernel chooses), c =
+ * priority Endpoint, Notification: no arguments Memory:       a = bytes (rounded up to pages), b = memory_flags The
+ * rest are never created by processes. */
 
-#define PRIORITY_MAX 31
+#define PRIORITY_MAX    31
 #define PRIORITY_NORMAL 16

@@ -16,8 +16,9 @@
 #define PIT_HZ       1193182u
 #define MEASURE_MS   4u
 #define SAMPLE_TRIES 8u
-#define POLLS_MAX    3000000u /* far more than MEASURE_MS holds; a port read takes about a microsecond on real hardware \
-                               */
+#define POLLS_MAX                                                                                                      \
+    3000000u /* far more than MEASURE_MS holds; a port read takes about a microsecond on real hardware                 \
+              */
 
 struct reference {
     const char *name;

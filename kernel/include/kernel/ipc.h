@@ -23,8 +23,8 @@ struct call;
 struct ipc_message {
     uint64_t tag;
     uint64_t words[IPC_WORDS_MAX];
-    const uint8_t *bytes;                         /* TAG_BYTES(tag) of them; may change under us if a process owns them */
-    struct handle_ref handles[IPC_HANDLES_MAX];   /* TAG_HANDLES(tag) of them */
+    const uint8_t *bytes;                       /* TAG_BYTES(tag) of them; may change under us if a process owns them */
+    struct handle_ref handles[IPC_HANDLES_MAX]; /* TAG_HANDLES(tag) of them */
 };
 
 enum call_state {
@@ -50,19 +50,19 @@ struct call_owner {
 
 struct call {
     struct reply reply;
-    struct list node; /* endpoint.callers while queued; free for a kernel handler's use once delivered */
+    struct list node;          /* endpoint.callers while queued; free for a kernel handler's use once delivered */
     struct endpoint *endpoint; /* holds a reference unless idle */
-    struct gate *gate; /* while queued: the badge it came by; counts as one of its handles */
-    uint8_t state; /* enum call_state */
-    bool has_reply; /* a Reply handle to it exists */
-    bool fault;     /* a fault of the thread: the answer is read from `tag` */
+    struct gate *gate;         /* while queued: the badge it came by; counts as one of its handles */
+    uint8_t state;             /* enum call_state */
+    bool has_reply;            /* a Reply handle to it exists */
+    bool fault;                /* a fault of the thread: the answer is read from `tag` */
     uint64_t badge;
     uint64_t tag;
     uint64_t words[IPC_WORDS_MAX];
     handle_t handles[IPC_HANDLES_MAX]; /* of the calling process; checked again at delivery */
 
     /* lent range; length 0: none */
-    struct memory *lent; /* a process's: holds a reference */
+    struct memory *lent;  /* a process's: holds a reference */
     uint8_t *lent_kernel; /* a kernel caller's */
     uint64_t lent_offset, lent_length;
     uint32_t lent_direction;
@@ -82,8 +82,8 @@ struct call {
 
 /* A kernel receiver. */
 struct endpoint_handler {
-    /* A call came: the handler holds it (state CALL_DELIVERED) until it calls call_answer() or call_fail(), now or later.
-     * Anything but E_OK: refused, the caller gets that error and nothing has moved. */
+    /* A call came: the handler holds it (state CALL_DELIVERED) until it calls call_answer() or call_fail(), now or
+     * later. Anything but E_OK: refused, the caller gets that error and nothing has moved. */
     err_t (*request)(struct endpoint *e, struct call *c);
     /* The caller gave up a call that the handler holds; it must forget it before it returns. */
     void (*cancelled)(struct endpoint *e, struct call *c);
@@ -166,9 +166,9 @@ struct notification_handler {
 struct notification {
     struct object object;
     uint64_t bits;
-    struct list waiters; /* struct thread.wait_node, wait_mask says for which bits */
+    struct list waiters;    /* struct thread.wait_node, wait_mask says for which bits */
     struct endpoint *bound; /* recv on it also returns our bits; no reference: the endpoint unbinds when it goes */
-    struct list watches; /* struct watch.notification_node */
+    struct list watches;    /* struct watch.notification_node */
     struct timer timer;
     uint64_t timer_bits;
     const struct notification_handler *handler; /* NULL: an ordinary one */

@@ -7,12 +7,24 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_INIT(name)      {&(name), &(name)}
+#define LIST_INIT(name)                                                                                                \
+    {                                                                                                                  \
+        &(name), &(name)                                                                                               \
+    }
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-static inline void list_init(struct list *l) { l->next = l->prev = l; }
-static inline bool list_empty(const struct list *l) { return l->next == l; }
-static inline bool list_linked(const struct list *node) { return node->next != node; }
+static inline void list_init(struct list *l)
+{
+    l->next = l->prev = l;
+}
+static inline bool list_empty(const struct list *l)
+{
+    return l->next == l;
+}
+static inline bool list_linked(const struct list *node)
+{
+    return node->next != node;
+}
 
 static inline void list_insert_before(struct list *position, struct list *node)
 {
@@ -22,8 +34,14 @@ static inline void list_insert_before(struct list *position, struct list *node)
     position->prev = node;
 }
 
-static inline void list_append(struct list *l, struct list *node) { list_insert_before(l, node); }
-static inline void list_prepend(struct list *l, struct list *node) { list_insert_before(l->next, node); }
+static inline void list_append(struct list *l, struct list *node)
+{
+    list_insert_before(l, node);
+}
+static inline void list_prepend(struct list *l, struct list *node)
+{
+    list_insert_before(l->next, node);
+}
 
 static inline void list_remove(struct list *node)
 {
@@ -45,5 +63,5 @@ static inline struct list *list_pop(struct list *l)
 #define list_for_each(node, l) for (struct list *node = (l)->next; node != (l); node = node->next)
 /* The current node may be removed. */
 #define list_for_each_safe(node, l)                                                                                    \
-    for (struct list *node = (l)->next, *node##_next = node->next; node != (l); node = node##_next,                    \
-                     node##_next = node->next)
+    for (struct list *node = (l)->next, *node##_next = node->next; node != (l);                                        \
+         node = node##_next, node##_next = node->next)

@@ -17,12 +17,12 @@ struct memory {
     uint64_t resident; /* frames that exist */
     uint32_t flags;    /* enum memory_flags */
     bool sealed;
-    bool borrowed;     /* frames belong to someone else (bundle, device): [base, base + pages) */
-    uint8_t page_flags; /* PAGE_DEVICE or PAGE_COMBINE for device memory */
-    uint64_t base;     /* borrowed or contiguous: first physical address */
+    bool borrowed;                   /* frames belong to someone else (bundle, device): [base, base + pages) */
+    uint8_t page_flags;              /* PAGE_DEVICE or PAGE_COMBINE for device memory */
+    uint64_t base;                   /* borrowed or contiguous: first physical address */
     uint64_t hole_first, hole_pages; /* pages of it that nobody may see (MSI-X tables) */
-    uint64_t **leaves; /* frame + 1 per page; 0: not there yet */
-    struct list regions; /* struct region.memory_node */
+    uint64_t **leaves;               /* frame + 1 per page; 0: not there yet */
+    struct list regions;             /* struct region.memory_node */
     uint32_t writable_regions;
     struct device *dma_device; /* was told a bus address of it */
     uint32_t dma_epoch;
@@ -42,7 +42,8 @@ struct region {
 };
 
 err_t memory_create(struct budget *b, uint64_t bytes, uint32_t flags, struct memory **out);
-/* A view of physical memory that is not ours to free. Device memory (page_flags != 0) is not readable with memory_rw. */
+/* A view of physical memory that is not ours to free. Device memory (page_flags != 0) is not readable with memory_rw.
+ */
 err_t memory_borrow(struct budget *b, uint64_t base, uint64_t bytes, uint32_t page_flags, struct memory **out);
 /* Physical address of page `index`, brought in if need be. E_NO_MEMORY when the machine is out of pages. */
 err_t memory_frame(struct memory *m, uint64_t index, uint64_t *phys_out);

@@ -34,8 +34,8 @@ struct object {
 
 /* What each type does. NULL members do nothing. */
 struct object_type_ops {
-    void (*kill)(struct object *o);        /* give back everything but the shell; wake who waits; called at most once */
-    void (*free)(struct object *o);        /* no reference is left: free the shell. kill ran before */
+    void (*kill)(struct object *o); /* give back everything but the shell; wake who waits; called at most once */
+    void (*free)(struct object *o); /* no reference is left: free the shell. kill ran before */
     void (*handle_added)(struct object *o, uint32_t rights);
     void (*handle_removed)(struct object *o, uint32_t rights);
     void (*last_handle)(struct object *o); /* the last handle has gone; references may remain */
@@ -47,7 +47,10 @@ err_t object_create(struct budget *b, enum object_type type, size_t bytes, void 
 /* The header of an object that is part of something else (Reply) or static (System). */
 void object_init(struct object *o, enum object_type type);
 void object_shell_free(struct object *o, size_t bytes); /* for ops->free: uncharges the shell and frees it */
-static inline void object_get(struct object *o) { o->refs++; }
+static inline void object_get(struct object *o)
+{
+    o->refs++;
+}
 void object_put(struct object *o);
 /* Ends it for all holders, as when its Budget is destroyed. */
 void object_kill(struct object *o);
@@ -64,7 +67,7 @@ struct budget {
     struct budget *parent;
     struct list children; /* struct budget.sibling, by rising label */
     struct list sibling;
-    struct list objects; /* struct object.budget_node */
+    struct list objects;      /* struct object.budget_node */
     struct list destroy_node; /* queue of the reaper */
     struct wait_queue destroy_waiters;
     uint64_t label;

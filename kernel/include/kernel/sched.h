@@ -28,7 +28,7 @@ struct thread {
     uint8_t state;           /* enum thread_state */
     uint8_t wait;            /* enum thread_wait */
     uint8_t priority;
-    bool started; /* has run, or is a kernel thread: it unwinds by itself when it is to die */
+    bool started;     /* has run, or is a kernel thread: it unwinds by itself when it is to die */
     uint32_t pending; /* THREAD_DYING, THREAD_INTERRUPTED */
     uint32_t cpu;     /* where it runs, waits to run, or ran last */
     err_t wait_result;
@@ -36,11 +36,11 @@ struct thread {
     struct list run_node;
     struct list wait_node;
     struct timer wait_timer;
-    uint64_t wait_mask; /* notifications: bits waited for; futex: the address */
+    uint64_t wait_mask;  /* notifications: bits waited for; futex: the address */
     uint64_t wait_value; /* what the wait brought */
     uint64_t cpu_ns;
     struct list process_node;
-    struct list watches; /* struct watch.subject_node */
+    struct list watches;    /* struct watch.subject_node */
     struct ipc_buffer *ipc; /* first page of its IPC buffer, through the physmap; NULL for kernel threads */
     uint8_t *ipc_bytes;     /* second page */
     uint64_t ipc_address;   /* where its process sees it */
@@ -48,17 +48,21 @@ struct thread {
     const char *name;       /* kernel threads */
 };
 
-static inline struct thread *thread_current(void) { return cpu_this()->current; }
+static inline struct thread *thread_current(void)
+{
+    return cpu_this()->current;
+}
 
 /* ---- processors (called by arch) ---- */
-/* Makes this CPU's present stack its idle thread: cpu->current and cpu->idle are set. Boot CPU: by our INIT_THREADS hook.
- * Other CPUs: by arch, before sched_idle(), kernel lock held, interrupts off. */
+/* Makes this CPU's present stack its idle thread: cpu->current and cpu->idle are set. Boot CPU: by our INIT_THREADS
+ * hook. Other CPUs: by arch, before sched_idle(), kernel lock held, interrupts off. */
 void sched_cpu_init(void);
 /* Body of the idle thread: halts while nothing is ready. Kernel lock not held, interrupts off. */
 _Noreturn void sched_idle(void);
 
 /* ---- waiting and waking ---- */
-/* The current thread waits (its `wait` and queue node are set) until woken or until the deadline. Returns wait_result. */
+/* The current thread waits (its `wait` and queue node are set) until woken or until the deadline. Returns wait_result.
+ */
 err_t sched_block(uint64_t deadline_ns);
 /* As sched_block, giving this CPU to `next` at once if it may run here; `next` was waiting and is unlinked already. */
 err_t sched_block_switch(uint64_t deadline_ns, struct thread *next, err_t next_result);
@@ -73,7 +77,10 @@ void sched_yield(void);
 void sched_breathe(void);
 
 /* A plain queue of waiting threads, for kernel code. */
-static inline void wait_queue_init(struct wait_queue *q) { list_init(&q->threads); }
+static inline void wait_queue_init(struct wait_queue *q)
+{
+    list_init(&q->threads);
+}
 err_t wait_queue_block(struct wait_queue *q, uint64_t deadline_ns); /* E_OK, E_TIMED_OUT, E_INTERRUPTED */
 void wait_queue_wake_all(struct wait_queue *q);
 
@@ -85,9 +92,9 @@ struct thread *kthread_start(const char *name, void (*entry)(void *), void *arg,
 err_t thread_create(struct budget *b, struct process *p, uint64_t ipc_address, uint32_t priority, struct thread **out);
 err_t thread_start(struct thread *t, uint64_t ip, uint64_t sp, uint64_t arg);
 void thread_interrupt(struct thread *t);
-void thread_release(struct thread *t);   /* for the reaper: gives back all but the shell */
-void thread_kill(struct thread *t);      /* it ends as soon as it can; at once if it never ran */
-_Noreturn void thread_exit(void);        /* the current thread */
+void thread_release(struct thread *t); /* for the reaper: gives back all but the shell */
+void thread_kill(struct thread *t);    /* it ends as soon as it can; at once if it never ran */
+_Noreturn void thread_exit(void);      /* the current thread */
 void thread_priority(struct thread *t, uint32_t priority);
 void thread_affinity(struct thread *t, uint64_t mask);
 

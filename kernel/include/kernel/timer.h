@@ -13,6 +13,6 @@ struct timer {
 
 void timer_arm(struct timer *t, uint64_t at_ns, void (*fire)(struct timer *t)); /* moves it if it was armed */
 void timer_disarm(struct timer *t);                                             /* harmless if it was not */
-uint64_t timer_next(uint32_t cpu); /* UINT64_MAX: none */
+uint64_t timer_next(uint32_t cpu);                                              /* UINT64_MAX: none */
 void timer_run(uint32_t cpu, uint64_t now_ns);
 void sched_timer_rearm(void); /* the first deadline of this CPU has come nearer */

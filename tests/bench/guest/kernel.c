@@ -191,7 +191,7 @@ static void processes(void)
 }
 
 const struct guest_test guest_tests[] = {
-    {"null call", null_call}, {"messages", messages},   {"notifications", notifications},
-    {"page faults", page_faults}, {"threads", threads}, {"processes", processes},
+    {"null call", null_call},     {"messages", messages}, {"notifications", notifications},
+    {"page faults", page_faults}, {"threads", threads},   {"processes", processes},
 };
 const uint32_t guest_test_count = sizeof(guest_tests) / sizeof(guest_tests[0]);

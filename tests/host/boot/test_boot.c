@@ -161,7 +161,10 @@ struct test_elf {
     uint64_t entry, segments, sections;
     uint32_t flags;
     uint16_t header_bytes, segment_bytes, segment_count, unused[3];
-    struct { uint32_t type, flags; uint64_t offset, va, pa, file, memory, align; } s[2];
+    struct {
+        uint32_t type, flags;
+        uint64_t offset, va, pa, file, memory, align;
+    } s[2];
     uint8_t text[16], data[8];
 };
 
@@ -227,19 +230,22 @@ static void test_bad_elf_is_refused(void)
 
 /* ---- the memory map ---- */
 
-struct descriptor { uint32_t type, pad; uint64_t physical, virtual, pages, attributes, extra; };
+struct descriptor {
+    uint32_t type, pad;
+    uint64_t physical, virtual, pages, attributes, extra;
+};
 
 static void test_memory_map(void)
 {
     struct descriptor d[] = {
-        {7, 0, 0x100000, 0, 16, 0, 0}, {2, 0, 0x110000, 0, 1, 0, 0},  {4, 0, 0x0, 0, 0x9f, 0, 0},
-        {3, 0, 0x111000, 0, 1, 0, 0},  {7, 0, 0x112000, 0, 2, 0, 0},  {9, 0, 0x200000, 0, 1, 0, 0},
+        {7, 0, 0x100000, 0, 16, 0, 0}, {2, 0, 0x110000, 0, 1, 0, 0}, {4, 0, 0x0, 0, 0x9f, 0, 0},
+        {3, 0, 0x111000, 0, 1, 0, 0},  {7, 0, 0x112000, 0, 2, 0, 0}, {9, 0, 0x200000, 0, 1, 0, 0},
         {5, 0, 0x201000, 0, 1, 0, 0},  {0, 0, 0x113000, 0, 2, 0, 0}, {11, 0, UINT64_MAX - 4095, 0, 8, 0, 0}};
     struct boot_memory map[16];
     uint32_t count = memory_map_convert(d, sizeof d, sizeof *d, map, 16);
     static const struct boot_memory expected[] = {
-        {0x0, 0x9f000, BOOT_MEMORY_USABLE, 0},      {0x100000, 0x10000, BOOT_MEMORY_USABLE, 0},
-        {0x110000, 0x1000, BOOT_MEMORY_LOADER, 0},  {0x111000, 0x3000, BOOT_MEMORY_USABLE, 0},
+        {0x0, 0x9f000, BOOT_MEMORY_USABLE, 0},       {0x100000, 0x10000, BOOT_MEMORY_USABLE, 0},
+        {0x110000, 0x1000, BOOT_MEMORY_LOADER, 0},   {0x111000, 0x3000, BOOT_MEMORY_USABLE, 0},
         {0x114000, 0x1000, BOOT_MEMORY_RESERVED, 0}, {0x200000, 0x1000, BOOT_MEMORY_ACPI, 0},
         {0x201000, 0x1000, BOOT_MEMORY_FIRMWARE, 0}};
     CHECK_EQUAL(count, 7);
@@ -264,9 +270,9 @@ static void test_memory_map_overflow_gives_up_small_usable_ranges(void)
 
 static void test_smbios_uuid(void)
 {
-    uint8_t table[] = {0, 4, 0, 0, 'a', 'b', 0, 'c', 0, 0,
-                       1, 27, 1, 0, 1, 2, 3, 4, 0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 8, 9, 10, 11, 12, 13, 14, 15,
-                       0, 0, 0, 0, 0, 127, 4, 2, 0, 0, 0};
+    uint8_t table[] = {0,  4,  0,  0,    'a',  'b',  0,    'c',  0,    0,    1,    27, 1, 0,  1,
+                       2,  3,  4,  0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 8,  9, 10, 11,
+                       12, 13, 14, 15,   0,    0,    0,    0,    0,    127,  4,    2,  0, 0,  0};
     static const uint8_t expected[16] = {0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 8, 9, 10, 11, 12, 13, 14, 15};
     uint8_t uuid[16];
     CHECK(smbios_uuid(table, sizeof table, uuid));

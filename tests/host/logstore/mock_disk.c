@@ -29,7 +29,8 @@ static bool power_fails(struct mock_disk *mock)
 static err_t mock_read(void *context, uint64_t offset, void *to, uint32_t bytes)
 {
     struct mock_disk *mock = context;
-    if (mock->off || offset > MOCK_BYTES || bytes > MOCK_BYTES - offset || offset % SECTOR_BYTES || bytes % SECTOR_BYTES)
+    if (mock->off || offset > MOCK_BYTES || bytes > MOCK_BYTES - offset || offset % SECTOR_BYTES ||
+        bytes % SECTOR_BYTES)
         return E_IO;
     memcpy(to, mock->cache + offset, bytes);
     mock->bytes_read += bytes;
@@ -39,7 +40,8 @@ static err_t mock_read(void *context, uint64_t offset, void *to, uint32_t bytes)
 static err_t mock_write(void *context, uint64_t offset, const void *from, uint32_t bytes)
 {
     struct mock_disk *mock = context;
-    if (mock->off || offset > MOCK_BYTES || bytes > MOCK_BYTES - offset || offset % SECTOR_BYTES || bytes % SECTOR_BYTES)
+    if (mock->off || offset > MOCK_BYTES || bytes > MOCK_BYTES - offset || offset % SECTOR_BYTES ||
+        bytes % SECTOR_BYTES)
         return E_IO;
     memcpy(mock->cache + offset, from, bytes);
     memset(mock->dirty + offset / SECTOR_BYTES, 1, bytes / SECTOR_BYTES);

@@ -1,4 +1,5 @@
-/* The kernel's requests: order of answers, one flush for what waits together, damage and failure told as they must be. */
+/* The kernel's requests: order of answers, one flush for what waits together, damage and failure told as they must be.
+ */
 #include "mock_disk.h"
 
 #include <base/logformat.h>
@@ -32,7 +33,10 @@ static void drain(void)
     }
 }
 
-static void wake(void *context) { wakes++; }
+static void wake(void *context)
+{
+    wakes++;
+}
 
 static err_t room(void *context)
 {
@@ -40,7 +44,10 @@ static err_t room(void *context)
     return E_OK;
 }
 
-static uint64_t epoch(void *context) { return 0x1234567; }
+static uint64_t epoch(void *context)
+{
+    return 0x1234567;
+}
 
 static void start(bool wipe)
 {
@@ -76,7 +83,10 @@ static void work(void)
     drain();
 }
 
-static const struct log_message *last_answer(void) { return &log_of_answers[answer_count - 1]; }
+static const struct log_message *last_answer(void)
+{
+    return &log_of_answers[answer_count - 1];
+}
 
 static uint32_t checksum; /* of the record made last */
 

@@ -1,5 +1,6 @@
-/* The log on a disk that loses power. A model keeps what was acknowledged; after every cut the store must hold exactly that,
- * or that and the whole of what was being written. Harm to acknowledged groups must be seen, never passed over. */
+/* The log on a disk that loses power. A model keeps what was acknowledged; after every cut the store must hold exactly
+ * that, or that and the whole of what was being written. Harm to acknowledged groups must be seen, never passed over.
+ */
 #include "mock_disk.h"
 
 #include <base/logformat.h>
@@ -21,7 +22,10 @@ static struct store store;
 static struct model acknowledged, attempted, found;
 static uint8_t buffer[LOG_APPEND_MAX];
 
-static uint32_t random_below(uint32_t limit) { return (uint32_t)(mock_random(&disk) % limit); }
+static uint32_t random_below(uint32_t limit)
+{
+    return (uint32_t)(mock_random(&disk) % limit);
+}
 
 static err_t model_take(void *context, uint64_t index, uint64_t term, const void *record, uint32_t bytes)
 {
@@ -84,7 +88,8 @@ static uint32_t make_records(struct model *model, uint64_t first, uint32_t count
     for (uint32_t i = 0; i < count; i++) {
         uint64_t word = mock_random(&disk);
         memcpy(payload, &word, sizeof word);
-        struct logformat_record record = {.index = first + i, .term = 1, .bytes = 8 + random_below(most), .payload = payload};
+        struct logformat_record record = {
+            .index = first + i, .term = 1, .bytes = 8 + random_below(most), .payload = payload};
         record.previous = first + i > model->compacted + 1 ? model->checksum[first + i - 1] : 0;
         CHECK_EQUAL(logformat_encode(&record, buffer + total, sizeof buffer - total, &used), E_OK);
         model->checksum[first + i] = record.checksum;
@@ -192,10 +197,10 @@ static void check_after_cut(uint64_t seed)
     read_back(&found);
     if (store.damaged || !(same(&found, &acknowledged) || same(&found, &attempted))) {
         printf("seed %llu: damaged %d, found %llu..%llu payload %u snapshot %llu; acknowledged %llu..%llu %u %llu; "
-               "attempted %llu..%llu %u %llu\n", (unsigned long long)seed, store.damaged,
-               (unsigned long long)found.compacted, (unsigned long long)found.last, found.payload,
-               (unsigned long long)found.snapshot_index, (unsigned long long)acknowledged.compacted,
-               (unsigned long long)acknowledged.last, acknowledged.payload,
+               "attempted %llu..%llu %u %llu\n",
+               (unsigned long long)seed, store.damaged, (unsigned long long)found.compacted,
+               (unsigned long long)found.last, found.payload, (unsigned long long)found.snapshot_index,
+               (unsigned long long)acknowledged.compacted, (unsigned long long)acknowledged.last, acknowledged.payload,
                (unsigned long long)acknowledged.snapshot_index, (unsigned long long)attempted.compacted,
                (unsigned long long)attempted.last, attempted.payload, (unsigned long long)attempted.snapshot_index);
         CHECK(!"what was acknowledged is there, and nothing else");
@@ -293,7 +298,7 @@ static void test_harm_to_acknowledged_groups_is_seen_and_mended(void)
         for (uint64_t i = found.compacted + 1; i <= found.last && i <= acknowledged.last; i++)
             if (found.checksum[i] != acknowledged.checksum[i])
                 CHECK(found.last >= i); /* voided later by a group that is lost: told by `damaged` */
-        reopen(); /* looking changes nothing */
+        reopen();                       /* looking changes nothing */
         CHECK(store.damaged);
         if (random_below(2)) { /* a cut in the midst of the repair forgets nothing */
             disk.power_until = disk.operations + 1 + random_below(6);
@@ -344,7 +349,8 @@ static void test_states_are_told_apart(void)
     CHECK_EQUAL(store_probe(&store, &interface), LOG_BLANK);
     small.bytes = DISK_MIN - BLOCK_BYTES;
     CHECK_EQUAL(store_probe(&store, &small), LOG_ABSENT);
-    const uint32_t places[] = {510, 512, 1080, 32768, 65536 + 64, 131072 + 4096, MOCK_BYTES - 512, MOCK_BYTES - 33 * 512};
+    const uint32_t places[] = {
+        510, 512, 1080, 32768, 65536 + 64, 131072 + 4096, MOCK_BYTES - 512, MOCK_BYTES - 33 * 512};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         disk.cache[places[i]] = 0x55;
         enum log_state state = store_probe(&store, &interface);

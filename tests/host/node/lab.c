@@ -129,9 +129,7 @@ void lab_power_cut(uint32_t index)
         disk_open(&m->disk);
 }
 
-static void lose_answer(void *context, const struct log_message *answer, const uint8_t *data)
-{
-}
+static void lose_answer(void *context, const struct log_message *answer, const uint8_t *data) {}
 
 void lab_log_restart(uint32_t index)
 {

@@ -53,9 +53,11 @@ static void test_tree(void)
     expect_list("/share/text", "a ");
     expect_list("/sha", "");
     CHECK(bundle_tree_find(&fs, "/bin/sh") != NULL);
-    CHECK(bundle_tree_find(&fs, "/bin") == NULL && bundle_tree_find(&fs, "/kernel") == NULL && bundle_tree_find(&fs, "/") == NULL);
+    CHECK(bundle_tree_find(&fs, "/bin") == NULL && bundle_tree_find(&fs, "/kernel") == NULL &&
+          bundle_tree_find(&fs, "/") == NULL);
     CHECK(bundle_tree_is_directory(&fs, "/") && bundle_tree_is_directory(&fs, "/share/text"));
-    CHECK(!bundle_tree_is_directory(&fs, "/bin/sh") && !bundle_tree_is_directory(&fs, "/sym") && !bundle_tree_is_directory(&fs, "/bi"));
+    CHECK(!bundle_tree_is_directory(&fs, "/bin/sh") && !bundle_tree_is_directory(&fs, "/sym") &&
+          !bundle_tree_is_directory(&fs, "/bi"));
     CHECK(bundle_tree_inode(&fs, "/bin") != bundle_tree_inode(&fs, "/bin/sh"));
     CHECK(bundle_tree_inode(&fs, "/share") != bundle_tree_inode(&fs, "/share/text"));
 }

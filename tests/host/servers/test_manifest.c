@@ -6,7 +6,10 @@
 static struct manifest m;
 static struct manifest_error error;
 
-static bool parse(const char *text) { return manifest_parse("thing", text, strlen(text), &m, &error); }
+static bool parse(const char *text)
+{
+    return manifest_parse("thing", text, strlen(text), &m, &error);
+}
 
 static void test_defaults(void)
 {
@@ -45,12 +48,38 @@ static void test_everything(void)
 
 static void test_refusals_name_the_line(void)
 {
-    static const char *const bad[] = {"level", "level 10", "level x", "level 1 2", "device", "device usb", "device pci",
-                                      "device pci 1af4", "device pci 1af4:1042,", "device pci 1af4:104g", "peer",
-                                      "peer a*b", "system", "system everything", "memory 4", "memory 4G", "memory M",
-                                      "memory 99999999999M", "priority 32", "priority -1", "restart sometimes",
-                                      "handle", "handle root", "optional yes", "if agent", "terminal", "args",
-                                      "colour blue", "\x01", "provides", "program", "peer a b c d e f g h i j k l m n",
+    static const char *const bad[] = {"level",
+                                      "level 10",
+                                      "level x",
+                                      "level 1 2",
+                                      "device",
+                                      "device usb",
+                                      "device pci",
+                                      "device pci 1af4",
+                                      "device pci 1af4:1042,",
+                                      "device pci 1af4:104g",
+                                      "peer",
+                                      "peer a*b",
+                                      "system",
+                                      "system everything",
+                                      "memory 4",
+                                      "memory 4G",
+                                      "memory M",
+                                      "memory 99999999999M",
+                                      "priority 32",
+                                      "priority -1",
+                                      "restart sometimes",
+                                      "handle",
+                                      "handle root",
+                                      "optional yes",
+                                      "if agent",
+                                      "terminal",
+                                      "args",
+                                      "colour blue",
+                                      "\x01",
+                                      "provides",
+                                      "program",
+                                      "peer a b c d e f g h i j k l m n",
                                       "program 0123456789012345678901234567890123456789012345678901234567890123456789"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[256];
@@ -98,8 +127,9 @@ static void test_permissions(void)
 /* Any bytes are either read or refused; the sanitizers watch. */
 static void test_random_text(void)
 {
-    static const char *const words[] = {"level", "device", "pci", "1af4:1042", ",", "peer", " ", "\n", "#", "system",
-                                        "log", "memory", "4M", "9", "\t", "args", "x", "\r", "handle", "\xff"};
+    static const char *const words[] = {"level", "device", "pci",    "1af4:1042", ",",      "peer", " ",
+                                        "\n",    "#",      "system", "log",       "memory", "4M",   "9",
+                                        "\t",    "args",   "x",      "\r",        "handle", "\xff"};
     uint64_t state = 12345;
     for (int round = 0; round < 20000; round++) {
         char text[200];

@@ -134,8 +134,8 @@ static void test_patterns(void)
 /* Any text is parsed or refused with words, and what was parsed can be expanded. */
 static void test_random_text(void)
 {
-    static const char *const parts[] = {"a", " ", "'", "\"", "\\", "$", "{", "}", "?", "*", "[", "]", "|", "&", ";", "<", ">",
-                                        "2>", "#", "\n", "b!", "-"};
+    static const char *const parts[] = {"a", " ", "'", "\"", "\\", "$", "{",  "}", "?",  "*",  "[",
+                                        "]", "|", "&", ";",  "<",  ">", "2>", "#", "\n", "b!", "-"};
     uint64_t state = 3;
     for (int round = 0; round < 50000; round++) {
         char text[64] = "";

@@ -5,14 +5,20 @@
 static struct tty t;
 static uint32_t events;
 
-static void set_up(void) { memset(&t, 0, sizeof t); }
+static void set_up(void)
+{
+    memset(&t, 0, sizeof t);
+}
 
 static void type(const char *keys)
 {
     CHECK_EQUAL(tty_type(&t, (const uint8_t *)keys, (uint32_t)strlen(keys), &events), strlen(keys));
 }
 
-static void mode(uint32_t m) { tty_set_mode(&t, m, &events); }
+static void mode(uint32_t m)
+{
+    tty_set_mode(&t, m, &events);
+}
 
 static void expect_read(const char *text)
 {
@@ -46,7 +52,10 @@ static void test_lines(void)
 static void test_erase(void)
 {
     set_up();
-    type("ax\x7f" "b\b\b\b\b" "c\xc3\xa9\x7f" "d e f\x17g\x15h\r");
+    type("ax\x7f"
+         "b\b\b\b\b"
+         "c\xc3\xa9\x7f"
+         "d e f\x17g\x15h\r");
     expect_read("h\n");
     set_up();
     type("a\xc3\xa9\x7f");

@@ -1,5 +1,6 @@
-/* The agent: commands for tools over a terminal line, one at a time (docs/001-architecture.md, "Text channels for tools").
- * The first thread reads the line; each command runs in a shell of its own whose output a second thread carries back. */
+/* The agent: commands for tools over a terminal line, one at a time (docs/001-architecture.md, "Text channels for
+ * tools"). The first thread reads the line; each command runs in a shell of its own whose output a second thread
+ * carries back. */
 #include "shell.h"
 
 #include <abi/file.h>
@@ -15,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMAND_MAX 65536u
-#define OUT_MAX 3000u
+#define COMMAND_MAX  65536u
+#define OUT_MAX      3000u
 #define BIT_READABLE 4ull
 
 static struct {
@@ -32,7 +33,10 @@ static struct {
     struct os_thread *carrier;
 } agent;
 
-static handle_t line_in(void) { return os_startup_handle(STARTUP_STDIN); }
+static handle_t line_in(void)
+{
+    return os_startup_handle(STARTUP_STDIN);
+}
 
 static void send(const void *bytes, uint32_t count)
 {
@@ -79,8 +83,8 @@ static bool command_ended(void)
     return ended;
 }
 
-/* Until the end of the output: once the command has ended, all that it wrote is in the pipe. What a background program of
- * it still writes later is not waited for. */
+/* Until the end of the output: once the command has ended, all that it wrote is in the pipe. What a background program
+ * of it still writes later is not waited for. */
 static void carry_output(void)
 {
     char bytes[OUT_MAX];
@@ -139,7 +143,10 @@ static err_t spawn_command(char *command)
 {
     char *words[] = {"sh", "-c", command, NULL};
     handle_t nothing = HANDLE_NONE, write_end = HANDLE_NONE, names = os_startup_handle(STARTUP_NAMES);
-    struct spawn s = {.path = "/bin/sh", .arguments = words, .environment = environ, .directory = "/tmp",
+    struct spawn s = {.path = "/bin/sh",
+                      .arguments = words,
+                      .environment = environ,
+                      .directory = "/tmp",
                       .deadline = os_deadline_ms(30000)};
     err_t err = names_open(names, s.deadline, OPEN_READ, 0, "/dev/null", &nothing, NULL, NULL);
     if (!err)

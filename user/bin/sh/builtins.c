@@ -1,13 +1,13 @@
 /* Commands that change the shell itself, and so cannot be programs. */
 #include "shell.h"
 
+#include <abi/ids.h>
 #include <errno.h>
+#include <idl/process.h>
+#include <os/log.h>
 #include <os/service.h>
 #include <os/startup.h>
 #include <os/syscall.h>
-#include <idl/process.h>
-#include <abi/ids.h>
-#include <os/log.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,9 +158,9 @@ static int run_kill(int argc, char **argv)
 static const struct {
     const char *name;
     builtin_run *run;
-} builtins[] = {{"cd", run_cd},         {"pwd", run_pwd},     {"exit", run_exit}, {"export", run_export},
-                {"unset", run_unset},   {"jobs", run_jobs},   {"wait", run_wait}, {"kill", run_kill},
-                {".", run_source},      {"source", run_source}};
+} builtins[] = {{"cd", run_cd},       {"pwd", run_pwd},      {"exit", run_exit}, {"export", run_export},
+                {"unset", run_unset}, {"jobs", run_jobs},    {"wait", run_wait}, {"kill", run_kill},
+                {".", run_source},    {"source", run_source}};
 
 builtin_run *builtin_find(const char *name)
 {

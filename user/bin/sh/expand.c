@@ -32,7 +32,10 @@ static void add_quoted(struct text *t, char c)
     add(t, c);
 }
 
-static bool is_name(char c) { return isalnum((unsigned char)c) || c == '_'; }
+static bool is_name(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
 
 /* What follows a $; returns behind it. */
 static const char *expand_variable(const struct expander *e, struct text *t, const char *at)
@@ -186,7 +189,10 @@ static void add_match(const char *name, void *context)
     m->failed |= !words_add(m->words, word);
 }
 
-static int compare(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 /* Matches the last part of a path; false when nothing did. The directory before it is taken as it is. */
 static bool add_files(const struct expander *e, const char *pattern, struct words *words, bool *failed)

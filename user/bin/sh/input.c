@@ -45,8 +45,11 @@ static void complete(const char *line, linenoiseCompletions *list, void *context
     while (start > 0 && !strchr(" \t|&;<>", line[start - 1]))
         start--;
     const char *word = line + start, *slash = strrchr(word, '/');
-    struct candidates c = {.line = line, .before = slash ? (size_t)(slash - line) + 1 : start, .list = list,
-                           .prefix = slash ? slash + 1 : word, .directory = directory};
+    struct candidates c = {.line = line,
+                           .before = slash ? (size_t)(slash - line) + 1 : start,
+                           .list = list,
+                           .prefix = slash ? slash + 1 : word,
+                           .directory = directory};
     if (slash && (size_t)(slash - word) < sizeof directory - 1)
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - word) + 1, word);
     if (!slash && is_command_position(line, word)) {

@@ -43,7 +43,8 @@ static void show_banner(void)
     handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
     if (cluster && cluster_status(cluster, os_deadline_ms(500), &status, sizeof status, &length) == E_OK &&
         length == sizeof status)
-        snprintf(waiting, sizeof waiting, "%s", status.state == CLUSTER_MEMBER ? "member of the cluster" : status.waiting);
+        snprintf(waiting, sizeof waiting, "%s",
+                 status.state == CLUSTER_MEMBER ? "member of the cluster" : status.waiting);
     printf("\nShoal on %s: this machine works", node_name());
     if (waiting[0])
         printf("; the cluster: %s", waiting);
@@ -55,7 +56,8 @@ static void loop(void)
     while (!shell.leaving) {
         char prompt[64];
         uint64_t bits;
-        os_wait(shell.notification, BIT_INTERRUPT, DEADLINE_POLL, &bits); /* a ^C that came too late is no longer meant */
+        os_wait(shell.notification, BIT_INTERRUPT, DEADLINE_POLL,
+                &bits); /* a ^C that came too late is no longer meant */
         jobs_show_ended();
         snprintf(prompt, sizeof prompt, "%s$ ", node_name());
         char *line = input_line(prompt);

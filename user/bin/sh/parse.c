@@ -10,8 +10,14 @@ struct parser {
 
 /* ---- words ---- */
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-static bool ends_word(char c) { return c == 0 || is_blank(c) || strchr("\n;&|<>", c) != NULL; }
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+static bool ends_word(char c)
+{
+    return c == 0 || is_blank(c) || strchr("\n;&|<>", c) != NULL;
+}
 
 static void skip_blanks(struct parser *p)
 {

@@ -84,7 +84,8 @@ static int run_builtin(builtin_run *run, const struct words *words, const struct
 static bool is_assignment(const char *word)
 {
     const char *at = word;
-    while ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_' || (at > word && *at >= '0' && *at <= '9'))
+    while ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_' ||
+           (at > word && *at >= '0' && *at <= '9'))
         at++;
     return at > word && *at == '=';
 }
@@ -115,8 +116,8 @@ static bool all_assignments(const struct command *c)
 
 /* ---- a pipeline ---- */
 
-/* One command with its descriptors: a program is started in the job; a built-in runs here and now. *status_out is set for
- * what is not a child. */
+/* One command with its descriptors: a program is started in the job; a built-in runs here and now. *status_out is set
+ * for what is not a child. */
 static void run_command(struct job *job, const struct command *c, struct redirected *files, int *status_out)
 {
     struct words words;

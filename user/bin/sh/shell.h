@@ -10,10 +10,10 @@
 #include <os/thread.h>
 #include <stdbool.h>
 
-#define JOBS_MAX 32
-#define PIPELINE_MAX 16
+#define JOBS_MAX      32
+#define PIPELINE_MAX  16
 #define BIT_INTERRUPT 1ull /* ^C, from the terminal */
-#define BIT_CHILD 2ull     /* a waiter thread has seen an end */
+#define BIT_CHILD     2ull /* a waiter thread has seen an end */
 
 /* A program that was started, and the thread that waits for its end. */
 struct child {
@@ -37,7 +37,7 @@ struct shell {
     bool interactive, leaving;
     int status; /* $? */
     handle_t notification;
-    int argc;     /* $1.. of a script */
+    int argc; /* $1.. of a script */
     char **argv;
     struct job jobs[JOBS_MAX];
 };

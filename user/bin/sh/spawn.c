@@ -15,10 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define START_MS 30000u
+#define START_MS           30000u
 #define WAITER_STACK_BYTES 16384u
 
-static handle_t names(void) { return os_startup_handle(STARTUP_NAMES); }
+static handle_t names(void)
+{
+    return os_startup_handle(STARTUP_NAMES);
+}
 
 static err_t absolute(const char *path, char *out, size_t room)
 {
@@ -34,7 +37,7 @@ static err_t absolute(const char *path, char *out, size_t room)
 err_t open_redirect(const char *path, enum redirect_kind kind, handle_t *file_out)
 {
     char full[NAMES_OPEN_PATH_MAX + 1];
-    uint32_t flags = kind == REDIRECT_READ  ? OPEN_READ
+    uint32_t flags = kind == REDIRECT_READ    ? OPEN_READ
                      : kind == REDIRECT_WRITE ? OPEN_WRITE | OPEN_CREATE | OPEN_TRUNCATE
                                               : OPEN_WRITE | OPEN_CREATE | OPEN_APPEND;
     err_t err = absolute(path, full, sizeof full);
@@ -87,8 +90,8 @@ static void find_interpreter(const char *path, char *interpreter, size_t room)
 /* What only this shell holds and these programs need. The rest of the programs get nothing of it. */
 static void give_privileges(struct spawn *s, const char *path)
 {
-    static const char *const needing[] = {"/bin/sh", "/bin/status", "/bin/log", "/bin/top", "/bin/reboot", "/bin/poweroff",
-                                          "/bin/service", "/bin/ps"};
+    static const char *const needing[] = {"/bin/sh",     "/bin/status",   "/bin/log",     "/bin/top",
+                                          "/bin/reboot", "/bin/poweroff", "/bin/service", "/bin/ps"};
     for (size_t i = 0; i < sizeof needing / sizeof needing[0]; i++) {
         if (strcmp(path, needing[i]) != 0)
             continue;
@@ -100,7 +103,10 @@ static void give_privileges(struct spawn *s, const char *path)
 static err_t spawn_path(const char *path, char **words, const struct redirected *files, struct spawned *spawned)
 {
     char cwd[1024];
-    struct spawn s = {.path = path, .arguments = words, .environment = environ, .deadline = os_deadline_ms(START_MS),
+    struct spawn s = {.path = path,
+                      .arguments = words,
+                      .environment = environ,
+                      .deadline = os_deadline_ms(START_MS),
                       .directory = getcwd(cwd, sizeof cwd)};
     s.handles[STARTUP_NAMES] = names();
     for (uint32_t fd = 0; fd < 3; fd++)

@@ -27,6 +27,9 @@ bool variable_set(const char *name, const char *value)
     return false;
 }
 
-static const char *value(const char *name, void *context) { return variable_get(name); }
+static const char *value(const char *name, void *context)
+{
+    return variable_get(name);
+}
 
 const struct expander shell_expander = {.value = value, .entries = directory_entries};

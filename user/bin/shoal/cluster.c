@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t soon(void) { return os_deadline_ms(5000); }
+uint64_t soon(void)
+{
+    return os_deadline_ms(5000);
+}
 
 handle_t cluster_handle(void)
 {
@@ -31,7 +34,8 @@ uint32_t cluster_nodes_read(struct cluster_node *nodes, uint32_t room)
     static struct cluster_node part[CLUSTER_NODES_ROWS_MAX / sizeof(struct cluster_node)];
     handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
     uint32_t count = 0, position = 0, next, length;
-    while (cluster && cluster_nodes(cluster, soon(), position, &next, part, sizeof part, &length) == E_OK && length > 0) {
+    while (cluster && cluster_nodes(cluster, soon(), position, &next, part, sizeof part, &length) == E_OK &&
+           length > 0) {
         for (uint32_t i = 0; i < length / sizeof part[0] && count < room; i++)
             nodes[count++] = part[i];
         if (next <= position)
@@ -65,11 +69,15 @@ static const char *node_state(const struct cluster_node *n)
 static void show_node(const struct cluster_node *n, uint32_t self)
 {
     char address[20];
-    snprintf(address, sizeof address, "%u.%u.%u.%u", n->ipv4 & 255, n->ipv4 >> 8 & 255, n->ipv4 >> 16 & 255, n->ipv4 >> 24);
+    snprintf(address, sizeof address, "%u.%u.%u.%u", n->ipv4 & 255, n->ipv4 >> 8 & 255, n->ipv4 >> 16 & 255,
+             n->ipv4 >> 24);
     printf("%4u%c %-14.32s %-10s %-8s %-8s %-15s %9s ago %4u%% %5u %8s  %.64s\n", n->node, n->node == self ? '*' : ' ',
-           n->name, node_state(n), n->leader ? "leader" : n->voter ? "voter" : "learner", n->durable ? "durable" : "memory",
-           address, n->node == self ? "0 s" : duration_text(n->last_heard_ns), n->busy_percent, n->running,
-           size_text(n->free_bytes), n->note);
+           n->name, node_state(n),
+           n->leader  ? "leader"
+           : n->voter ? "voter"
+                      : "learner",
+           n->durable ? "durable" : "memory", address, n->node == self ? "0 s" : duration_text(n->last_heard_ns),
+           n->busy_percent, n->running, size_text(n->free_bytes), n->note);
 }
 
 int nodes_run(int argc, char **argv)
@@ -83,7 +91,8 @@ int nodes_run(int argc, char **argv)
     if (!cluster_status_read(&status))
         return fail("the cluster service does not answer");
     uint32_t count = cluster_nodes_read(nodes, NODES_MAX);
-    printf("NODE  NAME           STATE      ROLE     LOG      ADDRESS              HEARD     BUSY PROCS     FREE  NOTE\n");
+    printf(
+        "NODE  NAME           STATE      ROLE     LOG      ADDRESS              HEARD     BUSY PROCS     FREE  NOTE\n");
     for (uint32_t i = 0; i < count; i++)
         show_node(&nodes[i], status.node);
     if (count == 0)
@@ -121,7 +130,8 @@ int put_run(int argc, char **argv)
         return 1;
     if (strlen(argv[1]) > CLUSTER_PUT_KEY_MAX || strlen(argv[2]) > CLUSTER_PUT_VALUE_MAX)
         return fail("a key has at most %u bytes, a value %u", CLUSTER_PUT_KEY_MAX, CLUSTER_PUT_VALUE_MAX);
-    err_t err = cluster_put(cluster, os_deadline_ms(30000), UINT64_MAX, argv[1], argv[2], (uint32_t)strlen(argv[2]), &revision);
+    err_t err =
+        cluster_put(cluster, os_deadline_ms(30000), UINT64_MAX, argv[1], argv[2], (uint32_t)strlen(argv[2]), &revision);
     return err ? fail("%s: %s", argv[1], words_for(err)) : 0;
 }
 
@@ -187,7 +197,8 @@ int keys_run(int argc, char **argv)
         return 1;
     printf("  REVISION  BYTES  KEY\n");
     do {
-        err_t err = cluster_list(cluster, os_deadline_ms(30000), argc > 1 ? argv[1] : "", after, keys, sizeof keys, &length);
+        err_t err =
+            cluster_list(cluster, os_deadline_ms(30000), argc > 1 ? argv[1] : "", after, keys, sizeof keys, &length);
         if (err)
             return fail("%s", words_for(err));
         if (!show_keys(keys, length, after))

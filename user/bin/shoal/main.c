@@ -35,7 +35,10 @@ static const struct {
 
 static size_t current;
 
-const char *command_name(void) { return commands[current].name; }
+const char *command_name(void)
+{
+    return commands[current].name;
+}
 
 int fail(const char *format, ...)
 {
@@ -59,9 +62,11 @@ const char *words_for(err_t err)
 {
     static char text[240];
     struct cluster_status status;
-    if (err != E_NOT_DELIVERED || !cluster_status_read(&status) || (status.state == CLUSTER_MEMBER && !status.waiting[0]))
+    if (err != E_NOT_DELIVERED || !cluster_status_read(&status) ||
+        (status.state == CLUSTER_MEMBER && !status.waiting[0]))
         return os_error_text(err);
-    snprintf(text, sizeof text, "the cluster is not ready: %s", status.waiting[0] ? status.waiting : "this node is alone");
+    snprintf(text, sizeof text, "the cluster is not ready: %s",
+             status.waiting[0] ? status.waiting : "this node is alone");
     return text;
 }
 

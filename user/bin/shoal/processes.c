@@ -176,8 +176,8 @@ int jobs_run(int argc, char **argv)
         if (err)
             return fail("%s", words_for(err));
         for (uint32_t i = 0; i < length / sizeof rows[0]; i++)
-            printf("%5llu.%-6u %4u %-8s %6u %3u.%-6u %-32.64s %.64s\n", (unsigned long long)rows[i].job, rows[i].instance,
-                   rows[i].node, states[rows[i].state < 4 ? rows[i].state : 0], rows[i].code,
+            printf("%5llu.%-6u %4u %-8s %6u %3u.%-6u %-32.64s %.64s\n", (unsigned long long)rows[i].job,
+                   rows[i].instance, rows[i].node, states[rows[i].state < 4 ? rows[i].state : 0], rows[i].code,
                    (unsigned)PROCESS_ID_NODE(rows[i].process_id), (unsigned)PROCESS_ID_SERIAL(rows[i].process_id),
                    rows[i].command, rows[i].why);
         if (length == 0 || next <= position)

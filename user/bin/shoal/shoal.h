@@ -10,8 +10,8 @@
 
 typedef int command_run(int argc, char **argv);
 
-command_run help_run, nodes_run, status_run, raft_run, ps_run, kill_run, top_run, on_run, run_run, lock_run, put_run, get_run,
-    del_run, keys_run, log_run, service_run, reboot_run, poweroff_run, uname_run, hash_run, jobs_run;
+command_run help_run, nodes_run, status_run, raft_run, ps_run, kill_run, top_run, on_run, run_run, lock_run, put_run,
+    get_run, del_run, keys_run, log_run, service_run, reboot_run, poweroff_run, uname_run, hash_run, jobs_run;
 
 /* Prints "NAME: ..." on standard error and returns 1. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -40,6 +40,6 @@ bool parse_process_id(const char *text, uint64_t *out);
 const char *size_text(uint64_t bytes);
 const char *duration_text(uint64_t ns);
 
-/* spawning.c: starts words[0] at a process service with this program's files and waits for it; what a shell would show as
- * its status. `where` names the node in messages. service: closed by this. */
+/* spawning.c: starts words[0] at a process service with this program's files and waits for it; what a shell would show
+ * as its status. `where` names the node in messages. service: closed by this. */
 int spawn_and_wait(handle_t service, const char *where, char **words, handle_t lock);

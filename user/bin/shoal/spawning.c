@@ -23,8 +23,12 @@ extern char **environ;
 static void fill_spawn(struct spawn *s, handle_t service, const char *path, char **words)
 {
     static char cwd[1024];
-    *s = (struct spawn){.service = service, .path = path, .arguments = words, .environment = environ,
-                        .directory = getcwd(cwd, sizeof cwd), .deadline = os_deadline_ms(START_MS)};
+    *s = (struct spawn){.service = service,
+                        .path = path,
+                        .arguments = words,
+                        .environment = environ,
+                        .directory = getcwd(cwd, sizeof cwd),
+                        .deadline = os_deadline_ms(START_MS)};
     s->handles[STARTUP_NAMES] = os_startup_handle(STARTUP_NAMES);
     for (uint32_t fd = 0; fd < 3; fd++)
         os_spawn_fd(s, fd, os_startup_handle(STARTUP_STDIN + fd));
@@ -82,7 +86,8 @@ static int tell_start(const char *where, const char *name, err_t err)
     if (err == E_UNKNOWN || err == E_GONE || err == E_TIMED_OUT || err == E_NOT_DELIVERED)
         return fail("%s%s: %s", where[0] ? where : "the process server",
                     err == E_TIMED_OUT ? " does not answer" : " was lost, or cannot be reached",
-                    err == E_UNKNOWN ? "whether the program runs is not known" : words_for(err)), 125;
+                    err == E_UNKNOWN ? "whether the program runs is not known" : words_for(err)),
+               125;
     return fail("%s: not started: %s", name, os_error_text(err)), 126;
 }
 
@@ -91,8 +96,9 @@ static int tell_end(const char *where, const char *name, err_t err, const struct
 {
     char text[96];
     if (err == E_UNKNOWN || err == E_GONE || err == E_DROPPED)
-        return fail("%s was lost while %s ran there; whether it finished is not known", where[0] ? where : "the process server",
-                    name), 125;
+        return fail("%s was lost while %s ran there; whether it finished is not known",
+                    where[0] ? where : "the process server", name),
+               125;
     if (err)
         return fail("%s: its end is not known: %s", name, os_error_text(err)), 125;
     os_spawn_end_text(end, text, sizeof text);
@@ -258,7 +264,8 @@ static int submit_job(uint32_t count, char **words)
     if (!cluster)
         return 1;
     /* One word is a command line already: run --job 'wc /etc/x > /tmp/y'. */
-    if (!words[1] ? (size_t)snprintf(line, sizeof line, "%s", words[0]) >= sizeof line : !quote_words(words, line, sizeof line))
+    if (!words[1] ? (size_t)snprintf(line, sizeof line, "%s", words[0]) >= sizeof line
+                  : !quote_words(words, line, sizeof line))
         return fail("a job's command line has at most %u bytes", CLUSTER_JOB_SUBMIT_COMMAND_MAX);
     err_t err = cluster_job_submit(cluster, os_deadline_ms(30000), count, line, &job);
     if (err)

@@ -8,9 +8,11 @@ err_t bundle_tree_init(struct bundle_tree *fs, const void *base, uint64_t bytes)
     if (bytes < sizeof *header || memcmp(header->magic, BUNDLE_MAGIC, sizeof header->magic) != 0)
         return E_CORRUPT;
     uint64_t table_bytes = (uint64_t)header->part_count * sizeof(struct bundle_part);
-    if (header->part_count > BUNDLE_PARTS_MAX || header->table_offset > bytes || table_bytes > bytes - header->table_offset)
+    if (header->part_count > BUNDLE_PARTS_MAX || header->table_offset > bytes ||
+        table_bytes > bytes - header->table_offset)
         return E_CORRUPT;
-    *fs = (struct bundle_tree){base, bytes, (const void *)((const uint8_t *)base + header->table_offset), header->part_count};
+    *fs = (struct bundle_tree){base, bytes, (const void *)((const uint8_t *)base + header->table_offset),
+                               header->part_count};
     for (uint32_t i = 0; i < fs->count; i++) {
         const struct bundle_part *part = &fs->parts[i];
         if (part->name[BUNDLE_NAME_MAX - 1] != 0 || part->offset > bytes || part->bytes > bytes - part->offset)
@@ -19,7 +21,10 @@ err_t bundle_tree_init(struct bundle_tree *fs, const void *base, uint64_t bytes)
     return E_OK;
 }
 
-const void *bundle_tree_bytes(const struct bundle_tree *fs, const struct bundle_part *part) { return fs->base + part->offset; }
+const void *bundle_tree_bytes(const struct bundle_tree *fs, const struct bundle_part *part)
+{
+    return fs->base + part->offset;
+}
 
 const struct bundle_part *bundle_tree_find(const struct bundle_tree *fs, const char *path)
 {
@@ -77,7 +82,8 @@ static bool seen_before(const struct bundle_tree *fs, const char *path, uint32_t
     return false;
 }
 
-bool bundle_tree_entry(const struct bundle_tree *fs, const char *path, uint64_t *position, struct bundle_tree_entry *out)
+bool bundle_tree_entry(const struct bundle_tree *fs, const char *path, uint64_t *position,
+                       struct bundle_tree_entry *out)
 {
     for (; *position < fs->count; ++*position) {
         uint32_t i = (uint32_t)*position;

@@ -11,8 +11,8 @@
 handle_t net_service(const char *program)
 {
     handle_t net = HANDLE_NONE;
-    err_t err = names_open(os_startup_handle(STARTUP_NAMES), DEADLINE_NEVER, OPEN_READ | OPEN_WRITE, 0, "/svc/net", &net,
-                           NULL, NULL);
+    err_t err = names_open(os_startup_handle(STARTUP_NAMES), DEADLINE_NEVER, OPEN_READ | OPEN_WRITE, 0, "/svc/net",
+                           &net, NULL, NULL);
     if (err != E_OK)
         fprintf(stderr, "%s: no network server on this node: %s\n", program, os_error_text(err));
     return err == E_OK ? net : HANDLE_NONE;

@@ -28,7 +28,10 @@ int strncmp(const char *a, const char *b, size_t most)
     return 0;
 }
 
-int strcmp(const char *a, const char *b) { return strncmp(a, b, (size_t)-1); }
+int strcmp(const char *a, const char *b)
+{
+    return strncmp(a, b, (size_t)-1);
+}
 
 char *strchr(const char *text, int c)
 {

@@ -1,5 +1,5 @@
-/* The console server: terminals over serial lines. Two threads a line talk to its driver, so that the server itself never
- * waits for one; they and the server share a struct line under its lock. */
+/* The console server: terminals over serial lines. Two threads a line talk to its driver, so that the server itself
+ * never waits for one; they and the server share a struct line under its lock. */
 #pragma once
 
 #include "tty.h"
@@ -8,10 +8,10 @@
 #include <os/serve.h>
 #include <os/sync.h>
 
-#define LINES 2u
+#define LINES       2u
 #define WAITERS_MAX 32u /* a terminal */
 #define BIT_LINE(n) (1ull << (n))
-#define BIT_LOG (1ull << 8)
+#define BIT_LOG     (1ull << 8)
 
 struct line {
     uint32_t number; /* 0: COM1 */

@@ -8,7 +8,7 @@
 #include <os/thread.h>
 
 #define THREAD_STACK_BYTES 16384u
-#define THREAD_PRIORITY 20u
+#define THREAD_PRIORITY    20u
 
 /* Waits for the driver; false if there can be none. */
 static bool find_driver(const struct line *line, handle_t *serial)

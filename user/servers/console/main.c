@@ -27,7 +27,8 @@ static err_t publish_terminal(uint32_t number)
     base_format(name, sizeof name, "tty%u", number);
     err_t err = line_start(&console.terminals[number].line, number);
     if (!err)
-        err = os_handle_mint(console.endpoint, number + 1, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO, &handle);
+        err =
+            os_handle_mint(console.endpoint, number + 1, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO, &handle);
     return err ? err : os_publish(name, handle);
 }
 
@@ -37,8 +38,8 @@ _Noreturn void os_main(const struct startup *startup)
     err_t err = os_create(os_budget(), OBJECT_ENDPOINT, 0, 0, 0, &console.endpoint);
     if (!err)
         err = os_create(os_budget(), OBJECT_NOTIFICATION, 0, 0, 0, &console.notification);
-    struct server server = {.endpoint = console.endpoint, .services = services, .service_count = 1,
-                            .notified = on_notified};
+    struct server server = {
+        .endpoint = console.endpoint, .services = services, .service_count = 1, .notified = on_notified};
     if (!err)
         err = os_server_bind(&server, console.notification);
     log_start();

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define COLUMNS 80u
-#define ROWS 24u
+#define ROWS    24u
 
 static struct terminal *terminal_of(const struct request *r)
 {
@@ -50,7 +50,10 @@ static uint32_t line_write(struct terminal *t, const uint8_t *from, uint32_t cou
 
 /* ---- waiting callers ---- */
 
-static bool is_reader(const struct waiter *w) { return w->op == WAITER_READ || w->op == WAITER_READ_BULK; }
+static bool is_reader(const struct waiter *w)
+{
+    return w->op == WAITER_READ || w->op == WAITER_READ_BULK;
+}
 
 static struct waiter *waiter_first(struct terminal *t, bool reader)
 {
@@ -224,7 +227,10 @@ static err_t handle_stat(struct request *r, const struct file_stat_in *in, struc
     return terminal_of(r) ? E_OK : E_BAD_HANDLE;
 }
 
-static err_t handle_seek(struct request *r, const struct file_seek_in *in, struct file_seek_out *out) { return E_PIPE; }
+static err_t handle_seek(struct request *r, const struct file_seek_in *in, struct file_seek_out *out)
+{
+    return E_PIPE;
+}
 
 static err_t handle_truncate(struct request *r, const struct file_truncate_in *in, struct file_truncate_out *out)
 {
@@ -262,7 +268,8 @@ static err_t handle_set(struct request *r, const struct file_terminal_set_in *in
     return E_OK;
 }
 
-static err_t handle_owner(struct request *r, const struct file_terminal_owner_in *in, struct file_terminal_owner_out *out)
+static err_t handle_owner(struct request *r, const struct file_terminal_owner_in *in,
+                          struct file_terminal_owner_out *out)
 {
     struct terminal *t = terminal_of(r);
     if (!t)

@@ -2,17 +2,20 @@
 
 #include <string.h>
 
-#define KEY_ETX 3   /* ^C */
-#define KEY_EOT 4   /* ^D */
-#define KEY_BELL 7
+#define KEY_ETX       3 /* ^C */
+#define KEY_EOT       4 /* ^D */
+#define KEY_BELL      7
 #define KEY_BACKSPACE 8
-#define KEY_KILL 21 /* ^U */
-#define KEY_WORD 23 /* ^W */
-#define KEY_DELETE 127
+#define KEY_KILL      21 /* ^U */
+#define KEY_WORD      23 /* ^W */
+#define KEY_DELETE    127
 
 /* ---- output ---- */
 
-uint32_t tty_output_room(const struct tty *t) { return TTY_OUTPUT_BYTES - (t->output_head - t->output_tail); }
+uint32_t tty_output_room(const struct tty *t)
+{
+    return TTY_OUTPUT_BYTES - (t->output_head - t->output_tail);
+}
 
 static void put(struct tty *t, uint8_t byte)
 {
@@ -48,7 +51,10 @@ uint32_t tty_send(struct tty *t, uint8_t *to, uint32_t count)
 
 /* ---- finished input ---- */
 
-static uint32_t input_room(const struct tty *t) { return TTY_INPUT_BYTES - (t->input_head - t->input_tail); }
+static uint32_t input_room(const struct tty *t)
+{
+    return TTY_INPUT_BYTES - (t->input_head - t->input_tail);
+}
 
 static bool has_room_for(const struct tty *t, uint32_t bytes)
 {
@@ -62,7 +68,10 @@ static void finish(struct tty *t, const uint8_t *bytes, uint32_t count)
     t->segments[t->segment_head++ % TTY_SEGMENTS] = (uint16_t)count;
 }
 
-bool tty_readable(const struct tty *t) { return t->segment_head != t->segment_tail; }
+bool tty_readable(const struct tty *t)
+{
+    return t->segment_head != t->segment_tail;
+}
 
 /* Reads of the first segment only. */
 static uint32_t read_segment(struct tty *t, uint8_t *to, uint32_t count)
@@ -113,7 +122,10 @@ static void echo(struct tty *t, uint8_t byte)
 }
 
 /* How many columns the byte took when it was echoed; parts of a UTF-8 character after its first take none. */
-static uint32_t columns_of(uint8_t byte) { return (byte & 0xc0) == 0x80 ? 0 : byte < ' ' && byte != '\t' ? 2 : 1; }
+static uint32_t columns_of(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80 ? 0 : byte < ' ' && byte != '\t' ? 2 : 1;
+}
 
 static void erase_character(struct tty *t)
 {

@@ -4,10 +4,10 @@
 
 #include <abi/file.h>
 
-#define TTY_INPUT_BYTES 4096u
+#define TTY_INPUT_BYTES  4096u
 #define TTY_OUTPUT_BYTES 16384u
-#define TTY_LINE_BYTES 1024u
-#define TTY_SEGMENTS 256u
+#define TTY_LINE_BYTES   1024u
+#define TTY_SEGMENTS     256u
 
 enum tty_event { TTY_INTERRUPT = 1 };
 

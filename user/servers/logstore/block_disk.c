@@ -19,7 +19,10 @@ static err_t noted(err_t err)
     return err;
 }
 
-bool block_disk_driver_ended(void) { return driver_ended; }
+bool block_disk_driver_ended(void)
+{
+    return driver_ended;
+}
 
 static err_t block_read_part(void *context, uint64_t offset, void *to, uint32_t bytes)
 {
@@ -66,7 +69,10 @@ static err_t block_commit_all(void *context, uint64_t offset, const void *from, 
     return write_parts(offset, from, bytes, true);
 }
 
-static err_t block_flush_all(void *context) { return block_flush(driver, os_deadline_ms(PATIENCE_MS)); }
+static err_t block_flush_all(void *context)
+{
+    return block_flush(driver, os_deadline_ms(PATIENCE_MS));
+}
 
 err_t block_disk_use(handle_t endpoint, struct block_disk *about_out, struct disk *disk_out)
 {

@@ -6,7 +6,8 @@
 #define SECTOR_BYTES 512u
 
 /* All four return when the device has answered. Offsets and lengths are whole sectors, in bytes. What was written is
- * durable only after the next flush or commit that returns E_OK; commit is a write and then a flush. Errors are E_IO, or what the way to the driver gives. */
+ * durable only after the next flush or commit that returns E_OK; commit is a write and then a flush. Errors are E_IO,
+ * or what the way to the driver gives. */
 struct disk {
     void *context;
     uint64_t bytes;

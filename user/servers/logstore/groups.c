@@ -7,9 +7,15 @@
 
 enum { ALIGN = 8, RESERVE_BLOCKS = 8 /* kept from records for payloads and truncations */ };
 
-static uint32_t area_blocks(const struct store *store) { return (uint32_t)(store->super.records_bytes / BLOCK_BYTES); }
+static uint32_t area_blocks(const struct store *store)
+{
+    return (uint32_t)(store->super.records_bytes / BLOCK_BYTES);
+}
 
-static uint32_t padded(uint32_t bytes) { return (bytes + ALIGN - 1) & ~(uint32_t)(ALIGN - 1); }
+static uint32_t padded(uint32_t bytes)
+{
+    return (bytes + ALIGN - 1) & ~(uint32_t)(ALIGN - 1);
+}
 
 static struct store_group *group_at(struct store *store, uint32_t n)
 {
@@ -59,7 +65,8 @@ err_t store_check_records(const void *records, uint32_t bytes, struct store_run 
     return E_OK;
 }
 
-/* Where a group of so many blocks would start, and how many blocks it takes with what is left over at the area's end. */
+/* Where a group of so many blocks would start, and how many blocks it takes with what is left over at the area's end.
+ */
 static err_t place(const struct store *store, uint32_t blocks, uint32_t keep, uint32_t *block_out)
 {
     uint32_t total = area_blocks(store), free_blocks, start = store->next_block;
@@ -78,7 +85,10 @@ static err_t place(const struct store *store, uint32_t blocks, uint32_t keep, ui
     return E_OK;
 }
 
-static uint32_t blocks_of(uint32_t bytes) { return (bytes + BLOCK_BYTES - 1) / BLOCK_BYTES; }
+static uint32_t blocks_of(uint32_t bytes)
+{
+    return (bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+}
 
 uint64_t store_room(const struct store *store)
 {
@@ -127,7 +137,10 @@ static void pending_void(struct store *store, uint64_t from_index)
     }
 }
 
-static bool may_change(const struct store *store) { return store->open && !store->failed; }
+static bool may_change(const struct store *store)
+{
+    return store->open && !store->failed;
+}
 
 /* The first record must continue the log, or replace its end; in an empty log any may come first. */
 static err_t check_joins(const struct store *store, const struct store_run *run)
@@ -252,7 +265,8 @@ static void apply_group(struct store *store, const struct disk_group *group, uin
     store->last_index = store->pending_last_index;
     store->last_checksum = store->pending_checksum;
     store->last_checksum_known = store->pending_checksum_known;
-    store_push_group(store, &(struct store_group){block, blocks, group->checksum, 0, group->sequence, store->last_index});
+    store_push_group(store,
+                     &(struct store_group){block, blocks, group->checksum, 0, group->sequence, store->last_index});
     if (store->pending_payload) {
         store->super.payload_bytes = store->pending_payload_bytes;
         memcpy(store->super.payload, store->pending_payload_data, store->pending_payload_bytes);

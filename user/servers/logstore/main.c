@@ -56,8 +56,8 @@ static err_t probe(uint32_t n, enum log_state *state_out)
     return E_OK;
 }
 
-/* A disk with a log comes first, then a blank one, then one that was a log and is damaged. One that holds something else
- * is nobody's log disk. */
+/* A disk with a log comes first, then a blank one, then one that was a log and is damaged. One that holds something
+ * else is nobody's log disk. */
 static int rank(enum log_state state)
 {
     return state == LOG_VALID ? 3 : state == LOG_BLANK ? 2 : state == LOG_DAMAGED && !store.foreign ? 1 : 0;
@@ -95,7 +95,8 @@ static err_t wait_for_room(void *context)
 static uint64_t new_epoch(void *context)
 {
     uint64_t epoch = 0;
-    if (os_control(os_startup_handle(STARTUP_SYSTEM), OP_SYSTEM_RANDOM, (uint64_t)&epoch, sizeof epoch, 0, 0).err != E_OK)
+    if (os_control(os_startup_handle(STARTUP_SYSTEM), OP_SYSTEM_RANDOM, (uint64_t)&epoch, sizeof epoch, 0, 0).err !=
+        E_OK)
         epoch = os_clock(CLOCK_ID_REALTIME_NS) ^ os_clock(CLOCK_ID_MONOTONIC_NS) << 20;
     return epoch;
 }
@@ -120,7 +121,8 @@ static err_t make_rings(enum log_state state)
         err = os_create(os_budget(), OBJECT_NOTIFICATION, 0, 0, 0, &to_kernel);
     if (err == E_OK)
         err = os_control(os_startup_handle(STARTUP_SYSTEM), OP_SYSTEM_ATTACH_LOG, memory.handle, from_kernel, to_kernel,
-                         state).err;
+                         state)
+                  .err;
     return err;
 }
 
@@ -149,8 +151,12 @@ static _Noreturn void wait_for_ever(void)
 
 _Noreturn void os_main(const struct startup *startup)
 {
-    static const char *const words[] = {"", "the log is valid", "the log disk is blank", "the log disk is damaged",
-                                        "there is no log disk", "disk = none: the log is in memory only"};
+    static const char *const words[] = {"",
+                                        "the log is valid",
+                                        "the log disk is blank",
+                                        "the log disk is damaged",
+                                        "there is no log disk",
+                                        "disk = none: the log is in memory only"};
     const char *disk = configured(startup, "disk");
     enum log_state state = disk && strcmp(disk, "none") == 0 ? LOG_NONE : find_disk();
     serve.store = &store;

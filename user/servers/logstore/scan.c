@@ -7,7 +7,10 @@
 
 enum { ALIGN = 8, CHUNK_BLOCKS = 16 };
 
-static uint32_t area_blocks(const struct store *store) { return (uint32_t)(store->super.records_bytes / BLOCK_BYTES); }
+static uint32_t area_blocks(const struct store *store)
+{
+    return (uint32_t)(store->super.records_bytes / BLOCK_BYTES);
+}
 
 static uint32_t group_span(const struct disk_group *group)
 {
@@ -100,8 +103,8 @@ static err_t replay_group(struct store *store, const struct disk_group *group, u
     store->sequence = group->sequence;
     store->chain = group->checksum;
     store->next_block = (block + group_span(group)) % area_blocks(store);
-    store_push_group(store, &(struct store_group){block, group_span(group), group->checksum, 0, group->sequence,
-                                                  store->last_index});
+    store_push_group(
+        store, &(struct store_group){block, group_span(group), group->checksum, 0, group->sequence, store->last_index});
     return E_OK;
 }
 

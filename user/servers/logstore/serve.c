@@ -26,8 +26,8 @@ static void answer_end(struct serve *s, const struct serve_answer *request, err_
     answer(s, &message, NULL);
 }
 
-/* A request that met a failed disk is not answered: the kernel sends it again to the next incarnation. Other errors leave
- * the log as it was. */
+/* A request that met a failed disk is not answered: the kernel sends it again to the next incarnation. Other errors
+ * leave the log as it was. */
 static void answer_op(struct serve *s, const struct serve_answer *request, err_t err)
 {
     s->stopped |= s->store->failed;

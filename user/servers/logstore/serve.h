@@ -1,5 +1,5 @@
-/* The requests of abi/logstore.h, worked in order on a store. Several appends, payloads and truncations that wait together
- * become one write and one flush; their answers follow in their order. No system calls of its own. */
+/* The requests of abi/logstore.h, worked in order on a store. Several appends, payloads and truncations that wait
+ * together become one write and one flush; their answers follow in their order. No system calls of its own. */
 #pragma once
 
 #include "store.h"
@@ -18,9 +18,9 @@ struct serve {
     enum log_state state;
     struct ring_end requests, answers;
     void *context;
-    void (*wake_kernel)(void *context);                    /* it may sleep on either ring */
-    err_t (*wait_for_room)(void *context);                 /* until the kernel took answers; an error ends the service */
-    uint64_t (*new_epoch)(void *context);                  /* random */
+    void (*wake_kernel)(void *context);    /* it may sleep on either ring */
+    err_t (*wait_for_room)(void *context); /* until the kernel took answers; an error ends the service */
+    uint64_t (*new_epoch)(void *context);  /* random */
     bool stopped; /* the disk or the kernel's end failed: nothing more is worked; a new incarnation must begin */
     struct serve_answer batch[SERVE_BATCH_MAX];
     uint32_t batch_count;

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-static uint64_t area_start(const struct store *store, uint32_t area) { return store->super.snapshot_start[area - 1]; }
+static uint64_t area_start(const struct store *store, uint32_t area)
+{
+    return store->super.snapshot_start[area - 1];
+}
 
 err_t store_snapshot_begin(struct store *store, uint64_t index, uint64_t term, uint64_t bytes)
 {
@@ -80,7 +83,8 @@ err_t store_snapshot_read(struct store *store, uint64_t offset, void *to, uint32
     while (bytes > 0) {
         uint32_t skip = (uint32_t)(offset % BLOCK_BYTES), part = BLOCK_BYTES - skip;
         part = part < bytes ? part : bytes;
-        err_t err = store_read(store, area_start(store, super->snapshot_current) + offset - skip, store->scan, BLOCK_BYTES);
+        err_t err =
+            store_read(store, area_start(store, super->snapshot_current) + offset - skip, store->scan, BLOCK_BYTES);
         if (err != E_OK)
             return err;
         memcpy(out, store->scan + skip, part);

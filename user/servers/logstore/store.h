@@ -1,8 +1,9 @@
-/* The log on a disk: superblock, groups of records, snapshots. One writer, strict order; a call that returns E_OK has been
- * flushed. No clock, no allocation, no system calls: the disk is given, and all room is in struct store.
+/* The log on a disk: superblock, groups of records, snapshots. One writer, strict order; a call that returns E_OK has
+ * been flushed. No clock, no allocation, no system calls: the disk is given, and all room is in struct store.
  *
- * After E_IO nothing is known about what the disk holds: the store refuses every further change (E_IO) and must be opened
- * anew. Errors that leave the log as it was: E_FULL, E_INVALID, E_CORRUPT (what was given is no record), E_RANGE.
+ * After E_IO nothing is known about what the disk holds: the store refuses every further change (E_IO) and must be
+ * opened anew. Errors that leave the log as it was: E_FULL, E_INVALID, E_CORRUPT (what was given is no record),
+ * E_RANGE.
  */
 #pragma once
 
@@ -22,21 +23,21 @@ struct store {
     struct disk disk;
     bool failed; /* the disk refused; nothing more is written */
     bool open;
-    bool foreign;    /* neither copy begins as one of ours */
-    bool super_mend; /* one copy is bad or old */
-    bool damaged;            /* as disk_superblock.damaged */
-    bool first_damage;       /* found in this opening: the superblock does not say so yet */
+    bool foreign;      /* neither copy begins as one of ours */
+    bool super_mend;   /* one copy is bad or old */
+    bool damaged;      /* as disk_superblock.damaged */
+    bool first_damage; /* found in this opening: the superblock does not say so yet */
     uint64_t damaged_index;
-    uint64_t payload_floor;   /* the superblock's payload replaces those in groups up to this one */
-    uint64_t newest_sequence; /* highest ever seen on the disk, damaged or void ones included */
+    uint64_t payload_floor;       /* the superblock's payload replaces those in groups up to this one */
+    uint64_t newest_sequence;     /* highest ever seen on the disk, damaged or void ones included */
     struct disk_superblock super; /* as on disk, but for what changes with it next time */
 
     /* The end of the log. */
     uint64_t sequence; /* of the last good group */
     uint32_t chain;
     uint32_t next_block;
-    uint64_t last_index;     /* 0: empty */
-    uint32_t last_checksum;  /* of the last record */
+    uint64_t last_index;    /* 0: empty */
+    uint32_t last_checksum; /* of the last record */
     bool last_checksum_known;
 
     struct store_group groups[STORE_GROUPS_MAX]; /* a ring */
@@ -60,15 +61,15 @@ struct store {
     uint8_t snapshot_block[BLOCK_BYTES];
 };
 
-/* What the disk holds. LOG_VALID: the store is ready for store_open. LOG_BLANK: store_format may be called. LOG_DAMAGED,
- * LOG_ABSENT (it cannot be read, or is too small): neither. Writes nothing. */
+/* What the disk holds. LOG_VALID: the store is ready for store_open. LOG_BLANK: store_format may be called.
+ * LOG_DAMAGED, LOG_ABSENT (it cannot be read, or is too small): neither. Writes nothing. */
 enum log_state store_probe(struct store *store, const struct disk *disk);
 
 /* Writes a fresh log whose payload is `payload`. epoch: random, never the same twice. The log is open then. */
 err_t store_format(struct store *store, uint64_t epoch, const void *payload, uint32_t bytes);
 
-/* Reads the log and finds its end, payload (in store->super) and damage (store->damaged). Mends what can be mended without
- * writing over anything: a superblock copy that is bad or old. */
+/* Reads the log and finds its end, payload (in store->super) and damage (store->damaged). Mends what can be mended
+ * without writing over anything: a superblock copy that is bad or old. */
 err_t store_open(struct store *store);
 
 /* Gives each record that counts, encoded, oldest to newest; an error of `give` ends it. */
@@ -102,7 +103,8 @@ uint64_t store_room(const struct store *store);
 err_t store_read(struct store *store, uint64_t offset, void *to, uint32_t bytes);
 err_t store_write(struct store *store, uint64_t offset, const void *from, uint32_t bytes);
 err_t store_flush(struct store *store);
-err_t store_write_durable(struct store *store, uint64_t offset, const void *from, uint32_t bytes); /* and all before it */
+err_t store_write_durable(struct store *store, uint64_t offset, const void *from,
+                          uint32_t bytes); /* and all before it */
 
 /* Writes store->super with the next sequence: both copies in turn, each flushed. */
 err_t store_write_superblock(struct store *store);

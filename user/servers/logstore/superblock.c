@@ -101,8 +101,8 @@ static bool first_block_ours(const struct disk_superblock *a)
     return n > 0 ? all_zero(is + n, sizeof magic - n) : all_zero(a, sizeof *a);
 }
 
-/* Neither copy is good. A disk on which the very first format was interrupted still counts as blank: its second copy and
- * all else are zero. Anything else found there belongs to somebody. */
+/* Neither copy is good. A disk on which the very first format was interrupted still counts as blank: its second copy
+ * and all else are zero. Anything else found there belongs to somebody. */
 static enum log_state state_without_superblock(struct store *store, bool copies_blank)
 {
     bool front, back;

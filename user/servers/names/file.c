@@ -6,9 +6,15 @@
 
 uint8_t names_bulk[IPC_LENT_MAX];
 
-static uint64_t now_ns(void) { return os_clock(CLOCK_ID_REALTIME_NS); }
+static uint64_t now_ns(void)
+{
+    return os_clock(CLOCK_ID_REALTIME_NS);
+}
 
-static bool is_pipe(const struct open_file *file) { return file->kind == OPEN_PIPE_READ || file->kind == OPEN_PIPE_WRITE; }
+static bool is_pipe(const struct open_file *file)
+{
+    return file->kind == OPEN_PIPE_READ || file->kind == OPEN_PIPE_WRITE;
+}
 
 static bool is_directory(const struct open_file *file)
 {
@@ -69,7 +75,8 @@ static err_t file_handle_read(struct request *r, const struct file_read_in *in, 
     return read_moving(file, in->offset, names_bulk, count, &out->data_length);
 }
 
-static err_t file_handle_read_bulk(struct request *r, const struct file_read_bulk_in *in, struct file_read_bulk_out *out)
+static err_t file_handle_read_bulk(struct request *r, const struct file_read_bulk_in *in,
+                                   struct file_read_bulk_out *out)
 {
     struct open_file *file;
     err_t err = file_for(r, OPEN_READ, &file);
@@ -88,7 +95,8 @@ static err_t file_handle_read_bulk(struct request *r, const struct file_read_bul
 
 /* ---- writing ---- */
 
-static err_t write_moving(struct open_file *file, uint64_t offset, const void *from, uint32_t count, uint32_t *written_out)
+static err_t write_moving(struct open_file *file, uint64_t offset, const void *from, uint32_t count,
+                          uint32_t *written_out)
 {
     if (file->kind == OPEN_NULL_DEVICE) {
         *written_out = count;
@@ -116,7 +124,8 @@ static err_t file_handle_write(struct request *r, const struct file_write_in *in
     return write_moving(file, in->offset, in->data, in->data_length, &out->written);
 }
 
-static err_t file_handle_write_bulk(struct request *r, const struct file_write_bulk_in *in, struct file_write_bulk_out *out)
+static err_t file_handle_write_bulk(struct request *r, const struct file_write_bulk_in *in,
+                                    struct file_write_bulk_out *out)
 {
     struct open_file *file;
     err_t err = file_for(r, OPEN_WRITE, &file);
@@ -142,11 +151,11 @@ static err_t file_handle_stat(struct request *r, const struct file_stat_in *in, 
         *out = (struct file_stat_out){node->kind, node->mode, node->bytes, node->modified_ns, node->inode};
     } else if (file->kind == OPEN_PART) {
         const struct bundle_part *part = &names.bundle.parts[file->index];
-        *out = (struct file_stat_out){.kind = FILE_REGULAR, .mode = part->mode, .bytes = part->bytes,
-                                      .inode = (1ull << 32) + file->index};
+        *out = (struct file_stat_out){
+            .kind = FILE_REGULAR, .mode = part->mode, .bytes = part->bytes, .inode = (1ull << 32) + file->index};
     } else if (file->kind == OPEN_BUNDLE_LIST) {
-        *out = (struct file_stat_out){.kind = FILE_DIRECTORY, .mode = 0555,
-                                      .inode = bundle_tree_inode(&names.bundle, file->path)};
+        *out = (struct file_stat_out){
+            .kind = FILE_DIRECTORY, .mode = 0555, .inode = bundle_tree_inode(&names.bundle, file->path)};
     } else if (is_pipe(file)) {
         out->bytes = pipe_filled(&names.pipes[file->index].pipe);
     }
@@ -222,7 +231,8 @@ static void list_bundle(const struct open_file *file, uint64_t *position, uint32
         uint64_t next = *position;
         if (!bundle_tree_entry(&names.bundle, file->path, &next, &entry))
             break;
-        bool hidden = file->path[1] == 0 && memfs_child(&names.fs, MEMFS_ROOT, entry.name, strlen(entry.name)) != MEMFS_NONE;
+        bool hidden =
+            file->path[1] == 0 && memfs_child(&names.fs, MEMFS_ROOT, entry.name, strlen(entry.name)) != MEMFS_NONE;
         if (!hidden && !add_entry(used, entry.directory ? FILE_DIRECTORY : FILE_REGULAR, entry.name))
             return;
         *position = next;
@@ -267,12 +277,14 @@ static err_t file_handle_poll(struct request *r, const struct file_poll_in *in, 
     return out->ready || !in->notification ? E_OK : polls_add((uint32_t)r->badge, in, r);
 }
 
-static err_t no_terminal_get(struct request *r, const struct file_terminal_get_in *in, struct file_terminal_get_out *out)
+static err_t no_terminal_get(struct request *r, const struct file_terminal_get_in *in,
+                             struct file_terminal_get_out *out)
 {
     return E_NOT_SUPPORTED;
 }
 
-static err_t no_terminal_set(struct request *r, const struct file_terminal_set_in *in, struct file_terminal_set_out *out)
+static err_t no_terminal_set(struct request *r, const struct file_terminal_set_in *in,
+                             struct file_terminal_set_out *out)
 {
     return E_NOT_SUPPORTED;
 }

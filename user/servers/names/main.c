@@ -19,7 +19,10 @@ static void on_notified(struct server *s, uint64_t bits)
         pipes_drop_cancelled();
 }
 
-static void on_closed(struct server *s, uint64_t badge) { open_closed(badge); }
+static void on_closed(struct server *s, uint64_t badge)
+{
+    open_closed(badge);
+}
 
 /* Files and pipes get what the Budget can pay for beyond the server's own tables. */
 static void make_pages(void)
@@ -72,8 +75,11 @@ _Noreturn void os_main(const struct startup *startup)
     if (os_create(os_budget(), OBJECT_ENDPOINT, 0, 0, 0, &names.endpoint) != E_OK ||
         os_create(os_budget(), OBJECT_NOTIFICATION, 0, 0, 0, &names.notification) != E_OK)
         os_panic("names: no endpoint");
-    struct server server = {.endpoint = names.endpoint, .services = services, .service_count = 2,
-                            .notified = on_notified, .closed = on_closed};
+    struct server server = {.endpoint = names.endpoint,
+                            .services = services,
+                            .service_count = 2,
+                            .notified = on_notified,
+                            .closed = on_closed};
     err_t err = os_server_bind(&server, names.notification);
     if (!err)
         err = os_publish("names", names.endpoint);

@@ -79,7 +79,10 @@ void memfs_init(struct memfs *fs, struct pages *pages)
     fs->nodes[root].name[0] = 0;
 }
 
-void memfs_hold(struct memfs *fs, uint32_t n) { fs->nodes[n].holds++; }
+void memfs_hold(struct memfs *fs, uint32_t n)
+{
+    fs->nodes[n].holds++;
+}
 
 void memfs_release(struct memfs *fs, uint32_t n)
 {
@@ -132,8 +135,8 @@ err_t memfs_find_parent(const struct memfs *fs, const char *path, uint32_t *dir_
     return E_OK;
 }
 
-err_t memfs_create(struct memfs *fs, uint32_t dir, const char *name, enum file_kind kind, uint32_t mode, uint64_t now_ns,
-                   uint32_t *node_out)
+err_t memfs_create(struct memfs *fs, uint32_t dir, const char *name, enum file_kind kind, uint32_t mode,
+                   uint64_t now_ns, uint32_t *node_out)
 {
     size_t bytes = strlen(name);
     ASSERT(bytes > 0 && bytes <= PATH_PART_MAX && fs->nodes[dir].kind == FILE_DIRECTORY);
@@ -215,7 +218,8 @@ uint32_t memfs_entry(const struct memfs *fs, uint32_t dir, uint64_t position)
 
 /* ---- contents ---- */
 
-/* Where the reference to page `index` of a file is kept; NULL if its table is not there (and, with `make`, cannot be). */
+/* Where the reference to page `index` of a file is kept; NULL if its table is not there (and, with `make`, cannot be).
+ */
 static uint32_t *page_slot(struct memfs *fs, struct memfs_node *node, uint64_t index, bool make)
 {
     if (index < MEMFS_DIRECT)
@@ -236,7 +240,10 @@ static uint32_t page_of(const struct memfs *fs, uint32_t n, uint64_t index)
     return slot ? *slot : PAGE_REF_NONE;
 }
 
-static uint32_t min_u32(uint64_t a, uint64_t b) { return (uint32_t)(a < b ? a : b); }
+static uint32_t min_u32(uint64_t a, uint64_t b)
+{
+    return (uint32_t)(a < b ? a : b);
+}
 
 uint32_t memfs_read(const struct memfs *fs, uint32_t n, uint64_t offset, void *to, uint32_t count)
 {

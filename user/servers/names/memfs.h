@@ -1,6 +1,6 @@
 /* The part of the name space that lives in memory: a tree of directories, files (with holes), and nodes that stand for
- * something else (endpoints, /dev/null). Nodes are numbers; a node stays while it is linked or held open. Pure: time and
- * pages come from the caller. */
+ * something else (endpoints, /dev/null). Nodes are numbers; a node stays while it is linked or held open. Pure: time
+ * and pages come from the caller. */
 #pragma once
 
 #include "pages.h"
@@ -8,13 +8,13 @@
 
 #include <abi/file.h>
 
-#define MEMFS_NODES_MAX 4096u
-#define MEMFS_ROOT 0u
-#define MEMFS_NONE UINT32_MAX
-#define MEMFS_DIRECT 4u
-#define MEMFS_REFS (PAGE_BYTES / sizeof(uint32_t))
+#define MEMFS_NODES_MAX  4096u
+#define MEMFS_ROOT       0u
+#define MEMFS_NONE       UINT32_MAX
+#define MEMFS_DIRECT     4u
+#define MEMFS_REFS       (PAGE_BYTES / sizeof(uint32_t))
 #define MEMFS_FILE_PAGES (MEMFS_DIRECT + MEMFS_REFS * MEMFS_REFS)
-#define MEMFS_FILE_MAX (MEMFS_FILE_PAGES * PAGE_BYTES)
+#define MEMFS_FILE_MAX   (MEMFS_FILE_PAGES * PAGE_BYTES)
 
 struct memfs_node {
     uint8_t kind; /* enum file_kind; 0: free */
@@ -22,7 +22,7 @@ struct memfs_node {
     uint16_t mode;
     uint32_t parent, first_child, last_child, next, previous;
     uint32_t holds;
-    uint32_t tag; /* the owner's, for nodes that are neither file nor directory */
+    uint32_t tag;      /* the owner's, for nodes that are neither file nor directory */
     uint64_t sequence; /* rises with each link; readdir goes by it */
     uint64_t inode, bytes, modified_ns;
     uint32_t direct[MEMFS_DIRECT], table; /* table: page of refs to pages of refs */
@@ -32,7 +32,7 @@ struct memfs_node {
 
 struct memfs {
     struct pages *pages;
-    uint32_t reserve; /* pages that files leave to others: a full /tmp must not stop pipes */
+    uint32_t reserve;             /* pages that files leave to others: a full /tmp must not stop pipes */
     uint32_t next_new, free_list; /* free nodes are linked through `next` */
     uint64_t sequence;
     struct memfs_node nodes[MEMFS_NODES_MAX];
@@ -47,8 +47,8 @@ err_t memfs_find_parent(const struct memfs *fs, const char *path, uint32_t *dir_
 uint32_t memfs_child(const struct memfs *fs, uint32_t dir, const char *name, size_t bytes);
 
 /* A new, empty node. E_EXISTS, E_FULL. */
-err_t memfs_create(struct memfs *fs, uint32_t dir, const char *name, enum file_kind kind, uint32_t mode, uint64_t now_ns,
-                   uint32_t *node_out);
+err_t memfs_create(struct memfs *fs, uint32_t dir, const char *name, enum file_kind kind, uint32_t mode,
+                   uint64_t now_ns, uint32_t *node_out);
 /* Takes the name away; the node goes when it is no longer held. directory: rmdir, else unlink. *gone_out (may be NULL)
  * tells whether it has gone already. E_IS_DIRECTORY, E_NOT_DIRECTORY, E_NOT_EMPTY, E_BUSY for the root. */
 err_t memfs_unlink(struct memfs *fs, uint32_t node, bool directory, uint64_t now_ns);

@@ -1,19 +1,19 @@
 /* The names server: everything it holds. One thread; a handler that has to wait keeps its Reply in a waiter. */
 #pragma once
 
-#include <bundle/tree.h>
 #include "memfs.h"
 #include "pipe.h"
+#include <bundle/tree.h>
 
 #include <idl/file.h>
 #include <idl/names.h>
 #include <os/serve.h>
 
-#define NAMES_FILES_MAX 1024u
-#define NAMES_PIPES_MAX 128u
+#define NAMES_FILES_MAX   1024u
+#define NAMES_PIPES_MAX   128u
 #define NAMES_WAITERS_MAX 256u
-#define NAMES_POLLS_MAX 256u
-#define NAMES_LINKS_MAX 64u
+#define NAMES_POLLS_MAX   256u
+#define NAMES_LINKS_MAX   64u
 
 enum open_kind {
     OPEN_NONE = 0,
@@ -105,7 +105,8 @@ void open_closed(uint64_t badge);
 /* pipes.c */
 err_t pipes_make(handle_t *read_end_out, handle_t *write_end_out);
 err_t pipes_read(struct open_file *file, struct request *r, const struct file_read_in *in, struct file_read_out *out);
-err_t pipes_write(struct open_file *file, struct request *r, const struct file_write_in *in, struct file_write_out *out);
+err_t pipes_write(struct open_file *file, struct request *r, const struct file_write_in *in,
+                  struct file_write_out *out);
 err_t pipes_read_bulk(struct open_file *file, struct request *r, uint64_t length, uint32_t *count_out);
 err_t pipes_write_bulk(struct open_file *file, struct request *r, uint64_t length, uint32_t *written_out);
 uint32_t pipes_ready(const struct open_file *file);

@@ -21,5 +21,11 @@ uint32_t pages_take(struct pages *pool);
 uint32_t pages_take_leaving(struct pages *pool, uint32_t reserve);
 void pages_give(struct pages *pool, uint32_t page);
 
-static inline void *pages_at(const struct pages *pool, uint32_t page) { return pool->base + (uint64_t)page * PAGE_BYTES; }
-static inline uint32_t pages_left(const struct pages *pool) { return pool->limit - 1 - pool->used; }
+static inline void *pages_at(const struct pages *pool, uint32_t page)
+{
+    return pool->base + (uint64_t)page * PAGE_BYTES;
+}
+static inline uint32_t pages_left(const struct pages *pool)
+{
+    return pool->limit - 1 - pool->used;
+}

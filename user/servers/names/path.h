@@ -4,7 +4,7 @@
 #include <abi/types.h>
 
 #define PATH_BYTES_MAX 1024u /* with the ending 0 */
-#define PATH_PART_MAX 255u   /* bytes of one name */
+#define PATH_PART_MAX  255u  /* bytes of one name */
 
 struct path {
     char text[PATH_BYTES_MAX]; /* "/" or "/a/b" */

@@ -12,8 +12,14 @@ struct pipe {
     uint32_t pages[PIPE_PAGES];
 };
 
-static inline uint32_t pipe_filled(const struct pipe *p) { return (uint32_t)(p->written - p->taken); }
-static inline uint32_t pipe_room(const struct pipe *p) { return (uint32_t)(PIPE_BYTES - (p->written - p->taken)); }
+static inline uint32_t pipe_filled(const struct pipe *p)
+{
+    return (uint32_t)(p->written - p->taken);
+}
+static inline uint32_t pipe_room(const struct pipe *p)
+{
+    return (uint32_t)(PIPE_BYTES - (p->written - p->taken));
+}
 
 /* Both return how many bytes were moved; less than asked for when the pipe is full (or the pool is), or drained. */
 uint32_t pipe_put(struct pipe *p, struct pages *pool, const void *from, uint32_t count);

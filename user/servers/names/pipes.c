@@ -7,7 +7,10 @@
 /* Writes up to this size are never split (POSIX calls it PIPE_BUF). */
 #define ATOMIC_BYTES 512u
 
-static struct pipe_state *pipe_of(const struct open_file *file) { return &names.pipes[file->index]; }
+static struct pipe_state *pipe_of(const struct open_file *file)
+{
+    return &names.pipes[file->index];
+}
 
 err_t pipes_make(handle_t *read_end_out, handle_t *write_end_out)
 {
@@ -29,7 +32,10 @@ err_t pipes_make(handle_t *read_end_out, handle_t *write_end_out)
 
 /* ---- waiters ---- */
 
-static bool is_reader(const struct waiter *w) { return w->op == WAITER_READ || w->op == WAITER_READ_BULK; }
+static bool is_reader(const struct waiter *w)
+{
+    return w->op == WAITER_READ || w->op == WAITER_READ_BULK;
+}
 
 /* The longest waiting reader or writer of a pipe. */
 static struct waiter *waiter_first(uint32_t pipe, bool reader)
@@ -76,7 +82,10 @@ void pipes_drop_cancelled(void)
 
 /* ---- moving bytes ---- */
 
-static bool can_read(const struct pipe_state *p) { return pipe_filled(&p->pipe) > 0 || !p->writer_open; }
+static bool can_read(const struct pipe_state *p)
+{
+    return pipe_filled(&p->pipe) > 0 || !p->writer_open;
+}
 
 static bool can_write(const struct pipe_state *p, uint32_t count)
 {

@@ -7,7 +7,10 @@
 #include <os/syscall.h>
 #include <string.h>
 
-static uint64_t now_ns(void) { return os_clock(CLOCK_ID_REALTIME_NS); }
+static uint64_t now_ns(void)
+{
+    return os_clock(CLOCK_ID_REALTIME_NS);
+}
 
 static bool starts_with(const char *path, const char *dir)
 {
@@ -21,8 +24,14 @@ static bool is_in_memory(const char *path)
 }
 
 /* May names come and go here? */
-static bool is_below_tmp(const char *path) { return starts_with(path, "/tmp") && path[4] == '/'; }
-static bool is_bindable(const char *path) { return (starts_with(path, "/dev") || starts_with(path, "/svc")) && path[4] == '/'; }
+static bool is_below_tmp(const char *path)
+{
+    return starts_with(path, "/tmp") && path[4] == '/';
+}
+static bool is_bindable(const char *path)
+{
+    return (starts_with(path, "/dev") || starts_with(path, "/svc")) && path[4] == '/';
+}
 
 static err_t take_path(struct request *r, const char *text, struct path *out)
 {
@@ -102,7 +111,9 @@ static err_t open_bundle(const struct path *path, uint32_t flags, struct names_o
     const struct bundle_part *part = path->must_be_directory ? NULL : bundle_tree_find(&names.bundle, path->text);
     bool directory = !part && bundle_tree_is_directory(&names.bundle, path->text);
     if (!part && !directory)
-        return bundle_tree_find(&names.bundle, path->text) ? E_NOT_DIRECTORY : flags & OPEN_CREATE ? E_READ_ONLY : E_NO_ENTRY;
+        return bundle_tree_find(&names.bundle, path->text) ? E_NOT_DIRECTORY
+               : flags & OPEN_CREATE                       ? E_READ_ONLY
+                                                           : E_NO_ENTRY;
     if (flags & OPEN_CREATE && flags & OPEN_EXCLUSIVE)
         return E_EXISTS;
     if (flags & (OPEN_WRITE | OPEN_TRUNCATE | OPEN_APPEND))

@@ -1,8 +1,8 @@
 /* The table of children. */
 #include "process.h"
 
-#include <idl/cluster.h>
 #include <abi/cluster.h>
+#include <idl/cluster.h>
 #include <os/log.h>
 #include <os/service.h>
 #include <os/startup.h>
@@ -10,9 +10,12 @@
 #include <string.h>
 
 #define MEMORY_LEAST (2ull << 20)
-#define MEMORY_MOST (32ull << 20)
+#define MEMORY_MOST  (32ull << 20)
 
-uint32_t child_index(const struct child *c) { return (uint32_t)(c - server_state.children); }
+uint32_t child_index(const struct child *c)
+{
+    return (uint32_t)(c - server_state.children);
+}
 
 struct child *child_by_serial(uint32_t serial)
 {
@@ -28,13 +31,17 @@ static uint32_t own_node(void)
     struct cluster_status status;
     uint32_t length;
     if (server_state.node == 0 && os_startup_handle(STARTUP_CLUSTER) &&
-        cluster_status(os_startup_handle(STARTUP_CLUSTER), os_deadline_ms(1000), &status, sizeof status, &length) == E_OK &&
+        cluster_status(os_startup_handle(STARTUP_CLUSTER), os_deadline_ms(1000), &status, sizeof status, &length) ==
+            E_OK &&
         length == sizeof status)
         server_state.node = status.node;
     return server_state.node;
 }
 
-uint64_t child_id(const struct child *c) { return PROCESS_ID(own_node(), c->serial); }
+uint64_t child_id(const struct child *c)
+{
+    return PROCESS_ID(own_node(), c->serial);
+}
 
 /* Unless told otherwise a program gets an eighth of what is left for programs, within reason. */
 static uint64_t default_memory(void)
@@ -78,9 +85,14 @@ struct child *child_make(const char *path, uint32_t flags, uint64_t owner_node)
     struct preparation *p = c ? preparation_take() : NULL;
     if (!p)
         return NULL;
-    *c = (struct child){.state = CHILD_PREPARING, .attached = flags & PROCESS_ATTACHED, .owned = true,
-                        .serial = server_state.next_serial++, .owner_node = owner_node,
-                        .memory_bytes = default_memory(), .priority = PRIORITY_NORMAL, .preparation = p};
+    *c = (struct child){.state = CHILD_PREPARING,
+                        .attached = flags & PROCESS_ATTACHED,
+                        .owned = true,
+                        .serial = server_state.next_serial++,
+                        .owner_node = owner_node,
+                        .memory_bytes = default_memory(),
+                        .priority = PRIORITY_NORMAL,
+                        .preparation = p};
     strcpy(p->path, path);
     const char *name = strrchr(path, '/');
     strncpy(c->command, name ? name + 1 : path, sizeof c->command - 1);
@@ -165,7 +177,10 @@ static void recover_one(handle_t budget, uint64_t label)
         return;
     }
     os_control((handle_t)r.value, OP_PROCESS_INFO, (uint64_t)&info, 0, 0, 0);
-    *c = (struct child){.state = CHILD_RUNNING, .keep = true, .serial = (uint32_t)label, .budget = budget,
+    *c = (struct child){.state = CHILD_RUNNING,
+                        .keep = true,
+                        .serial = (uint32_t)label,
+                        .budget = budget,
                         .process = (handle_t)r.value};
     strncpy(c->command, info.name, sizeof info.name - 1);
     os_control(c->process, OP_PROCESS_WATCH, server_state.notification, 1ull << child_index(c) % BIT_CHILDREN, 0, 0);

@@ -23,7 +23,8 @@ static err_t preparing(const struct request *r, struct child **out)
     return (*out)->state == CHILD_PREPARING ? E_OK : E_BUSY;
 }
 
-static err_t handle_arguments(struct request *r, const struct control_arguments_in *in, struct control_arguments_out *out)
+static err_t handle_arguments(struct request *r, const struct control_arguments_in *in,
+                              struct control_arguments_out *out)
 {
     struct child *c;
     err_t err = preparing(r, &c);

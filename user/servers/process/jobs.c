@@ -1,5 +1,6 @@
-/* Jobs of the cluster: one thread asks the kernel for placements, another tells it what became of them. Both may wait for
- * the cluster as long as it takes; the server itself never does. A job's output goes to /tmp/job-ID.N of its node. */
+/* Jobs of the cluster: one thread asks the kernel for placements, another tells it what became of them. Both may wait
+ * for the cluster as long as it takes; the server itself never does. A job's output goes to /tmp/job-ID.N of its node.
+ */
 #include "process.h"
 
 #include <abi/cluster.h>
@@ -16,9 +17,9 @@
 #include <string.h>
 
 #define REPORTS_MAX 256u
-#define NAMES_MS 5000u
-#define CLUSTER_MS 30000u
-#define AGAIN_MS 500u
+#define NAMES_MS    5000u
+#define CLUSTER_MS  30000u
+#define AGAIN_MS    500u
 
 struct report {
     uint64_t job, process_id;
@@ -39,7 +40,10 @@ static struct {
     char command[CLUSTER_JOB_NEXT_COMMAND_MAX + 1];
 } placement;
 
-static handle_t cluster(void) { return os_startup_handle(STARTUP_CLUSTER); }
+static handle_t cluster(void)
+{
+    return os_startup_handle(STARTUP_CLUSTER);
+}
 
 /* ---- placements ---- */
 
@@ -154,7 +158,10 @@ void jobs_placed(void)
     os_mutex_unlock(&placement_lock);
 }
 
-void jobs_try_again(void) { os_signal(server_state.notification, BIT_PLACED); }
+void jobs_try_again(void)
+{
+    os_signal(server_state.notification, BIT_PLACED);
+}
 
 /* ---- reports ---- */
 
@@ -180,8 +187,8 @@ static void report_thread(void *argument)
             os_cond_wait(&reported, &report_lock, DEADLINE_NEVER);
         struct report r = reports[report_tail % REPORTS_MAX];
         os_mutex_unlock(&report_lock);
-        err_t err = cluster_job_report(cluster(), os_deadline_ms(CLUSTER_MS), r.job, r.instance, r.state, r.cause, r.code,
-                                       r.process_id);
+        err_t err = cluster_job_report(cluster(), os_deadline_ms(CLUSTER_MS), r.job, r.instance, r.state, r.cause,
+                                       r.code, r.process_id);
         uint32_t now;
         bool again = err == E_NOT_DELIVERED || err == E_TIMED_OUT || err == E_UNKNOWN || err == E_FULL;
         if (again)

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define QUEUE_MAX PREPARATIONS_MAX
-#define LOAD_MS 60000u /* for all calls to the name space together: others wait for their turn */
+#define LOAD_MS   60000u /* for all calls to the name space together: others wait for their turn */
 #define IMAGE_MAX (16ull << 20)
 
 enum order_state { ORDER_FREE = 0, ORDER_QUEUED, ORDER_DONE };

@@ -51,15 +51,19 @@ static uint32_t first_serial(const struct startup *startup)
 
 _Noreturn void os_main(const struct startup *startup)
 {
-    static const struct service services[] = {PROCESS_SERVED_BY(&process_handlers), CONTROL_SERVED_BY(&control_handlers)};
+    static const struct service services[] = {PROCESS_SERVED_BY(&process_handlers),
+                                              CONTROL_SERVED_BY(&control_handlers)};
     server_state.jobs_budget = os_startup_handle(STARTUP_EXTRA);
     server_state.next_serial = first_serial(startup);
     make_bundle();
     err_t err = os_create(os_budget(), OBJECT_ENDPOINT, 0, 0, 0, &server_state.endpoint);
     if (!err)
         err = os_create(os_budget(), OBJECT_NOTIFICATION, 0, 0, 0, &server_state.notification);
-    struct server server = {.endpoint = server_state.endpoint, .services = services, .service_count = 2,
-                            .notified = on_notified, .closed = on_closed};
+    struct server server = {.endpoint = server_state.endpoint,
+                            .services = services,
+                            .service_count = 2,
+                            .notified = on_notified,
+                            .closed = on_closed};
     if (!err)
         err = os_server_bind(&server, server_state.notification);
     children_recover();

@@ -1,5 +1,6 @@
-/* The process server: the table of this node's processes, and what is known of those not started yet. One thread serves;
- * reading an image through a caller's name space, which may be on a node that is gone, is another thread's work. */
+/* The process server: the table of this node's processes, and what is known of those not started yet. One thread
+ * serves; reading an image through a caller's name space, which may be on a node that is gone, is another thread's
+ * work. */
 #pragma once
 
 #include <abi/ids.h>
@@ -10,14 +11,14 @@
 #include <idl/process.h>
 #include <os/serve.h>
 
-#define CHILDREN_MAX 256u
+#define CHILDREN_MAX     256u
 #define PREPARATIONS_MAX 16u
-#define WAITERS_MAX 256u
-#define WATCHES_MAX 128u
-#define STRINGS_MAX (STARTUP_BYTES_MAX - 4096u)
-#define BIT_CHILDREN 48u /* a child's end sets bit (its index modulo this) */
-#define BIT_LOADED (1ull << 50)
-#define BIT_PLACED (1ull << 51)
+#define WAITERS_MAX      256u
+#define WATCHES_MAX      128u
+#define STRINGS_MAX      (STARTUP_BYTES_MAX - 4096u)
+#define BIT_CHILDREN     48u /* a child's end sets bit (its index modulo this) */
+#define BIT_LOADED       (1ull << 50)
+#define BIT_PLACED       (1ull << 51)
 
 enum child_state { CHILD_FREE = 0, CHILD_PREPARING, CHILD_LOADING, CHILD_RUNNING, CHILD_ENDED };
 
@@ -68,7 +69,8 @@ struct process_server_state {
 
 extern struct process_server_state server_state;
 
-/* Badges: 0 the process service; index + 1 a child's owner; the same with BADGE_FOUND somebody who found it by number. */
+/* Badges: 0 the process service; index + 1 a child's owner; the same with BADGE_FOUND somebody who found it by number.
+ */
 #define BADGE_FOUND (1ull << 32)
 
 /* children.c */

@@ -35,10 +35,17 @@ static void fill_row(const struct child *c, struct process_row *row)
     struct process_info info = {0};
     if (c->state == CHILD_RUNNING)
         os_control(c->process, OP_PROCESS_INFO, (uint64_t)&info, 0, 0, 0);
-    *row = (struct process_row){.id = child_id(c), .memory_bytes = info.memory_bytes, .cpu_ns = info.cpu_ns,
-                                .state = c->state == CHILD_ENDED ? 2 : c->state == CHILD_RUNNING ? 1 : 0,
-                                .cause = c->cause, .code = c->code, .threads = info.threads,
-                                .owner_node = c->owner_node, .job = c->job};
+    *row = (struct process_row){.id = child_id(c),
+                                .memory_bytes = info.memory_bytes,
+                                .cpu_ns = info.cpu_ns,
+                                .state = c->state == CHILD_ENDED     ? 2
+                                         : c->state == CHILD_RUNNING ? 1
+                                                                     : 0,
+                                .cause = c->cause,
+                                .code = c->code,
+                                .threads = info.threads,
+                                .owner_node = c->owner_node,
+                                .job = c->job};
     memcpy(row->command, c->command, sizeof row->command);
 }
 
@@ -102,8 +109,5 @@ static err_t handle_load(struct request *r, const struct process_load_in *in, st
     return E_OK;
 }
 
-const struct process_server process_handlers = {.prepare = handle_prepare,
-                                                .list = handle_list,
-                                                .kill = handle_kill,
-                                                .find = handle_find,
-                                                .load = handle_load};
+const struct process_server process_handlers = {
+    .prepare = handle_prepare, .list = handle_list, .kill = handle_kill, .find = handle_find, .load = handle_load};

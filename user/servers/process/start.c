@@ -55,13 +55,24 @@ static err_t load(struct child *c, const struct image *image, struct loaded *loa
 {
     struct preparation *p = c->preparation;
     const char *directory = p->strings + p->arguments_bytes + p->environment_bytes;
-    struct load load = {.memory = image->memory, .memory_offset = image->offset, .image = image->bytes,
-                        .image_bytes = image->length, .budget = c->budget, .name = c->command, .level = 9,
-                        .priority = c->priority, .stack_bytes = LOAD_PROGRAM_STACK_BYTES,
-                        .process_id = child_id(c), .argc = p->argc, .envc = p->envc,
-                        .arguments = p->strings, .arguments_bytes = p->arguments_bytes,
-                        .environment = p->strings + p->arguments_bytes, .environment_bytes = p->environment_bytes,
-                        .directory = p->taken > p->argc + p->envc ? directory : "/", .fd_mask = descriptor_mask(p)};
+    struct load load = {.memory = image->memory,
+                        .memory_offset = image->offset,
+                        .image = image->bytes,
+                        .image_bytes = image->length,
+                        .budget = c->budget,
+                        .name = c->command,
+                        .level = 9,
+                        .priority = c->priority,
+                        .stack_bytes = LOAD_PROGRAM_STACK_BYTES,
+                        .process_id = child_id(c),
+                        .argc = p->argc,
+                        .envc = p->envc,
+                        .arguments = p->strings,
+                        .arguments_bytes = p->arguments_bytes,
+                        .environment = p->strings + p->arguments_bytes,
+                        .environment_bytes = p->environment_bytes,
+                        .directory = p->taken > p->argc + p->envc ? directory : "/",
+                        .fd_mask = descriptor_mask(p)};
     if (p->taken < p->argc + p->envc)
         return E_INVALID; /* fewer strings than were announced */
     memcpy(load.handles, p->handles, sizeof load.handles);

@@ -28,7 +28,8 @@ static struct instance *caller_of(const struct request *r)
     return r->badge >= 1 && r->badge <= supervisor.instance_count ? &supervisor.instances[r->badge - 1] : NULL;
 }
 
-static err_t handle_publish(struct request *r, const struct supervisor_publish_in *in, struct supervisor_publish_out *out)
+static err_t handle_publish(struct request *r, const struct supervisor_publish_in *in,
+                            struct supervisor_publish_out *out)
 {
     struct instance *caller = caller_of(r);
     if (!caller || !manifest_may_publish(caller->manifest, caller->name, in->name))
@@ -90,7 +91,9 @@ static err_t handle_list(struct request *r, const struct supervisor_list_in *in,
         size_t room = sizeof text - out->text_length;
         int n = base_format(text + out->text_length, room, "%-14s %-10s %5u %4u  %s%s%s\n", instance->name,
                             state_word(instance), (unsigned)instance->serial, instance->restarts, instance->progress,
-                            !instance->last_end[0] ? "" : instance->progress[0] ? "; last ended: " : "last ended: ",
+                            !instance->last_end[0]  ? ""
+                            : instance->progress[0] ? "; last ended: "
+                                                    : "last ended: ",
                             instance->last_end);
         if (n < 0 || (size_t)n >= room)
             return E_OK;
@@ -191,8 +194,8 @@ _Noreturn void os_main(const struct startup *startup)
     if (os_create(os_budget(), OBJECT_ENDPOINT, 0, 0, 0, &supervisor.endpoint) ||
         os_create(os_budget(), OBJECT_NOTIFICATION, 0, 0, 0, &supervisor.notification))
         os_panic("supervisor: no endpoint");
-    struct server server = {.endpoint = supervisor.endpoint, .services = services, .service_count = 1,
-                            .notified = on_notified};
+    struct server server = {
+        .endpoint = supervisor.endpoint, .services = services, .service_count = 1, .notified = on_notified};
     err_t err = os_server_bind(&server, supervisor.notification);
     if (!err) {
         instances_try_start();

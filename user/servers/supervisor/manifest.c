@@ -20,7 +20,10 @@ struct cursor {
     uint32_t number;
 };
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
 
 static void split_words(const char *from, const char *to, struct line *line)
 {
@@ -84,8 +87,8 @@ static bool copy_name(const struct word *w, char *out, size_t room)
         return false;
     for (size_t i = 0; i < w->bytes; i++) {
         char c = w->text[i];
-        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                    c == '.' || c == '/';
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                    c == '_' || c == '.' || c == '/';
         if (!good)
             return false;
         out[i] = c;
@@ -101,7 +104,9 @@ static bool parse_number(const char *text, size_t bytes, uint32_t base, uint64_t
         return false;
     for (size_t i = 0; i < bytes; i++) {
         char c = text[i];
-        uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0') : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10 : 99;
+        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10
+                                                : 99;
         if (digit >= base)
             return false;
         value = value * base + digit;
@@ -143,7 +148,8 @@ static bool take_pci_ids(const struct word *w, struct manifest *m)
         while (comma < end && *comma != ',')
             comma++;
         uint64_t vendor, device;
-        if (comma - at != 9 || at[4] != ':' || !parse_number(at, 4, 16, &vendor) || !parse_number(at + 5, 4, 16, &device))
+        if (comma - at != 9 || at[4] != ':' || !parse_number(at, 4, 16, &vendor) ||
+            !parse_number(at + 5, 4, 16, &device))
             return false;
         if (m->device_count == MANIFEST_DEVICES_MAX)
             return false;
@@ -185,8 +191,8 @@ static bool take_system(const struct line *line, struct manifest *m)
     static const struct {
         const char *word;
         uint32_t rights;
-    } known[] = {{"log", RIGHT_LOG}, {"devices", RIGHT_DEVICES}, {"cluster", RIGHT_CLUSTER}, {"power", RIGHT_POWER},
-                 {"random", RIGHT_INFO}, {"info", RIGHT_INFO}};
+    } known[] = {{"log", RIGHT_LOG},     {"devices", RIGHT_DEVICES}, {"cluster", RIGHT_CLUSTER},
+                 {"power", RIGHT_POWER}, {"random", RIGHT_INFO},     {"info", RIGHT_INFO}};
     if (line->count < 2)
         return false;
     m->system_rights |= RIGHT_INFO;
@@ -258,7 +264,8 @@ static const char *take_line(const struct line *line, struct manifest *m, uint32
     if (word_is(key, "program"))
         return take_name(line, m->program, sizeof m->program) ? NULL : "program PATH-IN-BUNDLE";
     if (word_is(key, "device"))
-        return take_device(line, m) ? NULL : "one line: device serial | device framebuffer | device pci VVVV:DDDD[,...]";
+        return take_device(line, m) ? NULL
+                                    : "one line: device serial | device framebuffer | device pci VVVV:DDDD[,...]";
     if (word_is(key, "optional"))
         return take_flag(line, &m->optional) ? NULL : "optional, alone";
     if (word_is(key, "peer"))
@@ -295,13 +302,15 @@ static const char *take_line(const struct line *line, struct manifest *m, uint32
 
 static void set_defaults(const char *name, struct manifest *m)
 {
-    *m = (struct manifest){.level = 9, .priority = PRIORITY_NORMAL, .memory_bytes = 4ull << 20, .restart = RESTART_ALWAYS};
+    *m = (struct manifest){
+        .level = 9, .priority = PRIORITY_NORMAL, .memory_bytes = 4ull << 20, .restart = RESTART_ALWAYS};
     strcpy(m->name, name);
     memcpy(m->program, "bin/", 4);
     strcpy(m->program + 4, name);
 }
 
-bool manifest_parse(const char *name, const char *text, size_t bytes, struct manifest *out, struct manifest_error *error)
+bool manifest_parse(const char *name, const char *text, size_t bytes, struct manifest *out,
+                    struct manifest_error *error)
 {
     struct cursor cursor = {text, text + bytes, 0};
     struct line line = {0};

@@ -1,13 +1,14 @@
 /* A service's manifest (svc/NAME in the bundle) and etc/supervisor.conf, as text and as structs. The grammar is in
- * docs/001-architecture.md. Strict: an unknown or malformed line is an error that names the line. Pure: no system calls. */
+ * docs/001-architecture.md. Strict: an unknown or malformed line is an error that names the line. Pure: no system
+ * calls. */
 #pragma once
 
 #include <abi/types.h>
 
-#define MANIFEST_NAME_MAX 32u /* with the ending 0 */
-#define MANIFEST_WORDS_MAX 12u
+#define MANIFEST_NAME_MAX    32u /* with the ending 0 */
+#define MANIFEST_WORDS_MAX   12u
 #define MANIFEST_DEVICES_MAX 8u
-#define MANIFEST_ARGS_BYTES 192u
+#define MANIFEST_ARGS_BYTES  192u
 
 enum manifest_restart { RESTART_ALWAYS = 1, RESTART_ON_FAILURE = 2, RESTART_NEVER = 3 };
 
@@ -23,10 +24,10 @@ struct manifest_names {
 
 struct manifest {
     char name[MANIFEST_NAME_MAX];
-    char program[64];  /* part of the bundle */
-    char terminal[MANIFEST_NAME_MAX]; /* empty: none */
+    char program[64];                                                          /* part of the bundle */
+    char terminal[MANIFEST_NAME_MAX];                                          /* empty: none */
     char condition_key[MANIFEST_NAME_MAX], condition_value[MANIFEST_NAME_MAX]; /* `if`; empty: always */
-    char args[MANIFEST_ARGS_BYTES]; /* arg_count strings, each ended by 0 */
+    char args[MANIFEST_ARGS_BYTES];                                            /* arg_count strings, each ended by 0 */
     uint32_t arg_count, args_bytes;
     uint32_t level, priority;
     uint32_t device_kind; /* 0: no `device` line */
@@ -46,7 +47,8 @@ struct manifest_error {
 };
 
 /* Fills in *out from the text of svc/`name`. False: *error says where and what. */
-bool manifest_parse(const char *name, const char *text, size_t bytes, struct manifest *out, struct manifest_error *error);
+bool manifest_parse(const char *name, const char *text, size_t bytes, struct manifest *out,
+                    struct manifest_error *error);
 
 /* etc/supervisor.conf: one `start NAME` a line, in order. */
 struct manifest_list {

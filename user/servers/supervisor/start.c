@@ -8,13 +8,16 @@
 #include <os/syscall.h>
 #include <string.h>
 
-#define BACKOFF_FIRST_MS 100u
-#define BACKOFF_MOST_MS 10000u
-#define STEADY_NS 30000000000ull /* having run for this long, it starts with a short back-off again */
-#define LABEL_FIRST 2u           /* of the instances' Budgets; 1 is `jobs` */
+#define BACKOFF_FIRST_MS  100u
+#define BACKOFF_MOST_MS   10000u
+#define STEADY_NS         30000000000ull /* having run for this long, it starts with a short back-off again */
+#define LABEL_FIRST       2u             /* of the instances' Budgets; 1 is `jobs` */
 #define ENVIRONMENT_BYTES 4096u
 
-static uint64_t now_ns(void) { return os_clock(CLOCK_ID_MONOTONIC_NS); }
+static uint64_t now_ns(void)
+{
+    return os_clock(CLOCK_ID_MONOTONIC_NS);
+}
 
 /* ---- what the process is given ---- */
 
@@ -139,10 +142,16 @@ static err_t load_program(uint32_t index, struct loaded *loaded_out, const char 
     const struct bundle_part *part = bundle_tree_find(&supervisor.bundle, path);
     if (!part)
         return E_NO_ENTRY;
-    struct load load = {.memory = supervisor.bundle_memory, .memory_offset = part->offset,
-                        .image = bundle_tree_bytes(&supervisor.bundle, part), .image_bytes = part->bytes,
-                        .budget = instance->budget, .name = instance->name, .level = m->level, .priority = m->priority,
-                        .process_id = index + 1, .directory = "/"};
+    struct load load = {.memory = supervisor.bundle_memory,
+                        .memory_offset = part->offset,
+                        .image = bundle_tree_bytes(&supervisor.bundle, part),
+                        .image_bytes = part->bytes,
+                        .budget = instance->budget,
+                        .name = instance->name,
+                        .level = m->level,
+                        .priority = m->priority,
+                        .process_id = index + 1,
+                        .directory = "/"};
     make_words(instance, &load);
     err_t err = give_all(index, &load);
     if (!err)
@@ -216,8 +225,8 @@ void instances_try_start(void)
 
 static void describe_end(const struct process_info *info, char *to, size_t room)
 {
-    static const char *const faults[] = {"fault", "reading", "writing", "executing", "an instruction", "arithmetic",
-                                         "a breakpoint", "alignment", "protection"};
+    static const char *const faults[] = {"fault",      "reading",      "writing",   "executing", "an instruction",
+                                         "arithmetic", "a breakpoint", "alignment", "protection"};
     if (info->cause == EXIT_EXITED)
         base_format(to, room, "exit status %u", info->code);
     else if (info->cause == EXIT_KILLED)

@@ -8,13 +8,13 @@
 #include <idl/supervisor.h>
 #include <os/serve.h>
 
-#define SERVICES_MAX 48u
+#define SERVICES_MAX  48u
 #define INSTANCES_MAX 56u /* one Notification bit each */
 #define PUBLISHED_MAX 96u
-#define LOOKUPS_MAX 128u
-#define NO_DEVICE UINT32_MAX
-#define NO_INSTANCE UINT32_MAX
-#define BIT_TIMER (1ull << 60)
+#define LOOKUPS_MAX   128u
+#define NO_DEVICE     UINT32_MAX
+#define NO_INSTANCE   UINT32_MAX
+#define BIT_TIMER     (1ull << 60)
 
 enum instance_state {
     INSTANCE_WAITING = 0, /* for `names` or its terminal */

@@ -1,8 +1,8 @@
 /* A bounded queue of bytes. Pure, single-threaded. */
 #pragma once
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define BYTE_QUEUE_BYTES 8192u /* a power of two */
@@ -12,8 +12,14 @@ struct byte_queue {
     uint8_t bytes[BYTE_QUEUE_BYTES];
 };
 
-static inline uint32_t byte_queue_used(const struct byte_queue *q) { return q->head - q->tail; }
-static inline uint32_t byte_queue_room(const struct byte_queue *q) { return BYTE_QUEUE_BYTES - byte_queue_used(q); }
+static inline uint32_t byte_queue_used(const struct byte_queue *q)
+{
+    return q->head - q->tail;
+}
+static inline uint32_t byte_queue_room(const struct byte_queue *q)
+{
+    return BYTE_QUEUE_BYTES - byte_queue_used(q);
+}
 
 /* As many as fit; returns how many. */
 static inline uint32_t byte_queue_put(struct byte_queue *q, const uint8_t *from, uint32_t bytes)

@@ -24,16 +24,17 @@ struct driver {
     uint32_t irq_count;
 };
 
-/* Written by the driver: its name, and how it starts its device and serves it. The library calls it once it has the Device
- * the supervisor gave, a Notification and an Endpoint. Returns only an error, which is logged; the process then ends. */
+/* Written by the driver: its name, and how it starts its device and serves it. The library calls it once it has the
+ * Device the supervisor gave, a Notification and an Endpoint. Returns only an error, which is logged; the process then
+ * ends. */
 extern const char driver_name[];
 err_t driver_main(struct driver *driver);
 
 /* Interrupt n of the Device (an MSI-X vector, or 0 for its line) arrives as DRIVER_IRQ_BIT(n). */
 err_t driver_irq(struct driver *driver, uint32_t n);
 
-/* Lets those of `bits` that are interrupts come again. Before their causes are looked at: an edge that comes meanwhile is
- * then not lost. */
+/* Lets those of `bits` that are interrupts come again. Before their causes are looked at: an edge that comes meanwhile
+ * is then not lost. */
 void driver_irq_again(struct driver *driver, uint64_t bits);
 
 /* Maps a memory BAR. */

@@ -9,7 +9,8 @@ struct netdev_hardware {
     uint64_t mac; /* first byte of the address lowest */
     uint32_t mtu;
     bool link_up;
-    /* Room for a frame of NETDEV_FRAME_MAX bytes that the card will send, or NULL: none free now, call netdev_pump later. */
+    /* Room for a frame of NETDEV_FRAME_MAX bytes that the card will send, or NULL: none free now, call netdev_pump
+     * later. */
     void *(*send_room)(void *context);
     /* The frame of `bytes` bytes lies in the room last given: send it. */
     void (*send)(void *context, uint32_t bytes);

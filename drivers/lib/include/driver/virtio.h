@@ -4,7 +4,7 @@
 #include <driver/driver.h>
 #include <driver/virtqueue.h>
 
-#define VIRTIO_QUEUES_MAX 4u
+#define VIRTIO_QUEUES_MAX  4u
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 
 struct virtio {

@@ -67,7 +67,8 @@ err_t virtqueue_add(struct virtqueue *queue, const struct virtqueue_piece *piece
 /* Does the device want to be told about what was added since? */
 bool virtqueue_must_notify(const struct virtqueue *queue);
 
-/* The next buffer that the device is done with. E_AGAIN: none. length_out: how much it wrote, never more than it may. */
+/* The next buffer that the device is done with. E_AGAIN: none. length_out: how much it wrote, never more than it may.
+ */
 err_t virtqueue_take(struct virtqueue *queue, void **cookie_out, uint32_t *length_out);
 
 /* Interrupts for this queue on or off. After switching them on look once more: what came before brings none. */

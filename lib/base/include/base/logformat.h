@@ -1,14 +1,14 @@
 /* A record of the replicated log, as the kernel encodes it and logstore keeps it. Pure.
  *
- * A record carries its index, term and the checksum of the record before it inside its own checksum, so a record that is
- * torn, stale, misplaced or follows another history is told from a good one. Records are padded to 8 bytes and stand
+ * A record carries its index, term and the checksum of the record before it inside its own checksum, so a record that
+ * is torn, stale, misplaced or follows another history is told from a good one. Records are padded to 8 bytes and stand
  * contiguously. Little-endian.
  */
 #pragma once
 
 #include <abi/types.h>
 
-#define LOGFORMAT_MAGIC 0x31474c53u /* "SLG1" */
+#define LOGFORMAT_MAGIC       0x31474c53u /* "SLG1" */
 #define LOGFORMAT_PAYLOAD_MAX (64u * 1024u)
 
 struct logformat_header {
@@ -38,8 +38,8 @@ uint32_t logformat_record_bytes(uint32_t payload_bytes);
  * E_TOO_LONG: payload beyond the limit. */
 err_t logformat_encode(struct logformat_record *record, void *to, size_t room, uint32_t *bytes_out);
 
-/* Checks the record at the start of `from` by itself: E_AGAIN when there are fewer bytes than it says, E_CORRUPT when they
- * are no record. Any bytes may be given. */
+/* Checks the record at the start of `from` by itself: E_AGAIN when there are fewer bytes than it says, E_CORRUPT when
+ * they are no record. Any bytes may be given. */
 err_t logformat_check(const void *from, size_t bytes, struct logformat_record *record_out, uint32_t *bytes_out);
 
 /* Does `next` continue `before`: the next index, a term not lower, its checksum? */

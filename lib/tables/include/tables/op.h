@@ -9,8 +9,10 @@
 
 #include <abi/ids.h>
 
-#define TABLES_NAME_MAX    255u
-#define TABLES_VALUE_MAX   3800u /* what one message can carry (abi/idl/cluster.msg): no value grows beyond being read */
+#define TABLES_NAME_MAX 255u
+#define TABLES_VALUE_MAX                                                                                               \
+    3800u /* what one message can carry (abi/idl/cluster.msg): no value grows beyond being read                        \
+           */
 #define TABLES_COMMAND_MAX 1023u
 #define TABLES_ENTRY_MAX   4608u /* bytes of the longest encoded operation */
 

@@ -1,4 +1,5 @@
-/* lwIP for the network server's own files. lwIP calls its 8-bit result err_t as Shoal calls its own: here it is lwip_err_t. */
+/* lwIP for the network server's own files. lwIP calls its 8-bit result err_t as Shoal calls its own: here it is
+ * lwip_err_t. */
 #pragma once
 
 #include <abi/types.h>

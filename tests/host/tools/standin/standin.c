@@ -1,12 +1,15 @@
 /* A guest for the tests of the cluster runner: it enters by the PVH door, says so on COM1, echoes what is typed there,
- * and answers on COM2 as the agent shell does. Commands: "true", "echo TEXT", "exit N", "hang" (until cancelled), "leave"
- * (ends the emulator), "restart". It sleeps until a serial interrupt. */
+ * and answers on COM2 as the agent shell does. Commands: "true", "echo TEXT", "exit N", "hang" (until cancelled),
+ * "leave" (ends the emulator), "restart". It sleeps until a serial interrupt. */
 #include <stdint.h>
 
 #define COM1 0x3f8
 #define COM2 0x2f8
 
-static inline void out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
+static inline void out8(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
 
 static inline uint8_t in8(uint16_t port)
 {
@@ -37,8 +40,13 @@ static void print_number(uint16_t port, uint32_t value)
 
 /* ---- interrupts: only so that hlt ends ---- */
 
-struct gate { uint16_t low, selector, type, high; } __attribute__((packed));
-struct table { uint16_t limit; uint32_t base; } __attribute__((packed));
+struct gate {
+    uint16_t low, selector, type, high;
+} __attribute__((packed));
+struct table {
+    uint16_t limit;
+    uint32_t base;
+} __attribute__((packed));
 static struct gate idt[48];
 static uint64_t gdt[3] = {0, 0x00cf9a000000ffffull, 0x00cf92000000ffffull};
 
@@ -50,11 +58,13 @@ static void interrupts_init(void)
     struct table gdtr = {sizeof(gdt) - 1, (uint32_t)gdt}, idtr = {sizeof(idt) - 1, (uint32_t)idt};
     uint32_t handler = (uint32_t)on_interrupt;
     __asm__ volatile("lgdt %0\n ljmp $8, $1f\n 1: mov $16, %%eax\n mov %%eax, %%ds\n mov %%eax, %%es\n mov %%eax, %%ss"
-                     : : "m"(gdtr) : "eax");
+                     :
+                     : "m"(gdtr)
+                     : "eax");
     for (int i = 32; i < 48; i++)
         idt[i] = (struct gate){(uint16_t)handler, 8, 0x8e00, (uint16_t)(handler >> 16)};
     __asm__ volatile("lidt %0" : : "m"(idtr));
-    static const uint8_t init[][2] = {{0x20, 0x11}, {0xa0, 0x11}, {0x21, 32}, {0xa1, 40}, {0x21, 4},
+    static const uint8_t init[][2] = {{0x20, 0x11}, {0xa0, 0x11}, {0x21, 32}, {0xa1, 40},   {0x21, 4},
                                       {0xa1, 2},    {0x21, 1},    {0xa1, 1},  {0x21, 0xe7}, {0xa1, 0xff}};
     for (unsigned i = 0; i < sizeof(init) / 2; i++)
         out8(init[i][0], init[i][1]);

@@ -11,10 +11,22 @@ struct in_addr {
     in_addr_t s_addr;
 };
 
-static inline uint16_t htons(uint16_t x) { return __builtin_bswap16(x); }
-static inline uint16_t ntohs(uint16_t x) { return __builtin_bswap16(x); }
-static inline uint32_t htonl(uint32_t x) { return __builtin_bswap32(x); }
-static inline uint32_t ntohl(uint32_t x) { return __builtin_bswap32(x); }
+static inline uint16_t htons(uint16_t x)
+{
+    return __builtin_bswap16(x);
+}
+static inline uint16_t ntohs(uint16_t x)
+{
+    return __builtin_bswap16(x);
+}
+static inline uint32_t htonl(uint32_t x)
+{
+    return __builtin_bswap32(x);
+}
+static inline uint32_t ntohl(uint32_t x)
+{
+    return __builtin_bswap32(x);
+}
 
 in_addr_t inet_addr(const char *text);
 int inet_aton(const char *text, struct in_addr *address);

@@ -1,4 +1,5 @@
-/* Terminals. What a terminal of Shoal knows is ICANON+ISIG (or raw) and ECHO; the other flags are kept at what they mean. */
+/* Terminals. What a terminal of Shoal knows is ICANON+ISIG (or raw) and ECHO; the other flags are kept at what they
+ * mean. */
 #pragma once
 
 #include <sys/types.h>

@@ -40,8 +40,14 @@ typedef struct {
     pthread_t owner; /* recursive and error-checking ones */
     unsigned depth;
 } pthread_mutex_t;
-#define _PTHREAD_MUTEX_INITIALIZER           {0, PTHREAD_MUTEX_NORMAL, 0, 0}
-#define PTHREAD_RECURSIVE_MUTEX_INITIALIZER {0, PTHREAD_MUTEX_RECURSIVE, 0, 0}
+#define _PTHREAD_MUTEX_INITIALIZER                                                                                     \
+    {                                                                                                                  \
+        0, PTHREAD_MUTEX_NORMAL, 0, 0                                                                                  \
+    }
+#define PTHREAD_RECURSIVE_MUTEX_INITIALIZER                                                                            \
+    {                                                                                                                  \
+        0, PTHREAD_MUTEX_RECURSIVE, 0, 0                                                                               \
+    }
 
 typedef struct {
     __clockid_t clock;
@@ -51,14 +57,20 @@ typedef struct {
     unsigned sequence; /* struct os_cond */
     __clockid_t clock;
 } pthread_cond_t;
-#define _PTHREAD_COND_INITIALIZER {0, 0}
+#define _PTHREAD_COND_INITIALIZER                                                                                      \
+    {                                                                                                                  \
+        0, 0                                                                                                           \
+    }
 
 typedef unsigned pthread_key_t;
 
 typedef struct {
     unsigned state; /* 0 not yet, 1 running, 2 done */
 } pthread_once_t;
-#define _PTHREAD_ONCE_INIT {0}
+#define _PTHREAD_ONCE_INIT                                                                                             \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
 
 typedef struct {
     int unused;
@@ -70,7 +82,10 @@ typedef struct {
     int readers;       /* -1: a writer has it */
     int writers_waiting;
 } pthread_rwlock_t;
-#define _PTHREAD_RWLOCK_INITIALIZER {0, 0, 0, 0}
+#define _PTHREAD_RWLOCK_INITIALIZER                                                                                    \
+    {                                                                                                                  \
+        0, 0, 0, 0                                                                                                     \
+    }
 
 typedef struct {
     int unused;

@@ -1,14 +1,15 @@
 /* Making processes, for those that hold a Budget to make them on: supervisor and process server.
  *
- * os_load makes the Process, maps the program and hands it its startup block; the first thread is there but does not run
- * until os_load_run. Whatever fails, nothing is left behind.
+ * os_load makes the Process, maps the program and hands it its startup block; the first thread is there but does not
+ * run until os_load_run. Whatever fails, nothing is left behind.
  */
 #pragma once
 
 #include <abi/startup.h>
 
 struct load {
-    /* The program: an ELF file in a Memory at a page-aligned offset, and the same bytes where this process can read them. */
+    /* The program: an ELF file in a Memory at a page-aligned offset, and the same bytes where this process can read
+     * them. */
     handle_t memory;
     uint64_t memory_offset;
     const void *image;
@@ -27,8 +28,8 @@ struct load {
     const char *arguments, *environment, *directory;
     uint32_t arguments_bytes, environment_bytes;
 
-    /* Startup slots: duplicated into the process with all rights they have here; HANDLE_NONE stays so. The slots PROCESS,
-     * THREAD and BUDGET are filled in by os_load. */
+    /* Startup slots: duplicated into the process with all rights they have here; HANDLE_NONE stays so. The slots
+     * PROCESS, THREAD and BUDGET are filled in by os_load. */
     handle_t handles[STARTUP_HANDLES];
     uint32_t fd_mask; /* which descriptors 0..6 are given */
 };

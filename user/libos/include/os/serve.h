@@ -7,12 +7,11 @@
  *
  * A handler gets the decoded request and fills in the answer:
  *   - returns E_OK or an error: the loop answers. `out` may point anywhere that lives until the handler has returned.
- *   - returns REPLY_LATER after taking the Reply with request_keep: the answer follows with X_OP_reply, from any thread.
- *     A server never waits inside a handler for anything that its own clients must do.
- * `in` points into the request and is gone when the handler returns; handlers may make calls of their own.
- * Handles in `in` are closed after the handler unless taken with request_take.
- * Handles in `out` stay the server's, unless NAME_give is set: then they are closed once the answer is away (what one
- * wants for a handle that was just minted).
+ *   - returns REPLY_LATER after taking the Reply with request_keep: the answer follows with X_OP_reply, from any
+ * thread. A server never waits inside a handler for anything that its own clients must do. `in` points into the request
+ * and is gone when the handler returns; handlers may make calls of their own. Handles in `in` are closed after the
+ * handler unless taken with request_take. Handles in `out` stay the server's, unless NAME_give is set: then they are
+ * closed once the answer is away (what one wants for a handle that was just minted).
  */
 #pragma once
 
@@ -39,8 +38,8 @@ struct server {
     /* A thread of a process faulted whose faults come here; words as with IPC_FAULT. E_OK resumes it. May be NULL. */
     err_t (*fault)(struct server *s, uint64_t badge, const uint64_t words[IPC_WORDS_MAX]);
     void (*after)(struct server *s); /* a message was worked, the answer is about to leave; may be NULL */
-    void *context; /* the server's own */
-    bool stop;     /* set by a handler: os_serve returns after this answer */
+    void *context;                   /* the server's own */
+    bool stop;                       /* set by a handler: os_serve returns after this answer */
 };
 
 struct request {
@@ -58,8 +57,8 @@ struct request {
     _Alignas(16) uint8_t bytes[IPC_BYTES_MAX];
 };
 
-/* Serves until the endpoint is gone or s->stop is set. Several threads may serve one endpoint, each with its own server.
- * Returns E_OK after stop, else why it could not go on. */
+/* Serves until the endpoint is gone or s->stop is set. Several threads may serve one endpoint, each with its own
+ * server. Returns E_OK after stop, else why it could not go on. */
 err_t os_serve(struct server *s);
 
 /* Makes the Notification's bits arrive at s->notified. */
@@ -71,12 +70,13 @@ handle_t request_keep(struct request *r);
 /* A handle of `in` that the server keeps. Returns it. */
 handle_t request_take(struct request *r, handle_t handle);
 
-/* For handlers of ops with `lend`: copies between own memory and the Memory lent with the request. `reply` is r->reply or
- * the kept one. Exactly `bytes` are copied, or an error is returned. */
+/* For handlers of ops with `lend`: copies between own memory and the Memory lent with the request. `reply` is r->reply
+ * or the kept one. Exactly `bytes` are copied, or an error is returned. */
 err_t lent_read(handle_t reply, uint64_t offset, void *to, uint64_t bytes);
 err_t lent_write(handle_t reply, uint64_t offset, const void *from, uint64_t bytes);
 
-/* Does the caller of a kept Reply still wait? Asked after NOTIFY_REPLY_CANCELLED arrived; if not, os_handle_close it. */
+/* Does the caller of a kept Reply still wait? Asked after NOTIFY_REPLY_CANCELLED arrived; if not, os_handle_close it.
+ */
 bool reply_wanted(handle_t reply);
 
 /* For the generated dispatchers. */

@@ -38,8 +38,8 @@ void os_spawn_fd(struct spawn *s, uint32_t fd, handle_t file);
 /* Whatever fails, nothing is left running. */
 err_t os_spawn(const struct spawn *s, struct spawned *spawned_out);
 
-/* Waits for its end. If this node's process server was restarted meanwhile, the new one is asked. E_UNKNOWN, E_GONE: the
- * other node is lost, or nobody knows that process any more. */
+/* Waits for its end. If this node's process server was restarted meanwhile, the new one is asked. E_UNKNOWN, E_GONE:
+ * the other node is lost, or nobody knows that process any more. */
 err_t os_spawn_wait(struct spawned *spawned, uint64_t deadline, struct spawn_end *end_out);
 
 /* The exit status that a shell shows for an end: its own, or 128 + the signal it stands for. */

@@ -117,7 +117,10 @@ static inline err_t os_handle_dup(handle_t h, uint32_t rights, handle_t *out)
     return r.err;
 }
 
-static inline err_t os_handle_close(handle_t h) { return os_syscall(SYS_handle_close, h, 0, 0, 0, 0, 0).err; }
+static inline err_t os_handle_close(handle_t h)
+{
+    return os_syscall(SYS_handle_close, h, 0, 0, 0, 0, 0).err;
+}
 
 /* A handle that can call `endpoint` and shows `badge` there. When the last one is gone the endpoint gets IPC_CLOSED. */
 static inline err_t os_handle_mint(handle_t endpoint, uint64_t badge, uint32_t rights, handle_t *out)
@@ -184,9 +187,15 @@ static inline _Noreturn void os_exit(uint32_t what, uint32_t status)
         os_syscall(SYS_exit, what, status, 0, 0, 0, 0);
 }
 
-static inline void os_yield(void) { os_syscall(SYS_yield, 0, 0, 0, 0, 0, 0); }
+static inline void os_yield(void)
+{
+    os_syscall(SYS_yield, 0, 0, 0, 0, 0, 0);
+}
 
-static inline uint64_t os_clock(enum clock_id clock) { return os_syscall(SYS_clock, clock, 0, 0, 0, 0, 0).value; }
+static inline uint64_t os_clock(enum clock_id clock)
+{
+    return os_syscall(SYS_clock, clock, 0, 0, 0, 0, 0).value;
+}
 
 /* Waits while *word == expected. */
 static inline err_t os_futex_wait(const uint32_t *word, uint32_t expected, uint64_t deadline)

@@ -25,7 +25,10 @@ static inline struct os_thread *os_self(void)
     return self;
 }
 
-static inline struct ipc_buffer *os_ipc_buffer(void) { return os_self()->ipc; }
+static inline struct ipc_buffer *os_ipc_buffer(void)
+{
+    return os_self()->ipc;
+}
 
 #define OS_STACK_BYTES (128u * 1024u)
 

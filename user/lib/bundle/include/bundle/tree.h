@@ -25,4 +25,5 @@ struct bundle_tree_entry {
     char name[BUNDLE_NAME_MAX];
 };
 /* The entry of directory `path` at or after *position, which moves behind it; false at the end. */
-bool bundle_tree_entry(const struct bundle_tree *fs, const char *path, uint64_t *position, struct bundle_tree_entry *out);
+bool bundle_tree_entry(const struct bundle_tree *fs, const char *path, uint64_t *position,
+                       struct bundle_tree_entry *out);
