@@ -135,11 +135,13 @@ static EFI_STATUS transfer(struct source *source, EFI_PXE_BASE_CODE_TFTP_OPCODE 
     return status;
 }
 
+/* EDK2 keeps only the high byte of the error's number, so that 1, "file not found", can arrive as 0; some builds do not
+ * note the error in the mode at all. An answer with an error is then taken for what it nearly always is. */
 static bool server_lacks_it(struct source *source, EFI_STATUS status)
 {
     EFI_PXE_BASE_CODE_MODE *mode = source->pxe->Mode;
     return status == EFI_NOT_FOUND ||
-           (status == EFI_TFTP_ERROR && mode->TftpErrorReceived && mode->TftpError.ErrorCode == 1);
+           (status == EFI_TFTP_ERROR && (!mode->TftpErrorReceived || mode->TftpError.ErrorCode <= 1));
 }
 
 bool pxe_load(struct source *source, const char *name, struct blob *blob_out)
