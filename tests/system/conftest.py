@@ -54,3 +54,13 @@ def start(logs):
 def node(start):
     """node(**settings) -> a cluster of one."""
     return lambda **settings: start(nodes=1, **settings)
+
+
+@pytest.fixture
+def joined(start):
+    """Three nodes that have become one cluster."""
+    cluster = start(nodes=3)
+    for number in (1, 2, 3):
+        cluster.wait_shell(number, HANG_S)
+    cluster.wait_quorum((1, 2, 3), HANG_S)
+    return cluster

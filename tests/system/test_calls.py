@@ -32,15 +32,6 @@ class Background:
         return self.result
 
 
-@pytest.fixture
-def joined(start):
-    cluster = start(nodes=3)
-    for node in (1, 2, 3):
-        cluster.wait_shell(node, HANG_S)
-    cluster.wait_quorum((1, 2, 3), HANG_S)
-    return cluster
-
-
 def serve(cluster, node, name="calls"):
     """A call_server on `node`, in the background of its console's shell."""
     cluster.type(node, f"call_server {name} > /tmp/{name}.log &\n")

@@ -11,15 +11,6 @@ HANG_S = float(os.environ.get("HANG_S", "300"))  # limits only detect hangs
 ALL = (1, 2, 3)
 
 
-@pytest.fixture
-def joined(start):
-    cluster = start(nodes=3)
-    for node in ALL:
-        cluster.wait_shell(node, HANG_S)
-    cluster.wait_quorum(ALL, HANG_S)
-    return cluster
-
-
 def run(cluster, node, command):
     return cluster.exec(node, command, limit=HANG_S)
 

@@ -34,15 +34,6 @@ TRANSCRIPT = [
 ]
 
 
-@pytest.fixture
-def joined(start):
-    cluster = start(nodes=3)
-    for node in ALL:
-        cluster.wait_shell(node, HANG_S)
-    cluster.wait_quorum(ALL, HANG_S)
-    return cluster
-
-
 def text(cluster, node, command):
     return cluster.exec(node, command, limit=HANG_S).text
 

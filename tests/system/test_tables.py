@@ -1,19 +1,8 @@
 """The replicated tables from the shell: locks, jobs, and the servers under them that die."""
 import re
 
-import pytest
-
 HANG_S = 300.0  # limits only detect hangs
 ALL = (1, 2, 3)
-
-
-@pytest.fixture
-def joined(start):
-    cluster = start(nodes=3)
-    for node in ALL:
-        cluster.wait_shell(node, HANG_S)
-    cluster.wait_quorum(ALL, HANG_S)
-    return cluster
 
 
 def say(cluster, node, command):

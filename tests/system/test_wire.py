@@ -3,23 +3,12 @@ import os
 import re
 import time
 
-import pytest
-
 HANG_S = float(os.environ.get("HANG_S", "300"))  # limits only detect hangs
 ALL = (1, 2, 3)
 FLOOD_S = 22
 FLOOD_PORT = 5000
 FLOOD_FRAMES = 1000  # far more than heartbeats in that time: the flood has begun
 FLOOD_BYTES_MIN = 1 << 20  # that each flooder must get through, or it was no flood
-
-
-@pytest.fixture
-def joined(start):
-    cluster = start(nodes=3)
-    for node in ALL:
-        cluster.wait_shell(node, HANG_S)
-    cluster.wait_quorum(ALL, HANG_S)
-    return cluster
 
 
 def run(cluster, node, command):
