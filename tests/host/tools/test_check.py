@@ -80,7 +80,7 @@ def edit(tree, path, old, new):
 @pytest.mark.parametrize("path,old,new,shown", [
     ("abi/errno.def", "E_UNKNOWN, 2", "E_UNKNOWN, 102", "+enum E_UNKNOWN 102"),
     ("abi/include/abi/bundle.h", "uint32_t kind;", "uint64_t kind;", "bundle_part"),
-    ("abi/include/abi/peer.h", "PEER_PORT 7447u", "PEER_PORT 7448u", "+define PEER_PORT 7448"),
+    ("abi/include/abi/peer.h", " 7447u", " 7448u", "+define PEER_PORT 7448"),
     ("abi/idl/block.msg", "op flush 4", "op flush 9", "+op block.flush 0x0709"),
 ])
 def test_changed_contract(tree, path, old, new, shown):

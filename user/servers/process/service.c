@@ -110,4 +110,9 @@ static err_t handle_load(struct request *r, const struct process_load_in *in, st
 }
 
 const struct process_server process_handlers = {
-    .prepare = handle_prepare, .list = handle_list, .kill = handle_kill, .find = handle_find, .load = handle_load};
+    .prepare = handle_prepare,
+    .list = handle_list,
+    .kill = handle_kill,
+    .find = handle_find,
+    .load = handle_load,
+};
