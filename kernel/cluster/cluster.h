@@ -61,6 +61,8 @@ struct owner {
     uint64_t token;
 };
 
+struct service_op; /* service_private.h */
+
 /* What a request waits for. */
 enum phase {
     PHASE_NEW = 0,
@@ -80,6 +82,7 @@ struct request {
     struct call *call; /* NULL: the caller gave up. Kernel lock */
     uint64_t token;    /* of its proposal or read; unique */
     uint32_t op;       /* enum cluster_ops */
+    const struct service_op *rule;
     enum phase phase;
     err_t found_err;
     uint64_t process_id; /* of the caller */
@@ -151,13 +154,12 @@ void cluster_proposed(void *context, uint64_t token, const struct tables_result 
 void cluster_readable(void *context, uint64_t token, err_t err);
 struct request *cluster_request(uint64_t token);
 
-/* service_ops.c */
+/* service_ops.c, and service_private.h for what lies behind it */
 void cluster_begin(struct request *r);                                      /* a new request */
 void cluster_finish(struct request *r, const struct tables_result *result); /* its proposal was applied */
 void cluster_read(struct request *r);                                       /* its read may be done */
 void cluster_recheck(struct request *r);                                    /* WAIT_STATE, JOB_NEXT */
 void cluster_cancel(struct request *r);                                     /* the caller gave up */
-void cluster_granted(struct request *r, uint64_t fence);                    /* its lock came to it */
 
 /* owners.c: processes, and the locks that handles hold */
 err_t cluster_own(struct call *c); /* the caller's process has something from now on. Kernel lock held */
