@@ -187,6 +187,7 @@ uint64_t node_deadline(struct node *n)
     if (n->raft_running)
         due = earlier(due, raft_deadline(n->raft));
     due = earlier(due, node_lead_deadline(n));
+    due = earlier(due, node_log_deadline(n));
     return earlier(due, node_propose_deadline(n));
 }
 

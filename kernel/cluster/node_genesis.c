@@ -47,7 +47,7 @@ static void begin(struct node *n)
 {
     node_identity_changed(n);
     node_raft_prepare(n, NULL);
-    node_raft_start(n);
+    node_raft_start(n, 0);
 }
 
 void node_genesis_recorded(struct node *n)

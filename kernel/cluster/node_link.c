@@ -45,7 +45,7 @@ static void send_hello(struct node *n, const struct other *o)
     wire_put_u8(&w, (uint8_t)n->config.voter);
     wire_put_u8(&w, (uint8_t)node_number(n));
     wire_put_u8(&w, (uint8_t)(n->config.genesis | n->durable << 1 | node_log_usable(n) << 2));
-    wire_put_u32(&w, 0);
+    wire_put_u32(&w, node_trouble(n));
     wire_put_u64(&w, cluster_known ? n->cluster_id[0] : 0);
     wire_put_u64(&w, cluster_known ? n->cluster_id[1] : 0);
     wire_put_u64(&w, n->log_id[0]);
@@ -69,7 +69,8 @@ static bool read_hello(struct wire_reader *r, struct hello *h)
     h->voter = wire_get_u8(r);
     h->number = wire_get_u8(r);
     uint32_t flags = wire_get_u8(r);
-    wire_get_u32(r);
+    uint32_t trouble = wire_get_u32(r);
+    h->trouble = (enum trouble)trouble;
     h->genesis = flags & 1;
     h->durable = flags >> 1 & 1;
     h->ready = flags >> 2 & 1;
@@ -77,7 +78,8 @@ static bool read_hello(struct wire_reader *r, struct hello *h)
         h->cluster_id[i] = wire_get_u64(r);
     for (int i = 0; i < 2; i++)
         h->log_id[i] = wire_get_u64(r);
-    return wire_done(r) && h->stage <= STAGE_STARTED && h->voter <= NODE_VOTERS_MAX && h->number <= NODES_MAX;
+    return wire_done(r) && h->stage <= STAGE_STARTED && h->voter <= NODE_VOTERS_MAX && h->number <= NODES_MAX &&
+           trouble < TROUBLE_COUNT;
 }
 
 /* Remote calls name nodes by number; once both are known they may go there: a call from a node without a number means

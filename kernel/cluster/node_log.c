@@ -56,43 +56,94 @@ static bool decode_superblock(struct node *n, const uint8_t *from, size_t bytes)
         return false;
     n->stage = (enum stage)stage;
     if (!same_id(node_id, n->config.node_id))
-        n->problem = "the log disk belongs to another machine of the cluster (moved or cloned)";
+        node_fail_as(n, TROUBLE_MOVED, "the log disk belongs to another machine (moved or cloned)");
     return true;
 }
 
 /* ---- the queue ---- */
 
-uint32_t node_log_room(const struct node *n)
+/* While the disk is full, what makes room goes ahead of what waits for it. */
+static struct log_queue *active(struct node *n)
 {
-    return LOG_QUEUE_MAX - n->queue_count;
+    return n->full ? &n->ahead : &n->queue;
 }
 
-struct log_request *node_log_queue(struct node *n, uint32_t op)
+uint32_t node_log_room(const struct node *n)
 {
-    ASSERT(n->queue_count < LOG_QUEUE_MAX);
-    struct log_request *q = &n->queue[(n->queue_first + n->queue_count++) % LOG_QUEUE_MAX];
+    return LOG_QUEUE_MAX - (n->full ? n->ahead.count : n->queue.count);
+}
+
+static struct log_request *put(struct node *n, struct log_queue *to, uint32_t op)
+{
+    ASSERT(to->count < LOG_QUEUE_MAX);
+    struct log_request *q = &to->requests[(to->first + to->count++) % LOG_QUEUE_MAX];
     *q = (struct log_request){.head = {.op = op, .serial = ++n->serial}};
     return q;
 }
 
-static struct log_request *queue_head(struct node *n)
+struct log_request *node_log_queue(struct node *n, uint32_t op)
 {
-    return n->queue_count ? &n->queue[n->queue_first] : NULL;
+    return put(n, node_log_of_snapshot(op) ? active(n) : &n->queue, op);
 }
 
-static void queue_pop(struct node *n)
+void node_log_compact(struct node *n, uint64_t index)
 {
-    struct log_request *q = queue_head(n);
+    put(n, active(n), LOG_COMPACT)->head.index = index;
+    n->log_floor = index > n->log_floor ? index : n->log_floor;
+}
+
+static struct log_request *queue_head(struct log_queue *queue)
+{
+    return queue->count ? &queue->requests[queue->first] : NULL;
+}
+
+static void let_go(struct node *n, const struct log_request *q)
+{
     if (q->owned)
         node_give(n, (void *)(uintptr_t)q->data, q->head.bytes);
-    n->queue_first = (n->queue_first + 1) % LOG_QUEUE_MAX;
-    n->queue_count--;
+}
+
+static void queue_pop(struct node *n, struct log_queue *queue)
+{
+    let_go(n, queue_head(queue));
+    queue->first = (queue->first + 1) % LOG_QUEUE_MAX;
+    queue->count--;
 }
 
 void node_log_close(struct node *n)
 {
-    while (n->queue_count)
-        queue_pop(n);
+    while (n->queue.count)
+        queue_pop(n, &n->queue);
+    while (n->ahead.count)
+        queue_pop(n, &n->ahead);
+}
+
+static void drop_snapshot_of(struct log_queue *queue)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < queue->count; i++) {
+        struct log_request q = queue->requests[(queue->first + i) % LOG_QUEUE_MAX];
+        if (!node_log_of_snapshot(q.head.op))
+            queue->requests[(queue->first + kept++) % LOG_QUEUE_MAX] = q;
+    }
+    queue->count = kept;
+}
+
+void node_log_drop_snapshot(struct node *n)
+{
+    drop_snapshot_of(&n->queue);
+    drop_snapshot_of(&n->ahead);
+    n->saving_begun = false;
+    n->saving_offset = 0;
+}
+
+void node_log_send_again(struct node *n)
+{
+    for (uint32_t i = 0; i < n->queue.count; i++) {
+        struct log_request *q = &n->queue.requests[(n->queue.first + i) % LOG_QUEUE_MAX];
+        q->sent = false;
+        q->head.serial = ++n->serial; /* what is still answered to the earlier one counts no more */
+    }
 }
 
 /* Copies the data. False: no memory. */
@@ -110,8 +161,9 @@ static bool own_data(struct node *n, struct log_request *q, const void *data, si
 
 static void send_queue(struct node *n)
 {
-    for (uint32_t i = 0; i < n->queue_count; i++) {
-        struct log_request *q = &n->queue[(n->queue_first + i) % LOG_QUEUE_MAX];
+    struct log_queue *queue = active(n);
+    for (uint32_t i = 0; i < queue->count; i++) {
+        struct log_request *q = &queue->requests[(queue->first + i) % LOG_QUEUE_MAX];
         if (q->sent)
             continue;
         if (!n->hooks.log_put(n->hooks.context, &q->head, q->data))
@@ -163,27 +215,17 @@ void node_log_attach(struct node *n, enum log_state state)
     }
 }
 
-static bool of_snapshot(const struct log_request *q)
-{
-    return q->head.op == LOG_SNAPSHOT_BEGIN || q->head.op == LOG_SNAPSHOT_DATA || q->head.op == LOG_SNAPSHOT_COMMIT;
-}
-
 /* What was not answered is asked again, in its order. A snapshot is written from its beginning: the parts that were
  * answered went with the logstore that had them. */
 void node_log_detach(struct node *n)
 {
-    uint32_t kept = 0;
+    n->log_ends += n->phase != LOG_PHASE_NONE;
     n->phase = LOG_PHASE_NONE;
-    for (uint32_t i = 0; i < n->queue_count; i++) {
-        struct log_request q = n->queue[(n->queue_first + i) % LOG_QUEUE_MAX];
-        if (of_snapshot(&q))
-            continue;
-        q.sent = false;
-        n->queue[(n->queue_first + kept++) % LOG_QUEUE_MAX] = q;
-    }
-    n->queue_count = kept;
-    n->saving_begun = false;
-    n->saving_offset = 0;
+    node_log_drop_snapshot(n);
+    while (n->ahead.count)
+        queue_pop(n, &n->ahead);
+    n->full = false;
+    node_log_send_again(n);
 }
 
 bool node_log_usable(const struct node *n)
@@ -217,14 +259,38 @@ static void ask_snapshot(struct node *n)
         node_log_detach(n);
 }
 
+/* The least that the disk must hold after its server came back: what was answered, less what later requests, which it
+ * may have worked, take away. */
+static uint64_t least_end(const struct node *n)
+{
+    uint64_t end = n->disk_last;
+    for (uint32_t i = 0; i < n->queue.count; i++) {
+        const struct log_message *m = &n->queue.requests[(n->queue.first + i) % LOG_QUEUE_MAX].head;
+        uint64_t first = m->op == LOG_APPEND ? m->offset : m->op == LOG_TRUNCATE ? m->index : UINT64_MAX;
+        end = first <= end ? first - 1 : end;
+    }
+    return end;
+}
+
+static void reopened(struct node *n, const struct log_message *answer)
+{
+    if (answer->status == E_CORRUPT || answer->index < least_end(n))
+        node_fail_as(n, TROUBLE_OLDER,
+                     "the log disk lost entries while this node ran: restart it to have them fetched");
+}
+
 static void opened(struct node *n, const struct log_message *answer)
 {
+    bool again = n->phase == LOG_PHASE_REOPENING, corrupt = answer->status == E_CORRUPT;
     n->phase = LOG_PHASE_READY;
     n->opened = true;
-    if (answer->status == E_CORRUPT)
-        node_fail(n, "the log disk lost entries that were acknowledged");
-    else if (n->raft && n->stage == STAGE_STARTED)
-        node_raft_start(n);
+    if (again) {
+        reopened(n, answer);
+        return;
+    }
+    n->disk_last = corrupt ? 0 : answer->index;
+    if (n->raft && n->stage == STAGE_STARTED)
+        node_raft_start(n, corrupt || n->snapshot_lost ? answer->index : 0);
     node_log_opened(n);
 }
 
@@ -238,10 +304,11 @@ static bool snapshot_read(struct node *n)
     n->saved = n->incoming;
     memset(&n->incoming, 0, sizeof(n->incoming));
     if (!node_snapshot_load(n, &n->saved, label->digest, &label->conf)) {
-        node_fail(n, "the snapshot on the log disk is damaged");
-        return true;
+        n->snapshot_lost = true; /* and what follows it is of no use without it */
+        node_pieces_clear(n, &n->saved);
+        *label = (struct raft_snapshot){0};
     }
-    node_raft_prepare(n, label);
+    node_raft_prepare(n, n->snapshot_lost ? NULL : label);
     open_log(n, LOG_PHASE_RECORDS);
     return true;
 }
@@ -269,7 +336,7 @@ static bool take_record(struct node *n, const struct log_message *answer, const 
     bool wanted = n->raft && !n->raft_running && !n->problem;
     if (logformat_check(data, answer->bytes, &record, &used) != E_OK || used != answer->bytes)
         return false;
-    if (n->phase != LOG_PHASE_REOPENING && wanted)
+    if (n->phase != LOG_PHASE_REOPENING && wanted && !n->snapshot_lost)
         node_raft_restore(n, &record);
     return true;
 }
@@ -298,16 +365,41 @@ static bool opening_answer(struct node *n, const struct log_message *answer, con
 
 /* ---- answers ---- */
 
+static void note_end(struct node *n, const struct log_message *m)
+{
+    if (m->op == LOG_APPEND || (m->op == LOG_COMPACT && m->index > n->disk_last))
+        n->disk_last = m->index;
+    else if (m->op == LOG_TRUNCATE && m->index <= n->disk_last)
+        n->disk_last = m->index - 1;
+}
+
 static void done(struct node *n)
 {
-    struct log_request q = *queue_head(n);
-    queue_pop(n);
+    struct log_request q = *queue_head(active(n));
+    queue_pop(n, active(n));
+    note_end(n, &q.head);
     if (q.persist)
         raft_persisted(n->raft, q.persist);
     if (q.recorded)
         node_genesis_recorded(n);
+    if (q.head.op == LOG_APPEND)
+        node_full_over(n);
+    if (q.head.op == LOG_COMPACT && n->full)
+        node_full_compacted(n);
     if (q.head.op == LOG_SNAPSHOT_COMMIT)
         node_snapshot_saved(n);
+}
+
+/* LOG_FAILED. A disk without room is no fault. */
+static void failed(struct node *n, const struct log_message *answer)
+{
+    uint32_t op = queue_head(active(n))->head.op;
+    if (answer->status == E_FULL && op == LOG_APPEND)
+        node_full_begin(n);
+    else if (answer->status == E_FULL && op == LOG_SNAPSHOT_BEGIN)
+        node_full_snapshot(n);
+    else
+        node_fail_as(n, TROUBLE_FAILED, "the log disk refused a write");
 }
 
 bool node_log_answer(struct node *n, const struct log_message *answer, const uint8_t *data)
@@ -316,15 +408,14 @@ bool node_log_answer(struct node *n, const struct log_message *answer, const uin
         return true;
     if (n->phase != LOG_PHASE_READY)
         return opening_answer(n, answer, data);
-    struct log_request *q = queue_head(n);
+    struct log_request *q = queue_head(active(n));
     if (!q || !q->sent || answer->serial != q->head.serial)
         return answer->serial <= n->serial; /* of a request made before */
-    if (answer->op == LOG_DONE) {
+    if (answer->op == LOG_DONE)
         done(n);
-        return true;
-    }
-    node_fail(n, answer->status == E_FULL ? "the log disk is full" : "the log disk refused a write");
-    return answer->op == LOG_FAILED;
+    else if (answer->op == LOG_FAILED)
+        failed(n, answer);
+    return answer->op == LOG_DONE || answer->op == LOG_FAILED;
 }
 
 /* ---- writing ---- */
@@ -334,6 +425,7 @@ void node_log_record(struct node *n, bool format)
     uint8_t payload[LOG_PAYLOAD_MAX];
     struct log_request *q = node_log_queue(n, format ? LOG_FORMAT : LOG_META);
     size_t bytes = encode_superblock(n, payload);
+    q->head.index = format ? 0 : LOG_META_WHOLE;
     q->recorded = true;
     if (!own_data(n, q, payload, bytes))
         node_fail(n, "no memory for a log write");
@@ -375,8 +467,11 @@ static struct log_request *append(struct node *n, uint64_t first, uint64_t last)
 {
     struct log_request *q = NULL;
     for (uint64_t at = first; at <= last;) {
+        uint64_t from = at;
         size_t bytes = encode_batch(n, &at, last);
         q = node_log_queue(n, LOG_APPEND);
+        q->head.offset = from;
+        q->head.index = at - 1;
         if (!own_data(n, q, n->record, bytes)) {
             node_fail(n, "no memory for a log write");
             return q;
@@ -390,6 +485,7 @@ static struct log_request *meta(struct node *n)
     uint8_t payload[LOG_PAYLOAD_MAX];
     struct log_request *q = node_log_queue(n, LOG_META);
     size_t bytes = encode_superblock(n, payload);
+    q->head.index = node_repairing(n) ? 0 : LOG_META_WHOLE;
     if (!own_data(n, q, payload, bytes))
         node_fail(n, "no memory for a log write");
     return q;
@@ -430,6 +526,16 @@ void node_log_persist(struct node *n, const struct raft_persist *p)
 
 void node_log_run(struct node *n)
 {
-    if (n->phase == LOG_PHASE_READY)
-        send_queue(n);
+    if (n->phase != LOG_PHASE_READY)
+        return;
+    node_full_run(n);
+    send_queue(n);
+}
+
+uint64_t node_log_deadline(const struct node *n)
+{
+    uint64_t due = n->full ? n->full_retry_ns : UINT64_MAX;
+    if (n->snapshot_too_big && n->snapshot_retry_ns < due)
+        due = n->snapshot_retry_ns;
+    return due;
 }

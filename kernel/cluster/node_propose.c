@@ -49,6 +49,8 @@ err_t node_propose(struct node *n, uint64_t token, struct tables_op *op)
     struct pending *p = find_free(n);
     if (!n->raft_running || !n->applied_join)
         return E_NOT_DELIVERED;
+    if (node_full_refuses(n, op))
+        return E_FULL;
     if (!p || n->next_sequence - oldest_sequence(n) >= TABLES_WINDOW / 2)
         return E_FULL;
     op->node = node_own_row(n)->number;

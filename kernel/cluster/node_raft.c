@@ -41,9 +41,16 @@ err_t node_tables_make(struct node *n)
 
 void node_fail(struct node *n, const char *why)
 {
+    node_fail_as(n, TROUBLE_FAILED, why);
+}
+
+void node_fail_as(struct node *n, enum trouble trouble, const char *why)
+{
     if (!n->problem)
         node_say(n, "cluster: this node takes no part until it is restarted: ", why);
     n->problem = why;
+    n->trouble = trouble;
+    n->hello_changed = true;
     n->raft_running = false;
     n->leading = false;
 }
@@ -76,7 +83,7 @@ static bool make_raft(struct node *n, const struct raft_snapshot *snapshot)
         return false;
     struct raft_config config = make_config(n);
     struct raft_memory memory = {n->window_slots, n->config.window_entries, n->window_bytes, n->config.window_bytes};
-    if (!snapshot && n->conf.count && !(snapshot = node_snapshot_genesis(n)))
+    if (!snapshot && n->conf.count && !n->snapshot_lost && !(snapshot = node_snapshot_genesis(n)))
         return false;
     return raft_init(n->raft, &config, &memory, &n->hard_state, snapshot, n->now_ns) == E_OK;
 }
@@ -104,14 +111,20 @@ void node_raft_restore(struct node *n, const struct logformat_record *record)
     n->checksum_index = record->index;
 }
 
-void node_raft_start(struct node *n)
+void node_raft_start(struct node *n, uint64_t damaged_index)
 {
     if (n->raft_running || n->problem || !n->raft)
         return;
+    if (damaged_index) {
+        node_say(n, "cluster: the log disk lost entries that were acknowledged: ",
+                 "they are fetched, and no vote is given before");
+        raft_repair(n->raft, damaged_index);
+    }
     if (raft_start(n->raft) != E_OK) {
-        node_fail(n, "the log on the disk ends before what was committed: an older copy, or damaged");
+        node_fail_as(n, TROUBLE_OLDER, "the log on the disk ends before what was committed: it is an older image");
         return;
     }
+    n->was_repairing = damaged_index != 0;
     n->raft_running = true;
     n->hello_changed = true;
 }
@@ -226,6 +239,19 @@ static bool round(struct node *n)
     return u.more || applied || chunk;
 }
 
+static void note_trouble(struct node *n)
+{
+    struct raft_status s;
+    raft_status(n->raft, &s);
+    if (s.fault == RAFT_FAULT_LOG_LOST && !n->problem)
+        node_fail_as(n, TROUBLE_OLDER, "the log disk is an older image of itself, or forgot what it had flushed");
+    if (n->was_repairing && !s.repairing) {
+        n->was_repairing = false;
+        n->hello_changed = true;
+        node_say(n, "cluster: the lost entries are here again: ", "this node may vote");
+    }
+}
+
 void node_raft_run(struct node *n)
 {
     if (!n->raft_running)
@@ -233,4 +259,5 @@ void node_raft_run(struct node *n)
     raft_tick(n->raft, n->now_ns);
     while (n->raft_running && round(n))
         ;
+    note_trouble(n);
 }

@@ -73,6 +73,25 @@ static void waiting_before_start(const struct node *n, struct text *t)
     }
 }
 
+/* What is amiss with the disk, though the node goes on. */
+static void waiting_for_disk(const struct node *n, struct text *t)
+{
+    uint64_t repairing = node_repairing(n);
+    if (n->durable && n->phase == LOG_PHASE_NONE) {
+        text_put(t, "the log server, which ended ");
+        text_number(t, n->log_ends);
+        text_put(t, " times (does the disk fail?); nothing is promised before it is back");
+    } else if (repairing) {
+        text_put(t, "a leader to send again the entries up to ");
+        text_number(t, repairing);
+        text_put(t, ", of which this log disk lost some; it gives no vote until then");
+    } else if (n->snapshot_too_big) {
+        text_put(t, "keys to be removed: the log disk is full, the tables do not fit on it");
+    } else if (n->full_said) {
+        text_put(t, "room: the log disk is full");
+    }
+}
+
 static void waiting_in_cluster(struct node *n, struct text *t)
 {
     struct raft_status s;
@@ -89,6 +108,8 @@ static void waiting_in_cluster(struct node *n, struct text *t)
         text_put(t, "the leader to give this boot its place");
     } else if (s.applied < s.commit) {
         text_put(t, "its copy of the tables to catch up");
+    } else {
+        waiting_for_disk(n, t);
     }
 }
 
@@ -212,9 +233,32 @@ static void put_member(struct node *n, struct cluster_node *row)
     row->match_index = p ? p->match : 0;
 }
 
+static const struct other *other_with(struct node *n, const uint64_t node_id[2])
+{
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        if (n->others[i].session && same_id(n->others[i].node_id, node_id))
+            return &n->others[i];
+    }
+    return NULL;
+}
+
+/* The row's node, as its link shows it now: its disk may be another than the tables know. */
+static enum trouble trouble_of(struct node *n, const struct cluster_node *row)
+{
+    const struct other *o = other_with(n, row->node_id);
+    if (same_id(row->node_id, n->config.node_id))
+        return node_trouble(n);
+    return o && o->heard ? o->hello.trouble : TROUBLE_NONE;
+}
+
 static void put_note(struct node *n, struct cluster_node *row)
 {
     struct text t = text_begin(row->note, sizeof(row->note));
+    enum trouble trouble = trouble_of(n, row);
+    if (trouble != TROUBLE_NONE) {
+        text_put(&t, node_trouble_note(trouble));
+        return;
+    }
     const struct raft_conf *conf = n->raft_running ? raft_conf_now(n->raft) : NULL;
     for (uint32_t i = 0; conf && i < conf->count; i++) {
         const struct raft_member *m = &conf->members[i];
@@ -245,15 +289,6 @@ static void put_self(struct node *n, struct cluster_node *row)
     row->free_bytes = n->load.free_bytes;
     row->running = n->load.running;
     row->busy_percent = n->load.busy_percent;
-}
-
-static const struct other *other_with(struct node *n, const uint64_t node_id[2])
-{
-    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
-        if (n->others[i].session && same_id(n->others[i].node_id, node_id))
-            return &n->others[i];
-    }
-    return NULL;
 }
 
 /* Not heard now: when it last was, as far as the link remembers. */

@@ -158,14 +158,14 @@ static void drop_old_entries(struct node *n)
     raft_compact(n->raft, up_to);
     if (!n->durable || node_log_room(n) < 8)
         return;
-    node_log_queue(n, LOG_COMPACT)->head.index = up_to;
-    n->log_floor = up_to;
+    node_log_compact(n, up_to);
 }
 
 void node_snapshot_saved(struct node *n)
 {
     struct raft_conf conf;
     take_over(n);
+    n->snapshot_too_big = false;
     if (!n->installing) {
         if (raft_snapshot_saved(n->raft, &n->saved_label))
             drop_old_entries(n);
@@ -255,7 +255,8 @@ void node_snapshot_run(struct node *n)
     if (!n->raft_running)
         return;
     run_install(n);
-    if (n->snapshot_wanted && !n->saving && !n->installing && !raft_snapshot_sending(n->raft)) {
+    if (n->snapshot_wanted && !n->saving && !n->installing && n->now_ns >= n->snapshot_retry_ns &&
+        (n->full || !raft_snapshot_sending(n->raft))) {
         n->snapshot_wanted = false;
         take_snapshot(n);
     }

@@ -40,9 +40,23 @@ enum stage {
     STAGE_STARTED = 2   /* takes part */
 };
 
+/* What is wrong with a node's log, for the others to show. */
+enum trouble {
+    TROUBLE_NONE = 0,
+    TROUBLE_REPAIR = 1,  /* acknowledged entries were lost and are being fetched */
+    TROUBLE_FULL = 2,    /* the disk has no room */
+    TROUBLE_OLDER = 3,   /* an older image, or a disk that forgot what it had flushed */
+    TROUBLE_MOVED = 4,   /* another machine's disk, moved or cloned */
+    TROUBLE_DAMAGED = 5, /* no superblock is good */
+    TROUBLE_ABSENT = 6,  /* no disk, or not readable */
+    TROUBLE_FAILED = 7,  /* it refuses writes, or does not say why */
+    TROUBLE_COUNT = 8
+};
+
 struct hello {
     uint32_t stage, voter, number; /* number 0: not known */
-    bool genesis, durable, ready;  /* ready: its log is open, so log_id is valid */
+    enum trouble trouble;
+    bool genesis, durable, ready; /* ready: its log is open, so log_id is valid */
     uint64_t cluster_id[2], log_id[2];
 };
 
@@ -66,6 +80,11 @@ struct log_request {
     bool owned;          /* data is freed when it is done */
     bool sent;
     bool recorded; /* the superblock as genesis or joining wants it */
+};
+
+struct log_queue { /* a ring */
+    struct log_request requests[LOG_QUEUE_MAX];
+    uint32_t first, count;
 };
 
 enum log_phase {
@@ -115,14 +134,20 @@ struct node {
     bool start_on_record; /* and when it is done we take part */
     bool prepared;        /* PREPARED is durable here */
     uint64_t genesis_due_ns;
-    const char *problem; /* what forbids taking part, in words; NULL: nothing */
+    const char *problem;  /* what forbids taking part, in words; NULL: nothing */
+    enum trouble trouble; /* of the problem */
 
     /* the log */
     enum log_phase phase;
     enum log_state log_state;
     bool log_known; /* what logstore found is known */
-    struct log_request queue[LOG_QUEUE_MAX];
-    uint32_t queue_first, queue_count;
+    struct log_queue queue;
+    struct log_queue ahead; /* while the disk is full: what makes room, before all that waits for room */
+    bool full, full_said;   /* an append found no room; and since then none has found any */
+    bool snapshot_too_big;  /* the last one did not fit on the disk */
+    uint64_t full_retry_ns, snapshot_retry_ns;
+    uint64_t disk_last;           /* the log on the disk ends there, by what was answered */
+    uint32_t log_ends;            /* how often logstore ended while this node ran */
     uint64_t serial, open_serial; /* of the last request; of the reading under way */
     bool opened;
     uint32_t *checksums;     /* of record i at i % window_entries */
@@ -148,6 +173,8 @@ struct node {
     bool saving;     /* incoming is complete and goes to the log */
     bool installing; /* it came from the leader: the state is replaced by it when it is durable */
     bool saving_begun, install_due, install_refused, snapshot_wanted;
+    bool was_repairing; /* and the others were told so */
+    bool snapshot_lost; /* the one on the disk is damaged: another is fetched */
     uint64_t saving_offset;
     uint8_t *scratch; /* one encoded raft message */
     size_t scratch_bytes;
@@ -214,20 +241,42 @@ void node_log_run(struct node *n);
 void node_log_persist(struct node *n, const struct raft_persist *persist);
 void node_log_record(struct node *n, bool format); /* the superblock as it is now */
 bool node_log_usable(const struct node *n);        /* it is known where vote and log are kept, if only in memory */
-/* Room for a request with no data yet, or NULL. */
+/* A request with no data yet; there must be room. */
 struct log_request *node_log_queue(struct node *n, uint32_t op);
 uint32_t node_log_room(const struct node *n);
+void node_log_compact(struct node *n, uint64_t index);
+void node_log_drop_snapshot(struct node *n); /* what is not yet answered of one being written */
+void node_log_send_again(struct node *n);    /* all that waits, to who may have seen it before */
 void node_log_close(struct node *n);
+uint64_t node_log_deadline(const struct node *n);
+static inline bool node_log_of_snapshot(uint32_t op)
+{
+    return op == LOG_SNAPSHOT_BEGIN || op == LOG_SNAPSHOT_DATA || op == LOG_SNAPSHOT_COMMIT;
+}
+
+/* node_full.c: a disk without room */
+void node_full_begin(struct node *n); /* the append at the head of the queue found none */
+void node_full_run(struct node *n);
+void node_full_compacted(struct node *n);
+void node_full_over(struct node *n);     /* an append found room */
+void node_full_snapshot(struct node *n); /* the snapshot being written does not fit */
+bool node_full_refuses(struct node *n, const struct tables_op *op);
+
+/* node_trouble.c: what is wrong with a log, in words */
+enum trouble node_trouble(const struct node *n);
+const char *node_trouble_note(enum trouble trouble); /* short, for `nodes` */
+uint64_t node_repairing(const struct node *n);
 
 /* node_raft.c */
 void node_raft_prepare(struct node *n, const struct raft_snapshot *snapshot); /* log opened: ready to take records */
 void node_raft_restore(struct node *n, const struct logformat_record *record);
-void node_raft_start(struct node *n);
+void node_raft_start(struct node *n, uint64_t damaged_index); /* 0: the log is whole */
 void node_raft_close(struct node *n);
 void node_raft_run(struct node *n);
 void node_take_raft(struct node *n, struct other *o, const uint8_t *bytes, size_t count);
 err_t node_tables_make(struct node *n);
 void node_fail(struct node *n, const char *why); /* this log takes no part until the node is restarted */
+void node_fail_as(struct node *n, enum trouble trouble, const char *why);
 
 /* node_snapshot.c */
 void node_snapshot_run(struct node *n);

@@ -23,16 +23,18 @@ enum log_state {
 
 enum log_request_op {
     /* Answered by LOG_DATA with struct log_superblock and the payload, then LOG_RECORD oldest to newest (one encoded
-     * record each), then LOG_DONE. Its status is E_OK, or E_CORRUPT: acknowledged records or payloads after the last
-     * LOG_RECORD are damaged; index says up to which index the log reached. */
+     * record each), then LOG_DONE. Its status is E_OK, or E_CORRUPT: acknowledged records are damaged, after the last
+     * LOG_RECORD or in place of the last ones; index says up to which index the log reached. */
     LOG_OPEN = 1,
     LOG_FORMAT = 2, /* data: superblock payload. Writes a fresh log with it */
-    LOG_META = 3,   /* data: superblock payload (term, vote, commit, configuration hash, ids); durable when done */
+    LOG_META = 3,   /* data: superblock payload (term, vote, commit, configuration, ids); durable when done. index:
+                       LOG_META_WHOLE unless the kernel still fetches what a damaged log lost */
     LOG_APPEND =
         4, /* data: one or more encoded records (lib/base/logformat.h), contiguous; durable when done. The first
-              one's index may lie below the end: records from it on are void then. E_FULL: nothing was written */
+              one's index may lie below the end: records from it on are void then. E_FULL: nothing was written, and
+              nothing that changes records is done (E_FULL too) before this one is asked again and finds room */
     LOG_TRUNCATE = 5,        /* index: records from it on are void; durable when done */
-    LOG_COMPACT = 6,         /* index: records up to it are no longer needed */
+    LOG_COMPACT = 6,         /* index: records up to it are no longer needed. After E_FULL: not beyond the end */
     LOG_SNAPSHOT_BEGIN = 7,  /* index, term; total bytes in `offset`: into the area not in use */
     LOG_SNAPSHOT_DATA = 8,   /* offset, data; in order, without gaps */
     LOG_SNAPSHOT_COMMIT = 9, /* sha256 in data; durable and current when done */
@@ -53,6 +55,7 @@ struct log_message {
 };
 _Static_assert(sizeof(struct log_message) == 48, "log_message");
 
+#define LOG_META_WHOLE        1u
 #define LOG_PAYLOAD_MAX       2048u          /* bytes of a superblock payload */
 #define LOG_APPEND_MAX        (128u * 1024u) /* data bytes of a LOG_APPEND */
 #define LOG_SNAPSHOT_PART_MAX (32u * 1024u)  /* data bytes of a LOG_SNAPSHOT_DATA or LOG_SNAPSHOT_READ */

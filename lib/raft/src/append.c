@@ -20,6 +20,32 @@ static void reject_append(struct raft *r, const struct raft_message *m)
     reply->index = m->index;
     reply->hint = hint;
     reply->log_term = term;
+    reply->lost = r->repair_index != 0;
+}
+
+/* The leader counts on entries that were lost here. It is told where to begin again. */
+static void tell_loss(struct raft *r, const struct raft_message *m)
+{
+    struct raft_message *reply = raft_send(r, RAFT_MSG_APPEND_REPLY, m->from);
+    if (reply == NULL)
+        return;
+    uint64_t hint = m->commit < r->last ? m->commit : r->last;
+    hint = hint > r->base ? hint : r->base;
+    bool known = raft_term_at(r, hint, &reply->log_term);
+    ASSERT(known);
+    reply->reject = reply->lost = true;
+    reply->index = m->commit;
+    reply->hint = hint;
+}
+
+/* Is the log again what it was, as far as anybody may count on it? It is the leader's up to there, and durable. */
+static void repair_finish(struct raft *r)
+{
+    uint64_t whole = r->verified < r->stable ? r->verified : r->stable;
+    if (r->repair_index == 0 || whole < r->repair_index || r->commit < r->durable_commit)
+        return;
+    r->repair_index = 0;
+    r->repair_told = true;
 }
 
 /* The first entry that is not in the log as it is; the cursor then stands at it. 0: all are there. */
@@ -111,12 +137,15 @@ void raft_on_append(struct raft *r, const struct raft_message *m)
 /* The commit index told in a heartbeat is one that this node has acknowledged as durable. */
 void raft_on_heartbeat(struct raft *r, const struct raft_message *m)
 {
-    if (m->commit > r->last && !r->incoming_complete) {
+    bool lost = r->repair_index != 0 && m->commit > r->verified;
+    if (lost && !r->incoming_complete)
+        tell_loss(r, m);
+    if (!lost && m->commit > r->last && !r->incoming_complete) {
         r->fault = RAFT_FAULT_LOG_LOST;
         r->role_changed = true;
         return;
     }
-    if (!r->incoming_complete) {
+    if (!r->incoming_complete && !lost) {
         raft_commit_to(r, m->commit);
         if (m->commit > r->verified)
             r->verified = m->commit;
@@ -132,6 +161,7 @@ void raft_on_heartbeat(struct raft *r, const struct raft_message *m)
  * survive a crash. */
 void raft_acknowledge(struct raft *r)
 {
+    repair_finish(r);
     if (!r->ack_owed || r->incoming_complete)
         return;
     ASSERT(r->role == RAFT_FOLLOWER && raft_is_somebody(r->leader));

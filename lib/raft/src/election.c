@@ -35,7 +35,7 @@ bool raft_sticky(const struct raft *r)
 bool raft_promotable(const struct raft *r)
 {
     return r->fault == RAFT_FAULT_NONE && raft_conf_is_voter(&r->conf, r->config.id) && !r->incoming_complete &&
-           !raft_conf_unapplied(r) && !raft_stalled(r) && raft_log_room(r, 0, 0);
+           r->repair_index == 0 && !raft_conf_unapplied(r) && !raft_stalled(r) && raft_log_room(r, 0, 0);
 }
 
 static void ask_all(struct raft *r, uint32_t type, uint64_t term)
@@ -160,7 +160,7 @@ void raft_on_prevote(struct raft *r, const struct raft_message *m)
     struct raft_message *reply = raft_send(r, RAFT_MSG_PREVOTE_REPLY, m->from);
     if (reply == NULL)
         return;
-    reply->reject = !is_up_to_date(r, m);
+    reply->reject = !is_up_to_date(r, m) || r->repair_index != 0;
     if (!reply->reject)
         reply->term = m->term;
 }
@@ -171,7 +171,7 @@ void raft_on_vote(struct raft *r, const struct raft_message *m)
     ASSERT(m->term == r->term);
     bool free = !raft_is_somebody(r->vote) && !raft_is_somebody(r->leader) && r->role == RAFT_FOLLOWER;
     bool again = raft_id_equal(r->vote, m->from);
-    if ((free && is_up_to_date(r, m)) || again) {
+    if (r->repair_index == 0 && ((free && is_up_to_date(r, m)) || again)) {
         r->vote = m->from;
         r->vote_reply_to = m->from;
         r->election_from_ns = r->now_ns;

@@ -6,7 +6,7 @@
  * some. */
 static bool hard_state_due(const struct raft *r)
 {
-    return r->term != r->handed_term || !raft_id_equal(r->vote, r->handed_vote) ||
+    return r->repair_told || r->term != r->handed_term || !raft_id_equal(r->vote, r->handed_vote) ||
            (r->conf_committed > r->handed_commit && r->stable >= r->conf_committed);
 }
 
@@ -63,7 +63,7 @@ void raft_persist_next(struct raft *r, struct raft_persist *persist_out)
         r->handed_vote = r->vote;
         r->handed_commit = record->commit;
     }
-    r->reset_owed = false;
+    r->repair_told = r->reset_owed = false;
     r->truncate_from = 0;
 }
 

@@ -108,6 +108,13 @@ err_t raft_restore(struct raft *r, const struct raft_entry *entry)
     return E_OK;
 }
 
+void raft_repair(struct raft *r, uint64_t index)
+{
+    ASSERT(!r->started);
+    r->repair_index = index > r->durable_commit ? index : r->durable_commit;
+    r->commit = r->base;
+}
+
 err_t raft_start(struct raft *r)
 {
     ASSERT(!r->started);
@@ -391,6 +398,7 @@ void raft_status(const struct raft *r, struct raft_status *status_out)
         .joint = raft_conf_is_joint(&r->conf),
         .transferring = raft_is_somebody(r->transferee),
         .stalled = raft_stalled(r),
+        .repairing = r->repair_index,
     };
     if (r->role == RAFT_LEADER)
         status_out->quorum = raft_quorum_heard(r);

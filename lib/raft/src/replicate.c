@@ -269,6 +269,14 @@ static uint64_t agree_at(const struct raft *r, uint64_t hint, uint64_t hint_term
 
 static void on_reject(struct raft *r, struct raft_peer *p, const struct raft_message *m)
 {
+    if (m->lost && p->match > 0 && m->hint <= p->match) {
+        p->match = 0; /* nothing is known to be there; what is committed stays so */
+        if (p->state == RAFT_REPLICATE)
+            raft_peer_probe(p);
+        p->next = agree_at(r, m->hint, m->log_term) + 1;
+        p->paused = false;
+        return;
+    }
     if (m->index <= p->match || p->state == RAFT_SNAPSHOT)
         return; /* late */
     if (p->state == RAFT_REPLICATE) {

@@ -59,7 +59,7 @@ static void check(const struct raft *r)
 {
     ASSERT(r->base <= r->applied && r->applied <= r->applying && r->applying <= r->commit && r->commit <= r->last);
     ASSERT(r->applying <= r->stable && r->stable <= r->handed && r->handed <= r->last);
-    ASSERT(r->durable_term <= r->term && r->durable_commit <= r->commit);
+    ASSERT(r->durable_term <= r->term && (r->durable_commit <= r->commit || r->repair_index != 0));
     ASSERT(r->base <= r->saved.index);
     ASSERT(r->role != RAFT_LEADER || (raft_log_last_term(r) == r->term && r->durable_term == r->term));
 }

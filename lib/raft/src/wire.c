@@ -5,7 +5,7 @@
 #include "bytes.h"
 
 /* version, type, flags, 0; cluster; from; to; term; then the fields of the type. */
-enum { FLAG_REJECT = 1, FLAG_TRANSFER = 2 };
+enum { FLAG_REJECT = 1, FLAG_TRANSFER = 2, FLAG_LOST = 4 };
 
 /* ---- writing ---- */
 
@@ -121,7 +121,9 @@ err_t raft_wire_encode(const struct raft *r, const struct raft_message *message,
     ASSERT(message->type > 0 && message->type < RAFT_MSG_TYPES && message->entries == NULL);
     struct writer w = {.at = to, .end = (uint8_t *)to + room};
     uint8_t head[4] = {RAFT_WIRE_VERSION, (uint8_t)message->type,
-                       (uint8_t)((message->reject ? FLAG_REJECT : 0) | (message->transfer ? FLAG_TRANSFER : 0)), 0};
+                       (uint8_t)((message->reject ? FLAG_REJECT : 0) | (message->transfer ? FLAG_TRANSFER : 0) |
+                                 (message->lost ? FLAG_LOST : 0)),
+                       0};
     put_bytes(&w, head, sizeof(head));
     put_fixed(&w, message->cluster);
     put_fixed(&w, message->from.node);
@@ -298,11 +300,12 @@ static void get_head(struct reader *rd, struct raft_message *m)
     m->type = head[1];
     m->reject = (head[2] & FLAG_REJECT) != 0;
     m->transfer = (head[2] & FLAG_TRANSFER) != 0;
+    m->lost = (head[2] & FLAG_LOST) != 0;
     if (head[0] != RAFT_WIRE_VERSION)
         wrong(rd, "its version is not ours");
     else if (m->type == 0 || m->type >= RAFT_MSG_TYPES)
         wrong(rd, "its type is unknown");
-    else if ((head[2] & ~(FLAG_REJECT | FLAG_TRANSFER)) != 0 || head[3] != 0)
+    else if ((head[2] & ~(FLAG_REJECT | FLAG_TRANSFER | FLAG_LOST)) != 0 || head[3] != 0)
         wrong(rd, "a reserved bit is set");
     m->cluster = get_fixed(rd);
     m->from.node = get_fixed(rd);

@@ -121,7 +121,7 @@ static void test_what_waits_together_is_one_flush(void)
     answer_count = 0;
     for (uint64_t i = 1; i <= 20; i++) {
         append(i, 100);
-        ask(LOG_META, i, 0, &i, 8);
+        ask(LOG_TRUNCATE, i + 1, 0, NULL, 0);
     }
     work();
     CHECK_EQUAL(disk.flushes - flushes, 1);

@@ -29,6 +29,25 @@ void disk_blank(struct disk *d)
     d->state = LOG_BLANK;
 }
 
+void disk_harm(struct disk *d, uint64_t last)
+{
+    d->damaged_index = d->record_count ? d->records[d->record_count - 1].index : d->compacted;
+    CHECK(last < d->damaged_index);
+    void_from(d, last + 1);
+}
+
+void disk_copy(struct disk *to, const struct disk *from)
+{
+    disk_blank(to);
+    *to = *from;
+    to->part = NULL;
+    to->queue_count = 0;
+    if (from->snapshot)
+        to->snapshot = memcpy(malloc(from->snapshot_bytes + 1), from->snapshot, from->snapshot_bytes);
+    for (uint32_t i = 0; i < to->record_count; i++)
+        to->records[i].bytes = memcpy(malloc(to->records[i].count), from->records[i].bytes, to->records[i].count);
+}
+
 bool disk_put(struct disk *d, const struct log_message *request, const void *data)
 {
     if (d->queue_count == 256)
@@ -44,6 +63,25 @@ bool disk_put(struct disk *d, const struct log_message *request, const void *dat
 static uint64_t last_index(const struct disk *d)
 {
     return d->record_count ? d->records[d->record_count - 1].index : d->compacted;
+}
+
+/* As the real one: E_FULL, and then nothing that changes records before that one has found room. */
+static err_t may_append(struct disk *d, const struct disk_request *q)
+{
+    struct logformat_record record;
+    uint32_t used, count = 0;
+    uint64_t first = 0, kept = 0;
+    for (uint32_t at = 0; at < q->head.bytes; at += used, count++) {
+        CHECK_EQUAL(logformat_check(q->data + at, q->head.bytes - at, &record, &used), E_OK);
+        first = count ? first : record.index;
+    }
+    CHECK(q->head.offset == first && q->head.index == record.index);
+    while (kept < d->record_count && d->records[kept].index < first)
+        kept++;
+    if (d->full_from && d->full_from != first)
+        return E_FULL;
+    d->full_from = d->records_room && kept + count > d->records_room ? first : 0;
+    return d->full_from ? E_FULL : E_OK;
 }
 
 static void append(struct disk *d, const struct disk_request *q)
@@ -127,18 +165,43 @@ static void work_snapshot(struct disk *d, const struct disk_request *q)
 static void set_payload(struct disk *d, const struct disk_request *q)
 {
     CHECK(q->head.bytes <= LOG_PAYLOAD_MAX);
+    if (q->head.op == LOG_META && q->head.index == LOG_META_WHOLE && last_index(d) >= d->damaged_index)
+        d->damaged_index = 0;
     memcpy(d->payload, q->data, q->head.bytes);
     d->payload_bytes = q->head.bytes;
     d->state = LOG_VALID;
+}
+
+static err_t refusal(struct disk *d, const struct disk_request *q)
+{
+    if (q->head.op == LOG_APPEND)
+        return may_append(d, q);
+    if (q->head.op == LOG_TRUNCATE || (q->head.op == LOG_COMPACT && q->head.index > last_index(d)))
+        return d->full_from ? E_FULL : E_OK;
+    if (q->head.op == LOG_SNAPSHOT_BEGIN)
+        return d->snapshot_room && q->head.offset > d->snapshot_room ? E_FULL : E_OK;
+    bool part = q->head.op == LOG_SNAPSHOT_DATA || q->head.op == LOG_SNAPSHOT_COMMIT;
+    return part && !d->part ? E_INVALID : E_OK;
 }
 
 static void work(struct disk *d, const struct disk_request *q, disk_answer *answer, void *context)
 {
     struct log_message done = {.op = LOG_DONE, .serial = q->head.serial};
     CHECK(d->state == LOG_VALID || q->head.op == LOG_FORMAT);
+    err_t err = refusal(d, q);
+    if (err) {
+        done.op = LOG_FAILED;
+        done.status = err;
+        d->full_answers += err == E_FULL;
+        answer(context, &done, NULL);
+        return;
+    }
     switch (q->head.op) {
     case LOG_OPEN:
+        d->full_from = 0;
         give_log(d, q->head.serial, answer, context);
+        done.status = d->damaged_index ? E_CORRUPT : E_OK;
+        done.index = d->damaged_index ? d->damaged_index : last_index(d);
         break;
     case LOG_FORMAT:
     case LOG_META:

@@ -25,6 +25,11 @@ struct disk {
     struct disk_record records[RECORDS_MAX]; /* contiguous */
     uint32_t record_count;
     uint64_t compacted;
+    uint64_t damaged_index; /* acknowledged records up to it were lost; 0: none */
+    uint32_t records_room;  /* so many fit; 0: any number */
+    uint64_t full_from;     /* an append from it on found no room; 0: none */
+    uint64_t snapshot_room; /* bytes; 0: any number */
+    uint32_t full_answers;
     uint64_t snapshot_index, snapshot_term, snapshot_bytes;
     uint8_t snapshot_sha256[32];
     uint8_t *snapshot;
@@ -39,6 +44,8 @@ typedef void disk_answer(void *context, const struct log_message *answer, const 
 
 void disk_open(struct disk *d); /* power on: what was under way is lost */
 void disk_blank(struct disk *d);
+void disk_harm(struct disk *d, uint64_t last);            /* the records after `last` are lost, and that is seen */
+void disk_copy(struct disk *to, const struct disk *from); /* an image of what is durable */
 bool disk_put(struct disk *d, const struct log_message *request, const void *data);
 /* Works one request, if there is one. */
 bool disk_work(struct disk *d, disk_answer *answer, void *context);

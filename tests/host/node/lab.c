@@ -294,8 +294,10 @@ err_t lab_propose(uint32_t machine, struct tables_op op, struct tables_result *r
     uint64_t end = lab.now_ns + 20000 * MS;
     m->answer = (struct lab_answer){.token = ++lab.next_token};
     err_t err;
-    while ((err = node_propose(m->n, m->answer.token, &op)) != E_OK && lab.now_ns < end)
+    while ((err = node_propose(m->n, m->answer.token, &op)) != E_OK && err != E_FULL && lab.now_ns < end)
         step(end);
+    if (err == E_FULL)
+        return err;
     while (!m->answer.done && lab.now_ns < end)
         step(end);
     if (!m->answer.done)

@@ -28,6 +28,8 @@ static void boot(struct cluster *c, uint32_t unit)
         struct raft_entry entry = {.index = i, .term = d->term, .type = d->type, .length = d->length, .data = d->data};
         CHECK_EQUAL(raft_restore(u->r, &entry), E_OK);
     }
+    if (u->harmed_to > 0)
+        raft_repair(u->r, u->harmed_to);
     CHECK_EQUAL(raft_start(u->r), E_OK);
     u->applied = u->snapshot.index;
     memcpy(&u->state, u->snapshot.digest, sizeof(u->state));
@@ -119,8 +121,12 @@ static void land_write(struct unit *u, struct pending_write *write)
         u->disk[i] = write->entries[i - p->first];
         u->disk_last = i;
     }
-    if (p->hard_state_required)
+    if (p->hard_state_required) {
+        struct raft_status status;
+        raft_status(u->r, &status);
         u->hard_state = p->hard_state;
+        u->harmed_to = status.repairing;
+    }
     free(write->entries);
 }
 
@@ -322,6 +328,14 @@ void unit_restart(struct cluster *c, uint32_t unit)
 {
     boot(c, unit);
     unit_work(c, unit);
+}
+
+void unit_harm(struct cluster *c, uint32_t unit, uint64_t last)
+{
+    struct unit *u = c->units[unit];
+    CHECK(!u->up && last < u->disk_last);
+    u->harmed_to = u->disk_last;
+    u->disk_last = last;
 }
 
 void unit_snapshot(struct cluster *c, uint32_t unit, uint64_t keep)

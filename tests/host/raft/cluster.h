@@ -32,6 +32,7 @@ struct unit {
     struct raft_hard_state hard_state;
     struct raft_snapshot snapshot;
     uint64_t disk_base, disk_last;
+    uint64_t harmed_to;              /* the log reached so far when a part of it was lost; 0: it is whole */
     struct disk_entry disk[LOG_MAX]; /* by index */
     struct pending_write writes[RAFT_PERSISTS_MAX];
     uint32_t write_count;
@@ -73,6 +74,7 @@ void cluster_make_equal(struct cluster *c);           /* checks that all that ar
 
 void unit_crash(struct cluster *c, uint32_t unit);
 void unit_restart(struct cluster *c, uint32_t unit);
+void unit_harm(struct cluster *c, uint32_t unit, uint64_t last);     /* while it is off: what is after `last` is lost */
 void unit_flush(struct cluster *c, uint32_t unit, uint32_t writes);  /* that many writes become durable */
 void unit_work(struct cluster *c, uint32_t unit);                    /* does what its updates ask for */
 void unit_snapshot(struct cluster *c, uint32_t unit, uint64_t keep); /* takes one and compacts, keeping some entries */

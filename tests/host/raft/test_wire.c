@@ -20,7 +20,7 @@ static struct raft_message message_of(uint32_t type)
 static struct raft_message full_message(uint32_t type, const struct raft_snapshot *snapshot)
 {
     struct raft_message m = message_of(type);
-    m.reject = type == RAFT_MSG_APPEND_REPLY;
+    m.reject = m.lost = type == RAFT_MSG_APPEND_REPLY;
     m.transfer = type == RAFT_MSG_VOTE;
     if (type != RAFT_MSG_HEARTBEAT && type != RAFT_MSG_HEARTBEAT_REPLY && type != RAFT_MSG_READ &&
         type != RAFT_MSG_PREVOTE_REPLY && type != RAFT_MSG_VOTE_REPLY && type != RAFT_MSG_TIMEOUT_NOW)
@@ -72,6 +72,7 @@ static void check_same(const struct raft_message *a, const struct raft_message *
     CHECK_EQUAL(a->type, b->type);
     CHECK_EQUAL(a->reject, b->reject);
     CHECK_EQUAL(a->transfer, b->transfer);
+    CHECK_EQUAL(a->lost, b->lost);
     CHECK_EQUAL(a->cluster, b->cluster);
     CHECK(raft_id_equal(a->from, b->from) && raft_id_equal(a->to, b->to));
     CHECK_EQUAL(a->term, b->term);
@@ -155,7 +156,7 @@ static void test_what_is_wrong_is_named(void)
     } cases[] = {{0, 9, "its version is not ours"},
                  {1, 0, "its type is unknown"},
                  {1, RAFT_MSG_TYPES, "its type is unknown"},
-                 {2, 4, "a reserved bit is set"},
+                 {2, 8, "a reserved bit is set"},
                  {3, 1, "a reserved bit is set"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         memcpy(bytes, good, count);

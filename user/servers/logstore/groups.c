@@ -5,7 +5,7 @@
 #include <base/logformat.h>
 #include <string.h>
 
-enum { ALIGN = 8, RESERVE_BLOCKS = 8 /* kept from records for payloads and truncations */ };
+enum { ALIGN = 8, RESERVE_BLOCKS = 8 /* kept from records for truncations */ };
 
 static uint32_t area_blocks(const struct store *store)
 {
@@ -110,7 +110,6 @@ static void begin_group(struct store *store)
     store->pending_checksum = store->last_checksum;
     store->pending_checksum_known = store->last_checksum_known;
     store->pending_void_from = UINT64_MAX;
-    store->pending_payload = false;
 }
 
 static err_t add_item(struct store *store, struct disk_item item, const void *data, uint32_t keep)
@@ -165,12 +164,17 @@ err_t store_add_records(struct store *store, const void *records, uint32_t bytes
     err_t err = store_check_records(records, bytes, &run);
     if (err != E_OK)
         return err;
+    if (store->full_from != UINT64_MAX && run.first_index != store->full_from)
+        return E_FULL;
     begin_group(store);
     err = check_joins(store, &run);
     if (err == E_OK)
         err = add_item(store, (struct disk_item){ITEM_APPEND, bytes, run.first_index}, records, RESERVE_BLOCKS);
+    if (err == E_FULL && store->pending_items == 0)
+        store->full_from = run.first_index;
     if (err != E_OK)
         return err;
+    store->full_from = UINT64_MAX;
     pending_void(store, run.first_index);
     store->pending_last_index = run.last_index;
     store->pending_checksum = run.last_checksum;
@@ -184,6 +188,8 @@ err_t store_add_truncate(struct store *store, uint64_t from_index)
         return store->failed ? E_IO : E_INVALID;
     if (from_index == 0)
         return E_INVALID;
+    if (store->full_from != UINT64_MAX)
+        return E_FULL;
     if (from_index <= store->super.compacted) /* asked again: the compaction that came after it is done already */
         from_index = store->super.compacted + 1;
     begin_group(store);
@@ -191,29 +197,6 @@ err_t store_add_truncate(struct store *store, uint64_t from_index)
     if (err == E_OK)
         pending_void(store, from_index);
     return err;
-}
-
-err_t store_add_payload(struct store *store, const void *payload, uint32_t bytes)
-{
-    if (!may_change(store))
-        return store->failed ? E_IO : E_INVALID;
-    if (bytes > LOG_PAYLOAD_MAX)
-        return E_TOO_LONG;
-    begin_group(store);
-    err_t err = add_item(store, (struct disk_item){ITEM_PAYLOAD, bytes, 0}, payload, 0);
-    if (err == E_FULL && store->pending_items == 0) {
-        /* A full log must still take a vote: the superblock has a place of its own. */
-        store->super.payload_bytes = bytes;
-        memcpy(store->super.payload, payload, bytes);
-        store->super.payload_sequence = store->newest_sequence;
-        return store_write_superblock(store);
-    }
-    if (err != E_OK)
-        return err;
-    store->pending_payload = true;
-    store->pending_payload_bytes = bytes;
-    memcpy(store->pending_payload_data, payload, bytes);
-    return E_OK;
 }
 
 /* Damage found when opening is written down before anything is written over its traces. */
@@ -226,17 +209,6 @@ static err_t remember_damage(struct store *store)
     err_t err = store_write_superblock(store);
     store->first_damage = err != E_OK;
     return err;
-}
-
-/* The damage is mended when the log reaches again what it had and the kernel has written its payload anew. */
-static err_t forget_damage(struct store *store)
-{
-    if (!store->damaged || !store->pending_payload || store->last_index < store->damaged_index)
-        return E_OK;
-    store->damaged = false;
-    store->super.damaged = 0;
-    store->super.damaged_index = 0;
-    return store_write_superblock(store);
 }
 
 static uint32_t seal_group(struct store *store, struct disk_group *group)
@@ -267,21 +239,12 @@ static void apply_group(struct store *store, const struct disk_group *group, uin
     store->last_checksum_known = store->pending_checksum_known;
     store_push_group(store,
                      &(struct store_group){block, blocks, group->checksum, 0, group->sequence, store->last_index});
-    if (store->pending_payload) {
-        store->super.payload_bytes = store->pending_payload_bytes;
-        memcpy(store->super.payload, store->pending_payload_data, store->pending_payload_bytes);
-        store->super.payload_sequence = group->sequence;
-    }
 }
 
-err_t store_commit(struct store *store)
+static err_t write_group(struct store *store)
 {
     struct disk_group group;
     uint32_t block;
-    if (!may_change(store))
-        return store->failed ? E_IO : E_INVALID;
-    if (store->pending_items == 0)
-        return E_OK;
     err_t err = remember_damage(store);
     uint32_t blocks = seal_group(store, &group);
     store->pending_items = 0;
@@ -293,7 +256,48 @@ err_t store_commit(struct store *store)
     if (err != E_OK)
         return err;
     apply_group(store, &group, block, blocks);
-    return forget_damage(store);
+    return E_OK;
+}
+
+err_t store_commit(struct store *store)
+{
+    if (!may_change(store))
+        return store->failed ? E_IO : E_INVALID;
+    return store->pending_items > 0 ? write_group(store) : E_OK;
+}
+
+/* The damage is mended when the log reaches again what it had and the kernel says that it is whole. A group, be it
+ * empty, must stand where the harmed one was: what lies behind that would be found again as proof of it. */
+static err_t mend(struct store *store)
+{
+    if (!store->damaged || store->last_index < store->damaged_index)
+        return E_OK;
+    begin_group(store);
+    err_t err = store->sequence < store->newest_sequence ? write_group(store) : E_OK;
+    if (err != E_OK)
+        return err;
+    store->damaged = store->first_damage = false;
+    store->super.damaged = 0;
+    store->super.damaged_index = 0;
+    return E_OK;
+}
+
+err_t store_set_payload(struct store *store, const void *payload, uint32_t bytes, bool whole)
+{
+    if (!may_change(store) || store->pending_items > 0)
+        return store->failed ? E_IO : E_INVALID;
+    if (bytes > LOG_PAYLOAD_MAX)
+        return E_TOO_LONG;
+    err_t err = remember_damage(store);
+    if (err == E_OK && whole)
+        err = mend(store);
+    if (err != E_OK && err != E_FULL) /* E_FULL: term and vote find room here all the same */
+        return err;
+    store->super.payload_bytes = bytes;
+    memcpy(store->super.payload, payload, bytes);
+    store->super.known_sequence = store->sequence;
+    store->super.known_index = store->last_index;
+    return store_write_superblock(store);
 }
 
 err_t store_compact(struct store *store, uint64_t index)
@@ -302,6 +306,8 @@ err_t store_compact(struct store *store, uint64_t index)
         return store->failed ? E_IO : E_INVALID;
     if (index <= store->super.compacted)
         return E_OK;
+    if (store->full_from != UINT64_MAX && index > store->last_index)
+        return E_FULL;
     err_t err = remember_damage(store);
     if (err != E_OK)
         return err;

@@ -8,7 +8,7 @@
 #define BLOCK_BYTES 4096u
 
 #define SUPERBLOCK_MAGIC   0x474f4c4c414f4853ull /* "SHOALLOG" */
-#define SUPERBLOCK_VERSION 1u
+#define SUPERBLOCK_VERSION 2u
 #define SUPERBLOCK_A       0u
 #define SUPERBLOCK_B       65536u
 #define RECORDS_START      131072u
@@ -41,15 +41,14 @@ struct disk_superblock {
     uint64_t known_sequence;                    /* groups up to this one were acknowledged when this was written */
     uint64_t known_index;                       /* the end of the log then */
     uint64_t compacted;                         /* records up to it are no longer needed */
-    uint64_t payload_sequence;                  /* the payload is newer than any in groups up to this one */
     uint32_t snapshot_current;                  /* 0 none, 1 or 2: which area */
     uint32_t payload_bytes;
     struct {
         uint64_t index, term, bytes;
         uint8_t sha256[32];
     } snapshot;
-    uint8_t payload[LOG_PAYLOAD_MAX];
-    uint8_t reserved[BLOCK_BYTES - 208 - LOG_PAYLOAD_MAX];
+    uint8_t payload[LOG_PAYLOAD_MAX]; /* here alone: harm to groups never takes a vote */
+    uint8_t reserved[BLOCK_BYTES - 200 - LOG_PAYLOAD_MAX];
 };
 _Static_assert(sizeof(struct disk_superblock) == BLOCK_BYTES, "superblock");
 
@@ -67,7 +66,7 @@ struct disk_group {
 };
 _Static_assert(sizeof(struct disk_group) == 64, "group");
 
-enum disk_item_kind { ITEM_APPEND = 1, ITEM_PAYLOAD = 2, ITEM_TRUNCATE = 3 };
+enum disk_item_kind { ITEM_APPEND = 1, ITEM_TRUNCATE = 2 };
 
 struct disk_item {
     uint32_t kind;

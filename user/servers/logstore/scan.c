@@ -58,23 +58,9 @@ err_t store_next_item(const uint8_t *items, uint32_t bytes, uint32_t *at, struct
     return E_OK;
 }
 
-static err_t take_payload(struct store *store, uint64_t sequence, const struct disk_item *item, const uint8_t *data)
-{
-    if (item->bytes > LOG_PAYLOAD_MAX)
-        return E_CORRUPT;
-    if (sequence <= store->payload_floor || sequence < store->super.payload_sequence)
-        return E_OK;
-    store->super.payload_sequence = sequence;
-    store->super.payload_bytes = item->bytes;
-    memcpy(store->super.payload, data, item->bytes);
-    return E_OK;
-}
-
-static err_t replay_item(struct store *store, uint64_t sequence, const struct disk_item *item, const uint8_t *data)
+static err_t replay_item(struct store *store, const struct disk_item *item, const uint8_t *data)
 {
     struct store_run run;
-    if (item->kind == ITEM_PAYLOAD)
-        return take_payload(store, sequence, item, data);
     if (item->kind == ITEM_TRUNCATE) {
         store_void_records(store, item->index);
         return E_OK;
@@ -96,7 +82,7 @@ static err_t replay_group(struct store *store, const struct disk_group *group, u
     uint32_t at = 0;
     err_t err;
     while ((err = store_next_item(store->scan + sizeof *group, group->bytes, &at, &item, &data)) == E_OK)
-        if ((err = replay_item(store, group->sequence, &item, data)) != E_OK)
+        if ((err = replay_item(store, &item, data)) != E_OK)
             return err;
     if (err != E_NOT_FOUND)
         return err;
@@ -147,9 +133,6 @@ static err_t replay(struct store *store)
 static err_t weigh_evidence(struct store *store, const struct disk_group *header, uint32_t block)
 {
     struct disk_group group;
-    struct disk_item item;
-    const uint8_t *data;
-    uint32_t at = 0;
     err_t err = store_read_group(store, block, &group);
     if (err != E_OK && err != E_CORRUPT)
         return err;
@@ -160,9 +143,6 @@ static err_t weigh_evidence(struct store *store, const struct disk_group *header
         store->newest_sequence = header->sequence;
     if (header->last_index > store->damaged_index)
         store->damaged_index = header->last_index;
-    while (err == E_OK && store_next_item(store->scan + sizeof group, group.bytes, &at, &item, &data) == E_OK)
-        if (item.kind == ITEM_PAYLOAD)
-            (void)take_payload(store, group.sequence, &item, data);
     return E_OK;
 }
 
@@ -214,7 +194,7 @@ static void begin_replay(struct store *store)
     store->next_block = (uint32_t)store->super.head_block;
     store->last_index = store->super.compacted;
     store->last_checksum_known = false;
-    store->payload_floor = store->super.payload_sequence;
+    store->full_from = UINT64_MAX;
 }
 
 static void judge_damage(struct store *store)
@@ -265,7 +245,7 @@ static uint64_t voided_later(const uint8_t *items, uint32_t bytes, uint32_t at)
     const uint8_t *data;
     uint64_t lowest = UINT64_MAX;
     while (store_next_item(items, bytes, &at, &item, &data) == E_OK)
-        if (item.kind != ITEM_PAYLOAD && item.index < lowest)
+        if (item.index < lowest)
             lowest = item.index;
     return lowest;
 }

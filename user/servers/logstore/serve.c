@@ -49,8 +49,6 @@ static err_t add(struct serve *s, const struct log_message *m)
 {
     if (m->op == LOG_APPEND)
         return store_add_records(s->store, s->data, m->bytes);
-    if (m->op == LOG_META)
-        return store_add_payload(s->store, s->data, m->bytes);
     return store_add_truncate(s->store, m->index);
 }
 
@@ -154,6 +152,8 @@ static err_t work_other(struct serve *s, const struct log_message *m)
     switch (m->op) {
     case LOG_FORMAT:
         return work_format(s, m);
+    case LOG_META:
+        return store_set_payload(s->store, s->data, m->bytes, m->index == LOG_META_WHOLE);
     case LOG_COMPACT:
         return store_compact(s->store, m->index);
     case LOG_SNAPSHOT_BEGIN:
@@ -170,7 +170,7 @@ static err_t work_other(struct serve *s, const struct log_message *m)
 static void work_one(struct serve *s, const struct log_message *m)
 {
     struct serve_answer request = {.op = m->op, .serial = m->serial, .index = m->index, .term = m->term};
-    if (m->op == LOG_APPEND || m->op == LOG_META || m->op == LOG_TRUNCATE) {
+    if (m->op == LOG_APPEND || m->op == LOG_TRUNCATE) {
         batch(s, m, &request);
         return;
     }

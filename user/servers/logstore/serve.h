@@ -1,4 +1,4 @@
-/* The requests of abi/logstore.h, worked in order on a store. Several appends, payloads and truncations that wait
+/* The requests of abi/logstore.h, worked in order on a store. Several appends and truncations that wait
  * together become one write and one flush; their answers follow in their order. No system calls of its own. */
 #pragma once
 

@@ -28,7 +28,6 @@ struct store {
     bool damaged;      /* as disk_superblock.damaged */
     bool first_damage; /* found in this opening: the superblock does not say so yet */
     uint64_t damaged_index;
-    uint64_t payload_floor;       /* the superblock's payload replaces those in groups up to this one */
     uint64_t newest_sequence;     /* highest ever seen on the disk, damaged or void ones included */
     struct disk_superblock super; /* as on disk, but for what changes with it next time */
 
@@ -39,6 +38,8 @@ struct store {
     uint64_t last_index;    /* 0: empty */
     uint32_t last_checksum; /* of the last record */
     bool last_checksum_known;
+    uint64_t full_from; /* an append from it on found no room. Until it has some, nothing that was asked after it may
+                           change the log, or the log would hold what it never was. All ones: none */
 
     struct store_group groups[STORE_GROUPS_MAX]; /* a ring */
     uint32_t group_first, group_count;
@@ -47,10 +48,8 @@ struct store {
     uint32_t pending_items, pending_bytes; /* header included */
     uint64_t pending_last_index;
     uint32_t pending_checksum;
-    bool pending_checksum_known, pending_payload;
+    bool pending_checksum_known;
     uint64_t pending_void_from; /* older groups' records from here on are void; all ones: none */
-    uint32_t pending_payload_bytes;
-    uint8_t pending_payload_data[LOG_PAYLOAD_MAX];
     uint8_t group[GROUP_BYTES_MAX] __attribute__((aligned(16)));
     uint8_t scan[GROUP_BYTES_MAX] __attribute__((aligned(16)));
 
@@ -79,10 +78,13 @@ err_t store_give_records(struct store *store, store_give give, void *context);
 /* Adds to the group being built; nothing is written yet. E_FULL: no room in the group (commit first) when
  * store->pending_items is not 0, else none on the disk. */
 err_t store_add_records(struct store *store, const void *records, uint32_t bytes);
-err_t store_add_payload(struct store *store, const void *payload, uint32_t bytes);
 err_t store_add_truncate(struct store *store, uint64_t from_index);
 /* Writes and flushes what was added; with nothing added it does nothing. */
 err_t store_commit(struct store *store);
+
+/* Replaces the payload, in both superblock copies; nothing may wait to be committed. whole: what was lost of a damaged
+ * log is there again, says who knows. */
+err_t store_set_payload(struct store *store, const void *payload, uint32_t bytes, bool whole);
 
 /* Records up to `index` are no longer needed. */
 err_t store_compact(struct store *store, uint64_t index);

@@ -181,6 +181,7 @@ err_t store_format(struct store *store, uint64_t epoch, const void *payload, uin
     store->super.version = SUPERBLOCK_VERSION;
     store->super.sequence = sequence;
     store->super.epoch = epoch;
+    store->full_from = UINT64_MAX;
     lay_out(&store->super, disk.bytes);
     store->super.payload_bytes = bytes;
     memcpy(store->super.payload, payload, bytes);

@@ -114,6 +114,7 @@ struct raft_message {
     uint32_t type;
     bool reject;   /* replies; READ_REPLY: the read failed, ask again */
     bool transfer; /* VOTE: on the leader's behalf, stickiness does not apply */
+    bool lost;     /* APPEND_REPLY rejecting: what was acknowledged before is not there any more */
     uint64_t cluster;
     struct raft_id from, to;
     uint64_t term;
@@ -269,6 +270,8 @@ struct raft {
     enum raft_fault fault;
     bool started;
     bool restore_void, restore_joins; /* durable entries disagree with the snapshot; reach its index */
+    uint64_t repair_index;            /* acknowledged entries up to it were lost: no vote until they are here again */
+    bool repair_told;                 /* they are, and the next hard state says so */
     struct raft_id leader;
     uint64_t leader_heard_ns; /* a leader of this or an older term was heard; stickiness counts from here */
     uint64_t election_timeout_ns, election_from_ns;
@@ -333,6 +336,11 @@ err_t raft_init(struct raft *r, const struct raft_config *config, const struct r
 /* Then the durable entries, oldest first. Those that the snapshot covers are skipped. E_CORRUPT: not contiguous, or
  * terms fall; E_FULL: the window is too small. */
 err_t raft_restore(struct raft *r, const struct raft_entry *entry);
+/* Before raft_start(): the durable log is known to have reached `index` once, and a part of it is lost. What was
+ * restored may even be wrong towards its end. So the node neither votes nor campaigns, nor takes anything for
+ * committed, before a leader has given it the log up to that index and it is durable here; then a hard state becomes
+ * due. The hard state given must be the newest one. */
+void raft_repair(struct raft *r, uint64_t index);
 /* Then this, once. E_CORRUPT: the hard state knows of committed entries that the log has not: the log is damaged or an
  * older image, and must not be used. */
 err_t raft_start(struct raft *r);
@@ -406,7 +414,8 @@ struct raft_status {
     struct raft_id id, leader, vote; /* leader.log 0: unknown */
     uint64_t term, first, last, commit, applied, stable;
     bool voter, learner, joint, transferring, stalled;
-    bool quorum; /* leader: a quorum was heard within election_ns; follower: the leader was */
+    uint64_t repairing; /* up to this index the log must be fetched anew before this node votes; 0: it is whole */
+    bool quorum;        /* leader: a quorum was heard within election_ns; follower: the leader was */
 };
 void raft_status(const struct raft *r, struct raft_status *status_out);
 const struct raft_conf *raft_conf_now(const struct raft *r);
