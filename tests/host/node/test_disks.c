@@ -163,7 +163,8 @@ static err_t delete_key(uint32_t machine, const char *key)
                        &result);
 }
 
-/* The state itself does not fit: what is new is refused in words, what makes it smaller is taken, and then all is well. */
+/* The state itself does not fit: what is new is refused in words, what makes it smaller is taken, and then all is well.
+ */
 static void test_tables_that_do_not_fit(void)
 {
     static char value[2000];
@@ -180,12 +181,12 @@ static void test_tables_that_do_not_fit(void)
     err_t err = E_OK;
     for (; stored < 400 && err == E_OK; stored++) {
         snprintf(key, sizeof(key), "big%d", stored);
-        err = lab_propose(0,
-                          (struct tables_op){.kind = TABLES_KEY_PUT,
-                                             .key_put = {TABLES_ANY_REVISION,
-                                                         {key, (uint32_t)strlen(key)},
-                                                         {value, sizeof(value) - 1}}},
-                          &(struct tables_result){0});
+        err =
+            lab_propose(0,
+                        (struct tables_op){
+                            .kind = TABLES_KEY_PUT,
+                            .key_put = {TABLES_ANY_REVISION, {key, (uint32_t)strlen(key)}, {value, sizeof(value) - 1}}},
+                        &(struct tables_result){0});
     }
     CHECK_EQUAL(err, E_FULL);
     lab_run(3000);
