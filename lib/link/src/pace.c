@@ -3,7 +3,6 @@
 #include "state.h"
 
 #define WINDOW_FIRST     16u
-#define WINDOW_LEAST     4u
 #define TIMEOUT_FIRST_NS 200000000ull
 #define TIMEOUT_LEAST_NS 30000000ull
 #define TIMEOUT_MOST_NS  1000000000ull

@@ -95,7 +95,7 @@ void receive_fragment(struct link *l, struct peer *p, uint32_t channel, struct w
         release_held(l, p, channel);
     } else if (ahead < WINDOW) {
         hold(l, q, sequence, message_bytes, data, bytes);
-        p->session.acks_owed++; /* a gap: tell at once */
+        p->session.acks_owed = ACK_AFTER; /* a gap: tell at once */
     }
 }
 

@@ -96,7 +96,7 @@ static void take_chunks(struct link *l, struct peer *p, uint64_t now_ns, const u
 
 static void note_acks(struct session *s, uint64_t now_ns)
 {
-    uint64_t due = s->acks_owed >= 2 ? now_ns : now_ns + ACK_DELAY_NS;
+    uint64_t due = s->acks_owed >= ACK_AFTER ? now_ns : now_ns + ACK_DELAY_NS;
     if (s->acks_owed && due < s->ack_due_ns)
         s->ack_due_ns = due;
 }

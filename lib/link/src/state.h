@@ -9,7 +9,10 @@
 #include <seal/transport.h>
 #include <wire/wire.h>
 
-#define WINDOW        128u /* fragments of a channel under way, at most */
+#define WINDOW       128u /* fragments of a channel under way, at most */
+#define WINDOW_LEAST 4u
+#define ACK_AFTER                                                                                                      \
+    WINDOW_LEAST /* fragments are acknowledged at once; later, and who has that window would stand still */
 #define FRAGMENT_MAX  1336u
 #define QUEUE_MAX     (512u * 1024u) /* bytes queued on one channel of one session */
 #define EVENTS_MAX    256u
