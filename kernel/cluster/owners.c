@@ -102,6 +102,13 @@ void cluster_release_ticket(uint64_t ticket)
     list_append(&cluster.releasing, &h->node);
 }
 
+/* Given back by unlock, or lost: this node's own tables, which granted it, have it no more. */
+static bool over(const struct held *h)
+{
+    struct tables_request_view view;
+    return !tables_request(node_tables(cluster.node), h->ticket, &view);
+}
+
 static void propose_release(struct held *h)
 {
     struct tables_op op = {.kind = TABLES_LOCK_CANCEL, .lock_cancel = {h->ticket}};
@@ -135,11 +142,17 @@ void cluster_owners_run(void)
         if (!o->proposed)
             propose_end(o);
     }
-    list_for_each(held, &cluster.releasing)
+    list_for_each_safe(held, &cluster.releasing)
     {
         struct held *h = container_of(held, struct held, node);
-        if (!h->token)
+        if (h->token)
+            continue;
+        if (over(h)) {
+            list_remove(held);
+            free_small(h, sizeof(*h));
+        } else {
             propose_release(h);
+        }
     }
 }
 
