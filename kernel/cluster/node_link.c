@@ -163,7 +163,7 @@ static void take_control(struct node *n, struct other *o, const struct link_even
         node_take_start(n, o, &r);
         break;
     case CONTROL_PROPOSE:
-        node_take_propose(n, event->data + 1, event->bytes - 1);
+        node_take_propose(n, o, event->data + 1, event->bytes - 1);
         break;
     default:
         link_drop(n->link, event->peer, event->session);

@@ -152,12 +152,13 @@ uint64_t node_propose_deadline(const struct node *n)
 }
 
 /* The leader's side. Whether it is taken or not, the proposer sees it applied or asks again. */
-void node_take_propose(struct node *n, const uint8_t *entry, size_t bytes)
+void node_take_propose(struct node *n, const struct other *o, const uint8_t *entry, size_t bytes)
 {
     uint64_t index, term;
     struct tables_op op;
-    if (n->raft_running && tables_decode(entry, bytes, &op) == E_OK)
-        raft_propose(n->raft, entry, bytes, &index, &term);
+    if (n->raft_running && tables_decode(entry, bytes, &op) == E_OK &&
+        raft_propose(n->raft, entry, bytes, &index, &term) == E_OK)
+        raft_commit_wanted(n->raft, raft_id_of(o->node_id, o->hello.log_id), index);
 }
 
 /* ---- applied ---- */

@@ -1,10 +1,15 @@
 /* Consensus, mounted: its messages over the links, its writes to the log, its entries into the tables. */
 #include "node_state.h"
 
-#define MESSAGE_BYTES 32768u
-#define PERSIST_BYTES 65536u
-#define APPLY_BYTES   65536u
-#define CHUNK_BYTES   16384u
+#define MESSAGE_BYTES  32768u
+#define PERSIST_BYTES  65536u
+#define APPLY_BYTES    65536u
+#define CHUNK_BYTES    16384u
+#define INFLIGHT_SHORT 1u
+
+/* The next write usually comes within this time and brings the news along; a message costs as much as the write. Nobody
+ * waits for it: who does is told at once. */
+#define COMMIT_NOTICE_NS 5000000ull
 
 /* ---- the tables ---- */
 
@@ -19,9 +24,21 @@ static void *take_chunk(void *context)
     return chunk;
 }
 
+/* What concerns another node should reach it soon: who waits for a lock there, for one. */
+static void tell_soon(struct node *n, uint32_t number)
+{
+    const struct other *o = n->leading ? node_other_by_number(n, number) : NULL;
+    struct raft_status s;
+    if (!o)
+        return;
+    raft_status(n->raft, &s);
+    raft_commit_wanted(n->raft, raft_id_of(o->node_id, o->hello.log_id), s.commit);
+}
+
 static void tables_event(void *context, const struct tables_event *event)
 {
     struct node *n = context;
+    tell_soon(n, event->node);
     n->hooks.event(n->hooks.context, event);
 }
 
@@ -63,9 +80,11 @@ static struct raft_config make_config(const struct node *n)
                             .heartbeat_ns = n->config.heartbeat_ns,
                             .election_ns = n->config.election_ns,
                             .stall_ns = 4 * n->config.election_ns,
+                            .commit_notice_ns = COMMIT_NOTICE_NS,
                             .message_bytes = MESSAGE_BYTES,
                             .inflight_messages = 8,
                             .inflight_bytes = 4 * MESSAGE_BYTES,
+                            .inflight_short = INFLIGHT_SHORT,
                             .uncommitted_bytes = n->config.window_bytes / 2,
                             .persist_bytes = PERSIST_BYTES,
                             .apply_bytes = APPLY_BYTES,

@@ -297,7 +297,7 @@ void node_tables_replaced(struct node *n);
 void node_propose_close(struct node *n);
 void node_applied(struct node *n, const struct raft_entry *entry, const struct tables_result *result);
 void node_propose_run(struct node *n);
-void node_take_propose(struct node *n, const uint8_t *entry, size_t bytes);
+void node_take_propose(struct node *n, const struct other *o, const uint8_t *entry, size_t bytes);
 uint64_t node_propose_deadline(const struct node *n);
 
 /* node_lead.c */

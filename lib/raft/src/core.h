@@ -49,6 +49,7 @@ void raft_maybe_commit(struct raft *r);
 void raft_on_append_reply(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 void raft_on_heartbeat_reply(struct raft *r, struct raft_peer *p, const struct raft_message *m);
 bool raft_quorum_heard(const struct raft *r);
+uint64_t raft_notice_due(const struct raft *r); /* when a peer must be told of the commit index, UINT64_MAX: none */
 struct raft_peer *raft_peer_of(struct raft *r, struct raft_id id);
 void raft_peer_probe(struct raft_peer *p);
 void raft_own_progress(struct raft *r); /* leader: its own entries became durable */

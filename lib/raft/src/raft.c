@@ -212,7 +212,7 @@ uint64_t raft_deadline(const struct raft *r)
         return UINT64_MAX;
     uint64_t due = r->election_from_ns + r->election_timeout_ns;
     if (r->role == RAFT_LEADER)
-        due = r->heartbeat_due_ns; /* all else that a leader waits for is looked at as often as that */
+        due = sooner(r->heartbeat_due_ns, raft_notice_due(r)); /* all else is looked at as often as that */
     if (r->read_count > 0)
         due = sooner(due, r->now_ns + r->config.election_ns);
     return due > r->now_ns ? due : r->now_ns + 1;

@@ -29,6 +29,7 @@ void raft_peer_probe(struct raft_peer *p)
 {
     p->state = RAFT_PROBE;
     p->paused = p->nudge = false;
+    p->notice_due_ns = 0;
     p->next = p->match + 1;
     p->snapshot_index = p->snapshot_offset = 0;
     p->snapshot_chunk_out = false;
@@ -182,6 +183,52 @@ static void send_heartbeat(struct raft *r, struct raft_peer *p, uint64_t context
     p->commit_told = m->commit;
 }
 
+/* Appends and heartbeats carry the commit index. When neither follows soon, or somebody waits, it goes out alone. */
+static void tell_commit(struct raft *r, struct raft_peer *p)
+{
+    uint64_t commit = p->match < r->commit ? p->match : r->commit;
+    if (commit <= p->commit_told) {
+        p->notice_due_ns = 0;
+        return;
+    }
+    if (p->notice_due_ns == 0)
+        p->notice_due_ns = r->now_ns + r->config.commit_notice_ns;
+    bool wanted = p->wanted_first <= commit && p->commit_told < p->wanted_last;
+    if (!wanted && r->now_ns < p->notice_due_ns)
+        return;
+    send_heartbeat(r, p, 0);
+    p->notice_due_ns = 0;
+}
+
+void raft_commit_wanted(struct raft *r, struct raft_id to, uint64_t index)
+{
+    struct raft_peer *p = r->role == RAFT_LEADER ? raft_peer_of(r, to) : NULL;
+    if (p == NULL)
+        return;
+    if (p->wanted_last <= p->commit_told) /* what was wanted before has been told */
+        p->wanted_first = index;
+    if (index > p->wanted_last)
+        p->wanted_last = index;
+}
+
+uint64_t raft_notice_due(const struct raft *r)
+{
+    uint64_t due = UINT64_MAX;
+    for (uint32_t i = 0; i < r->conf.count; i++)
+        if (r->peers[i].notice_due_ns != 0 && r->peers[i].notice_due_ns < due)
+            due = r->peers[i].notice_due_ns;
+    return due;
+}
+
+/* Little is not sent while much is under way: what gathers meanwhile goes out as one, for one log write. */
+static bool worth_sending(const struct raft *r, const struct raft_peer *p)
+{
+    uint32_t bytes, most = r->config.inflight_short;
+    if (p->next > r->last || inflight_full(r, p))
+        return false;
+    return most == 0 || p->inflight_count < most || count_that_fits(r, p->next, &bytes) < r->last + 1 - p->next;
+}
+
 static void replicate_to(struct raft *r, struct raft_peer *p)
 {
     ASSERT(p->match < p->next);
@@ -193,14 +240,13 @@ static void replicate_to(struct raft *r, struct raft_peer *p)
     }
     if (p->state == RAFT_PROBE && !p->paused && p->match < r->last)
         send_append(r, p, false);
-    while (p->state == RAFT_REPLICATE && p->next <= r->last && !inflight_full(r, p) && send_append(r, p, false))
+    while (p->state == RAFT_REPLICATE && worth_sending(r, p) && send_append(r, p, false))
         p->nudge = false;
     if (p->state == RAFT_REPLICATE && p->nudge)
         send_append(r, p, true);
     p->nudge = false;
-    uint64_t commit = p->match < r->commit ? p->match : r->commit;
-    if (p->state == RAFT_REPLICATE && commit > p->commit_told)
-        send_heartbeat(r, p, 0);
+    if (p->state == RAFT_REPLICATE)
+        tell_commit(r, p);
 }
 
 static void maybe_hand_over(struct raft *r)

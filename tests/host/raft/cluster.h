@@ -57,6 +57,8 @@ struct cluster {
     bool cut[UNITS_MAX + 1][UNITS_MAX + 1];
     uint64_t drop_types, messages; /* bit per message type: dropped */
     uint32_t message_bytes;
+    uint64_t commit_notice_ns; /* this and the next: of units that boot from now on */
+    uint32_t inflight_short;
     struct packet packets[4096];
     uint32_t packet_count;
 };

@@ -290,6 +290,91 @@ static void test_too_long_is_refused(void)
     cluster_free(c);
 }
 
+/* Three units that boot with these settings, and unit 1 leads. */
+static struct cluster *cluster_with(uint64_t commit_notice_ns, uint32_t inflight_short)
+{
+    struct cluster *c = cluster_make(3);
+    c->commit_notice_ns = commit_notice_ns;
+    c->inflight_short = inflight_short;
+    for (uint32_t i = 1; i <= 3; i++) {
+        unit_crash(c, i);
+        unit_restart(c, i);
+    }
+    cluster_elect(c, 1);
+    cluster_pass(c, HEARTBEAT_MS);
+    return c;
+}
+
+/* While an append is under way, what is proposed gathers, and goes out as one when it is answered. */
+static void test_short_appends_gather(void)
+{
+    struct cluster *c = cluster_with(0, 1);
+    uint64_t base = unit_status(c, 1).commit;
+    c->units[2]->hold_disk = c->units[3]->hold_disk = true;
+    for (uint32_t i = 0; i < 5; i++)
+        unit_propose_ok(c, 1, "x");
+    CHECK_EQUAL(unit_status(c, 2).last, base + 1);
+    CHECK_EQUAL(unit_status(c, 3).last, base + 1);
+    unit_flush(c, 2, 1);
+    cluster_settle(c);
+    CHECK_EQUAL(unit_status(c, 1).commit, base + 1);
+    CHECK_EQUAL(unit_status(c, 2).last, base + 5);
+    CHECK_EQUAL(c->units[2]->write_count, 1); /* the four in one write */
+    CHECK_EQUAL(unit_status(c, 3).last, base + 1);
+    cluster_free(c);
+}
+
+/* What fills a message does not wait. */
+static void test_full_appends_do_not_wait(void)
+{
+    struct cluster *c = cluster_with(0, 1);
+    char text[ENTRY_MAX];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    uint64_t base = unit_status(c, 1).commit;
+    c->units[2]->hold_disk = c->units[3]->hold_disk = true;
+    for (uint32_t i = 0; i < 25; i++)
+        unit_propose_ok(c, 1, text);
+    CHECK(unit_status(c, 2).last > base + 1024 / ENTRY_MAX);
+    CHECK(unit_status(c, 2).last < base + 25);
+    cluster_free(c);
+}
+
+/* The next append tells what is committed; without one a message of its own does, a little later. */
+static void test_commit_waits_for_an_append(void)
+{
+    struct cluster *c = cluster_with(4 * MS, 0);
+    unit_propose_ok(c, 1, "a");
+    uint64_t index = unit_status(c, 1).commit, messages = c->messages;
+    CHECK(unit_status(c, 2).commit < index);
+    unit_propose_ok(c, 1, "b");
+    CHECK_EQUAL(c->messages - messages, 4); /* two appends, two answers */
+    CHECK_EQUAL(unit_status(c, 2).commit, index);
+    CHECK(raft_deadline(c->units[1]->r) <= c->now_ns + 4 * MS);
+    cluster_pass(c, 4);
+    CHECK_EQUAL(unit_status(c, 2).commit, index + 1);
+    CHECK_EQUAL(unit_status(c, 3).commit, index + 1);
+    CHECK(raft_deadline(c->units[1]->r) > c->now_ns + MS); /* nothing more to tell */
+    cluster_free(c);
+}
+
+static void test_commit_that_is_waited_for_is_told_at_once(void)
+{
+    struct cluster *c = cluster_with(4 * MS, 0);
+    uint64_t next = unit_status(c, 1).last + 1;
+    raft_commit_wanted(c->units[1]->r, c->units[2]->id, next);
+    raft_commit_wanted(c->units[1]->r, c->units[2]->id, next + 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        unit_propose_ok(c, 1, "x");
+        CHECK_EQUAL(unit_status(c, 2).commit, next + i);
+        CHECK(unit_status(c, 3).commit < next + i);
+    }
+    unit_propose_ok(c, 1, "y");
+    CHECK_EQUAL(unit_status(c, 1).commit, next + 2);
+    CHECK_EQUAL(unit_status(c, 2).commit, next + 1);
+    cluster_free(c);
+}
+
 /* All power off at once, all come back: nothing that was committed is lost. */
 static void test_all_restart(void)
 {
@@ -323,6 +408,10 @@ int main(void)
     RUN(test_window);
     RUN(test_uncommitted_is_bounded);
     RUN(test_too_long_is_refused);
+    RUN(test_short_appends_gather);
+    RUN(test_full_appends_do_not_wait);
+    RUN(test_commit_waits_for_an_append);
+    RUN(test_commit_that_is_waited_for_is_told_at_once);
     RUN(test_all_restart);
     return 0;
 }

@@ -39,9 +39,12 @@ struct raft_config {
     uint64_t heartbeat_ns;
     uint64_t election_ns; /* least election timeout; drawn from [election_ns, 2 * election_ns); > 2 * heartbeat_ns */
     uint64_t stall_ns;    /* a log write slower than this ends leadership and forbids campaigning; 0: 2 * election_ns */
+    uint64_t commit_notice_ns;  /* so long a follower's news of the commit index waits for an append to ride on, unless
+                                   raft_commit_wanted() */
     uint32_t message_bytes;     /* payload of one append; at least one entry is always sent */
     uint32_t inflight_messages; /* window to one peer, 1..RAFT_INFLIGHT_MAX */
     uint64_t inflight_bytes;    /* the same in payload bytes */
+    uint32_t inflight_short; /* while so many are under way, a further one is sent only when full; 0: no such limit */
     uint64_t uncommitted_bytes; /* proposals are refused (E_FULL) while more than this is not committed */
     uint32_t persist_bytes;     /* payload of one log write; at least one entry is always written */
     uint32_t apply_bytes;       /* payload of one range to apply; at least one entry is always given */
@@ -205,6 +208,8 @@ struct raft_peer {
     bool paused;           /* PROBE: one append is out */
     bool nudge;            /* REPLICATE: an append may be lost; send one more to find out */
     uint64_t commit_told;
+    uint64_t wanted_first, wanted_last; /* somebody there waits for these: told at once */
+    uint64_t notice_due_ns;             /* when it is told in a message of its own; 0: nothing to tell */
     uint32_t inflight_head, inflight_count;
     uint64_t inflight_total; /* payload bytes */
     uint64_t inflight_last[RAFT_INFLIGHT_MAX];
@@ -377,6 +382,8 @@ err_t raft_read(struct raft *r, uint64_t token);
 /* Leader: hands leadership to `to`, or gives up after election_ns. E_NOT_DELIVERED: not leader; E_INVALID: not another
  * voter; E_BUSY: under way. */
 err_t raft_transfer(struct raft *r, struct raft_id to);
+/* Leader: something on `to` waits for the entry at `index` to be applied there, so that is told as soon as it is so. */
+void raft_commit_wanted(struct raft *r, struct raft_id to, uint64_t index);
 /* The transport lost what was sent to `to`, or its link is new. */
 void raft_unreachable(struct raft *r, struct raft_id to);
 /* Starts an election (with pre-vote) now, if this node may: for tools and for the first election after genesis. */
