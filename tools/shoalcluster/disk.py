@@ -2,6 +2,7 @@
 tears each such write by a seed."""
 import os
 import random
+import time
 
 SECTOR = 512
 FATES = ("kept", "dropped", "torn")
@@ -33,7 +34,7 @@ class Disk:
         self.pending = []  # writes in order: {sector number: its bytes}
         self.cached = {}   # sector number -> newest bytes not yet on the medium
         self.pending_bytes = 0
-        self.counts = {"reads": 0, "writes": 0, "flushes": 0, "kept": 0, "dropped": 0, "torn": 0}
+        self.counts = {"reads": 0, "writes": 0, "flushes": 0, "flush_us": 0, "kept": 0, "dropped": 0, "torn": 0}
 
     def read(self, offset, length):
         self.counts["reads"] += 1
@@ -81,9 +82,11 @@ class Disk:
         self.pending_bytes -= len(sectors) * SECTOR
 
     def flush(self):
-        self.counts["flushes"] += 1
+        begin = time.perf_counter_ns()
         while self.pending:
             self.settle(self.pending.pop(0))
+        self.counts["flushes"] += 1
+        self.counts["flush_us"] += (time.perf_counter_ns() - begin) // 1000
 
     def cut_power(self):
         """Each unflushed write is kept, dropped, or torn between two of its sectors. Says what happened."""

@@ -32,14 +32,14 @@ class Link:
     def __init__(self):
         self.cut, self.drop_percent, self.delay_ms, self.jitter_ms = False, 0.0, 0.0, 0.0
         self.alter_percent = 0.0  # of the cluster's frames
-        self.passed = self.lost = self.altered = 0
+        self.passed = self.bytes = self.lost = self.altered = 0  # bytes: of those that passed
 
     def heal(self):
         self.cut, self.drop_percent, self.delay_ms, self.jitter_ms, self.alter_percent = False, 0.0, 0.0, 0.0, 0.0
 
     def describe(self):
         return {"cut": self.cut, "drop": self.drop_percent, "delay_ms": self.delay_ms, "jitter_ms": self.jitter_ms,
-                "alter": self.alter_percent, "passed": self.passed, "lost": self.lost, "altered": self.altered}
+                "alter": self.alter_percent, "passed": self.passed, "bytes": self.bytes, "lost": self.lost, "altered": self.altered}
 
 
 class Port:
@@ -132,6 +132,7 @@ class Switch:
             link.lost += 1
             return
         link.passed += 1
+        link.bytes += len(raw)
         wait_ms = link.delay_ms + (self.random.random() * link.jitter_ms if link.jitter_ms else 0)
         if wait_ms:
             self.serial += 1
