@@ -17,6 +17,7 @@
 #include <kernel/process.h>
 #include <kernel/sched.h>
 
+#include "authority.h"
 #include "node.h"
 #include "remote.h"
 
@@ -42,7 +43,7 @@ struct channel {
 
 /* Things that others left for the thread; kernel lock. */
 struct inbox {
-    struct list calls;                /* struct call.node: new ones */
+    struct list requests;             /* struct request.node: new ones */
     struct list dropped;              /* struct held.node: lock handles that are gone */
     struct list ended;                /* struct owner.node: processes that ended */
     struct list cancelled;            /* struct request.cancel_node */
@@ -79,9 +80,11 @@ enum phase {
 struct request {
     struct list node; /* in cluster.requests */
     struct list cancel_node;
-    struct call *call; /* NULL: the caller gave up. Kernel lock */
-    uint64_t token;    /* of its proposal or read; unique */
-    uint32_t op;       /* enum cluster_ops */
+    struct call *call;            /* NULL: the caller gave up. Kernel lock */
+    uint64_t token;               /* of its proposal or read; unique */
+    bool taken;                   /* by the thread, out of the inbox. Kernel lock */
+    uint32_t op;                  /* enum cluster_ops */
+    struct permissions permitted; /* of the handle that it came by */
     const struct service_op *rule;
     enum phase phase;
     err_t found_err;

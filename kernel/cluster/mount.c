@@ -205,7 +205,7 @@ static err_t open_service(struct handle_ref *out)
 static void mount(void)
 {
     static const struct system_cluster system = {open_service, cluster_attach_peer, cluster_attach_log};
-    list_init(&cluster.inbox.calls);
+    list_init(&cluster.inbox.requests);
     list_init(&cluster.inbox.dropped);
     list_init(&cluster.inbox.ended);
     list_init(&cluster.inbox.cancelled);

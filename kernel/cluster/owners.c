@@ -1,11 +1,10 @@
 /* Who has something in the tables: processes, whose end ends it, and handles that hold a lock. */
 #include "cluster.h"
 
-/* A process as the whole cluster names it. A caller on another node counts as that node itself. */
+/* A process as the whole cluster names it. */
 uint64_t cluster_process_id(const struct call *c)
 {
-    uint32_t number = c->sender_node && !c->thread ? (uint32_t)c->sender_node : cluster.own_number;
-    return PROCESS_ID(number, c->thread ? c->thread->process->object.serial : 0);
+    return PROCESS_ID(cluster.own_number, c->thread->process->object.serial);
 }
 
 /* ---- processes ---- */
@@ -20,9 +19,9 @@ static void process_ended(struct process *p, void *context)
 
 err_t cluster_own(struct call *c)
 {
-    struct process *p = c->thread ? c->thread->process : NULL;
-    if (!p || p->on_end)
-        return E_OK; /* known, or the other node's to look after */
+    struct process *p = c->thread->process;
+    if (p->on_end)
+        return E_OK; /* known */
     struct owner *o = kalloc(sizeof(*o));
     if (!o)
         return E_NO_MEMORY;

@@ -36,8 +36,14 @@ err_t remote_export(struct remote_peer *p, struct handle_ref *ref, struct remote
     if (!remotable(ref->object))
         return E_NODE_BOUND;
     *out = (struct remote_handle){.type = ref->object->type, .rights = (uint16_t)ref->rights};
+    const struct permissions *permitted = authority_permissions(ref->object);
+    if (permitted) {
+        out->whose = REMOTE_SERVICE;
+        out->permitted = *permitted;
+        return E_OK;
+    }
     if (remote_import_target_of(p, ref->object, &target) && !(target & REMOTE_PUBLISHED_BIT)) {
-        out->yours = true;
+        out->whose = REMOTE_YOURS;
         out->index = (uint32_t)target;
         return E_OK;
     }
@@ -57,7 +63,7 @@ err_t remote_export(struct remote_peer *p, struct handle_ref *ref, struct remote
 void remote_unexport(struct remote_peer *p, const struct remote_handle *handles, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (!handles[i].yours)
+        if (handles[i].whose == REMOTE_MINE)
             (void)remote_export_release(p, handles[i].index, 1);
 }
 

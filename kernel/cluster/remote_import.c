@@ -135,9 +135,23 @@ err_t remote_import_target(struct remote_peer *p, uint64_t target, uint8_t type,
     return E_OK;
 }
 
+/* This node's own service, with what the sender was permitted: it is local, and outlives the session. */
+static err_t import_service(const struct remote_peer *p, const struct remote_handle *h, struct handle_ref *out)
+{
+    struct handle_ref own;
+    err_t err = authority_receive(p->node, &h->permitted, &own);
+    if (err)
+        return err;
+    *out = handle_ref_dup(&own, h->rights);
+    handle_ref_drop(&own);
+    return E_OK;
+}
+
 err_t remote_import_handle(struct remote_peer *p, const struct remote_handle *h, struct handle_ref *out)
 {
-    if (!h->yours)
+    if (h->whose == REMOTE_SERVICE)
+        return import_service(p, h, out);
+    if (h->whose == REMOTE_MINE)
         return remote_import_target(p, h->index, h->type, h->rights, true, out);
     struct handle_ref *own = remote_export_find(p, h->index);
     if (!own || own->object->type != h->type || h->type == OBJECT_REPLY)
@@ -160,7 +174,7 @@ err_t remote_import_all(struct remote_peer *p, const struct remote_message *m, s
         out[i] = (struct handle_ref){0};
         if (!err)
             err = remote_import_handle(p, &m->handles[i], &out[i]);
-        else if (!m->handles[i].yours)
+        else if (m->handles[i].whose == REMOTE_MINE)
             release_passings(p, m->handles[i].index, 1);
     }
     if (err)
@@ -171,7 +185,7 @@ err_t remote_import_all(struct remote_peer *p, const struct remote_message *m, s
 void remote_imports_release(struct remote_peer *p, const struct remote_message *m)
 {
     for (uint32_t i = 0; i < TAG_HANDLES(m->tag); i++)
-        if (!m->handles[i].yours)
+        if (m->handles[i].whose == REMOTE_MINE)
             release_passings(p, m->handles[i].index, 1);
 }
 

@@ -18,22 +18,30 @@ static uint32_t number_of(struct remote_call_out *o)
     return remote_name((uint32_t)(o - o->peer->out), o->generation);
 }
 
-/* Whether the handles that come with the call can travel; looked at before anything moves. */
-static err_t check_handles(struct remote_peer *p, const struct call *c)
+static const struct object *object_of_handle(const struct call *c, uint32_t i)
+{
+    if (!c->thread)
+        return c->refs[i].object;
+    struct handle_entry *e = handle_entry(&c->thread->process->handles, c->handles[i]);
+    return e ? e->object : NULL;
+}
+
+/* Whether the handles that come with the call can travel; looked at before anything moves. What decides how long the
+ * message is, is filled in. */
+static err_t check_handles(struct remote_peer *p, const struct call *c, struct remote_message *m)
 {
     uint32_t count = TAG_HANDLES(c->tag);
     for (uint32_t i = 0; i < count; i++) {
-        const struct object *o;
-        if (c->thread) {
-            struct handle_entry *e = handle_entry(&c->thread->process->handles, c->handles[i]);
-            if (!e)
-                return E_BAD_HANDLE;
-            o = e->object;
-        } else {
-            o = c->refs[i].object;
-        }
+        const struct object *o = object_of_handle(c, i);
+        if (!o)
+            return E_BAD_HANDLE;
         if (o->type != OBJECT_ENDPOINT && o->type != OBJECT_REPLY && o->type != OBJECT_NOTIFICATION)
             return E_NODE_BOUND;
+        const struct permissions *permitted = authority_permissions(o);
+        if (permitted) {
+            m->handles[i].whose = REMOTE_SERVICE;
+            m->handles[i].permitted = *permitted;
+        }
     }
     return remote_can_export(p, count) ? E_OK : E_FULL;
 }
@@ -79,10 +87,10 @@ err_t remote_call_begin(struct remote_import *target, struct call *c)
         p->counts.calls_not_delivered++;
         return E_NOT_DELIVERED;
     }
-    err_t err = check_handles(p, c);
+    struct remote_message m = {0};
+    err_t err = check_handles(p, c, &m);
     if (err)
         return err;
-    struct remote_message m = {0};
     struct handle_ref refs[IPC_HANDLES_MAX] = {0};
     describe(&m, c, target->target);
     o->peer = p;

@@ -1,6 +1,7 @@
 /* What the files of remote calls share. Kernel lock held for everything. */
 #pragma once
 
+#include "authority.h"
 #include "remote.h"
 #include "remote_wire.h"
 
@@ -116,8 +117,8 @@ void remote_queue_clear(struct remote_peer *p);
 
 /* ---- remote_export.c: what the peer may name ---- */
 /* Says how *ref travels to the peer; on E_OK the reference is kept as an export, unless one stands already or the
- * object is the peer's own: then it stays in *ref, to be dropped once the message is queued, lest a RELEASE that this
- * brings about overtake it. E_NODE_BOUND, E_FULL: *ref is untouched. */
+ * object is the peer's own, or the cluster service: then it stays in *ref, to be dropped once the message is queued,
+ * lest a RELEASE that this brings about overtake it. E_NODE_BOUND, E_FULL: *ref is untouched. */
 err_t remote_export(struct remote_peer *p, struct handle_ref *ref, struct remote_handle *out);
 /* Takes back what remote_export() gave, for a message that is not sent after all. */
 void remote_unexport(struct remote_peer *p, const struct remote_handle *handles, uint32_t count);

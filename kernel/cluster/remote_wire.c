@@ -5,10 +5,15 @@
 
 static void put_handle(struct wire_writer *w, const struct remote_handle *h)
 {
-    wire_put_u8(w, h->yours);
+    wire_put_u8(w, h->whose);
     wire_put_u8(w, h->type);
     wire_put_u16(w, h->rights);
     wire_put_u32(w, h->index);
+    if (h->whose != REMOTE_SERVICE)
+        return;
+    wire_put_u32(w, h->permitted.classes);
+    wire_put_u8(w, (uint8_t)h->permitted.prefix_bytes);
+    wire_put_bytes(w, h->permitted.prefix, h->permitted.prefix_bytes);
 }
 
 static void put_body(struct wire_writer *w, const struct remote_message *m)
@@ -102,18 +107,30 @@ size_t remote_encode(const struct remote_message *m, uint8_t *to, size_t room)
     return w.failed ? 0 : w.used;
 }
 
+static const char *get_permissions(struct wire_reader *r, struct permissions *p)
+{
+    uint32_t classes = wire_get_u32(r);
+    uint8_t bytes = wire_get_u8(r);
+    const char *prefix = (const char *)wire_take(r, bytes);
+    if (r->failed)
+        return NULL; /* which is told by the whole message */
+    return permissions_narrow(&permissions_all, classes, prefix, bytes, p) == E_OK ? NULL
+                                                                                   : "its permissions are impossible";
+}
+
 static const char *get_handle(struct wire_reader *r, struct remote_handle *h)
 {
-    uint8_t yours = wire_get_u8(r);
-    h->yours = yours == 1;
+    h->whose = wire_get_u8(r);
     h->type = wire_get_u8(r);
     h->rights = wire_get_u16(r);
     h->index = wire_get_u32(r);
-    if (yours > 1)
-        return "a handle is neither mine nor yours";
+    if (h->whose > REMOTE_SERVICE)
+        return "a handle is neither mine nor yours nor of the service";
     if (h->type != OBJECT_ENDPOINT && h->type != OBJECT_REPLY && h->type != OBJECT_NOTIFICATION)
         return "a handle is of a type that stays on its node";
-    return NULL;
+    if (h->whose != REMOTE_SERVICE)
+        return NULL;
+    return h->type == OBJECT_ENDPOINT ? get_permissions(r, &h->permitted) : "the service is no endpoint";
 }
 
 static const char *get_body(struct wire_reader *r, struct remote_message *m)

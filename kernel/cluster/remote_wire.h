@@ -2,7 +2,7 @@
  * docs/006-remote-calls.md. */
 #pragma once
 
-#include <abi/ipc.h>
+#include "permissions.h"
 
 #define REMOTE_NAME_MAX 31u
 
@@ -17,12 +17,20 @@ enum remote_kind {
     REMOTE_REPLY = 8
 };
 
+/* Whose object a handle on its way is of. */
+enum remote_whose {
+    REMOTE_MINE = 0,   /* the sender's: index is its export */
+    REMOTE_YOURS = 1,  /* index is the receiver's own export */
+    REMOTE_SERVICE = 2 /* the cluster service, which is everybody's: the receiver makes a handle to its own */
+};
+
 /* A handle on its way. */
 struct remote_handle {
-    bool yours;   /* index is the receiver's own export */
-    uint8_t type; /* mine: Endpoint, Reply or Notification */
+    uint8_t whose; /* enum remote_whose */
+    uint8_t type;  /* Endpoint, Reply or Notification */
     uint16_t rights;
     uint32_t index;
+    struct permissions permitted; /* REMOTE_SERVICE */
 };
 
 /* One message; which fields count is said by its kind. Pointers lie in the message's own bytes after decoding. */

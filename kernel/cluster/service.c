@@ -6,10 +6,65 @@
 
 /* ---- calls, in the caller's context ---- */
 
+static void free_request(struct request *r)
+{
+    for (uint32_t i = 0; i < IPC_HANDLES_MAX; i++)
+        handle_ref_drop(&r->refs[i]);
+    list_remove(&r->node);
+    list_remove(&r->cancel_node);
+    kfree(r, sizeof(*r));
+}
+
+/* All but the handles, which stay the caller's until nothing can refuse the call. */
+static void copy_message(struct request *r, const struct call *c)
+{
+    r->in.tag = c->tag & ~(uint64_t)(TAG_REMOTE | TAG_LENT);
+    memcpy(r->in.words, c->words, sizeof(r->in.words));
+    memcpy(r->bytes, call_bytes(c), TAG_BYTES(c->tag));
+    r->in.bytes = r->bytes;
+    r->in.handles = r->in_handles;
+    for (uint32_t i = 0; i < TAG_HANDLES(c->tag); i++)
+        r->in_handles[i] = i + 1;
+}
+
+static bool binds_to_process(uint32_t op)
+{
+    return op == CLUSTER_OP_LOCK || op == CLUSTER_OP_SESSION_OPEN || op == CLUSTER_OP_NAME_REGISTER;
+}
+
+/* The check of permissions, the only one: what is refused here has done nothing. */
+static err_t check_request(struct request *r, struct call *c)
+{
+    err_t err = permissions_check(&r->permitted, r->op, &r->in);
+    if (err == E_OK && binds_to_process(r->op))
+        err = cluster_own(c);
+    if (err == E_OK && TAG_HANDLES(c->tag))
+        err = call_take_handles(c, r->refs);
+    return err;
+}
+
 static err_t call_came(struct endpoint *e, struct call *c)
 {
-    c->context = NULL;
-    list_append(&cluster.inbox.calls, &c->node);
+    const struct permissions *permitted = authority_permissions(&e->object);
+    if (!permitted || !c->thread)
+        return E_GONE; /* no other node has a handle to this one's service: each has its own */
+    struct request *r = kalloc(sizeof(*r));
+    if (!r)
+        return E_NO_MEMORY;
+    list_init(&r->node);
+    list_init(&r->cancel_node);
+    r->op = TAG_OP(c->tag);
+    r->permitted = *permitted;
+    r->process_id = cluster_process_id(c);
+    copy_message(r, c);
+    err_t err = check_request(r, c);
+    if (err != E_OK) {
+        free_request(r);
+        return err;
+    }
+    r->call = c;
+    c->context = r;
+    list_append(&cluster.inbox.requests, &r->node);
     cluster_wake();
     return E_OK;
 }
@@ -17,23 +72,23 @@ static err_t call_came(struct endpoint *e, struct call *c)
 static void call_gave_up(struct endpoint *e, struct call *c)
 {
     struct request *r = c->context;
-    if (!r) {
-        list_remove(&c->node);
+    r->call = NULL;
+    if (!r->taken) {
+        free_request(r);
         return;
     }
-    r->call = NULL;
     list_append(&cluster.inbox.cancelled, &r->cancel_node);
     cluster_wake();
 }
 
-static const struct endpoint_handler handler = {call_came, call_gave_up, NULL, NULL};
+static const struct endpoint_handler handler = {call_came, call_gave_up, NULL, authority_unused};
 
 void cluster_service_init(void)
 {
     cluster.budget = &root_budget;
     cluster.answer_bytes = kalloc(IPC_BYTES_MAX);
     cluster.log_bytes = phys_to_virt(page_alloc_contiguous(20, 0));
-    err_t err = endpoint_create_kernel(cluster.budget, &handler, NULL, false, &cluster.service);
+    err_t err = authority_init(cluster.budget, &handler, &cluster.service);
     if (err != E_OK || !cluster.answer_bytes)
         panic("cluster: no memory for the service");
 }
@@ -51,61 +106,16 @@ struct request *cluster_request(uint64_t token)
     return NULL;
 }
 
-static void free_request(struct request *r)
-{
-    for (uint32_t i = 0; i < IPC_HANDLES_MAX; i++)
-        handle_ref_drop(&r->refs[i]);
-    list_remove(&r->node);
-    list_remove(&r->cancel_node);
-    kfree(r, sizeof(*r));
-}
-
-static err_t copy_message(struct request *r, struct call *c)
-{
-    uint32_t handles = TAG_HANDLES(c->tag);
-    r->in.tag = c->tag & ~(uint64_t)(TAG_REMOTE | TAG_LENT);
-    memcpy(r->in.words, c->words, sizeof(r->in.words));
-    memcpy(r->bytes, call_bytes(c), TAG_BYTES(c->tag));
-    r->in.bytes = r->bytes;
-    r->in.handles = r->in_handles;
-    for (uint32_t i = 0; i < handles; i++)
-        r->in_handles[i] = i + 1;
-    return handles ? call_take_handles(c, r->refs) : E_OK;
-}
-
-static struct request *make_request(struct call *c)
-{
-    struct request *r = kalloc(sizeof(*r));
-    if (!r) {
-        call_fail(c, E_NO_MEMORY);
-        return NULL;
-    }
-    list_init(&r->cancel_node);
-    list_append(&cluster.requests, &r->node);
-    r->op = TAG_OP(c->tag);
-    r->process_id = cluster_process_id(c);
-    r->token = ++cluster.next_token;
-    err_t err = copy_message(r, c);
-    if (err == E_OK &&
-        (r->op == CLUSTER_OP_LOCK || r->op == CLUSTER_OP_SESSION_OPEN || r->op == CLUSTER_OP_NAME_REGISTER))
-        err = cluster_own(c);
-    if (err != E_OK) {
-        free_request(r);
-        call_fail(c, err);
-        return NULL;
-    }
-    r->call = c;
-    c->context = r;
-    return r;
-}
-
 static struct request *next_request(void)
 {
     uint64_t flags = cluster_enter();
-    struct request *r = NULL;
-    struct list *node;
-    while (!r && (node = list_pop(&cluster.inbox.calls)))
-        r = make_request(container_of(node, struct call, node));
+    struct list *node = list_pop(&cluster.inbox.requests);
+    struct request *r = node ? container_of(node, struct request, node) : NULL;
+    if (r) {
+        r->taken = true;
+        r->token = ++cluster.next_token;
+        list_append(&cluster.requests, &r->node);
+    }
     cluster_leave(flags);
     return r;
 }

@@ -5,15 +5,17 @@ static void begin_job_submit(struct request *r)
 {
     DECODE(job_submit, r)
     service_propose(r, &(struct tables_op){.kind = TABLES_JOB_SUBMIT,
-                                   .job_submit = {in.count, text_of(in.command, in.command_length)}});
+                                           .job_submit = {in.count, r->permitted.classes,
+                                                          text_of(r->permitted.prefix, r->permitted.prefix_bytes),
+                                                          text_of(in.command, in.command_length)}});
 }
 
 static void begin_job_report(struct request *r)
 {
     DECODE(job_report, r)
-    service_propose(r,
-            &(struct tables_op){.kind = TABLES_JOB_REPORT,
-                                .job_report = {in.job, in.instance, in.state, in.cause, in.code, in.process_id}});
+    service_propose(
+        r, &(struct tables_op){.kind = TABLES_JOB_REPORT,
+                               .job_report = {in.job, in.instance, in.state, in.cause, in.code, in.process_id}});
 }
 
 static void begin_job_kill(struct request *r)
@@ -91,9 +93,17 @@ static bool give_placement(struct request *r, const struct tables_job *job, uint
     if (i->state != TABLES_JOB_PLACED || i->node != cluster.own_number || i->boot[0] != boot[0] ||
         i->boot[1] != boot[1] || was_given(job->job, instance, i->fence))
         return false;
+    struct permissions permitted;
+    struct handle_ref ref;
+    err_t err = permissions_narrow(&permissions_all, job->classes, job->prefix, job->prefix_bytes, &permitted);
+    uint64_t flags = cluster_enter();
+    err = err ? err : authority_receive(AUTHORITY_JOBS, &permitted, &ref);
+    cluster_leave(flags);
+    if (err != E_OK)
+        return false; /* it waits until there is room for its permissions */
     note_given(job->job, instance, i->fence);
-    ANSWER(r, job_next, .job = job->job, .instance = instance, .command = job->command,
-           .command_length = job->command_bytes);
+    ANSWER_HANDLE(r, job_next, ref, .job = job->job, .instance = instance, .command = job->command,
+                  .command_length = job->command_bytes, .cluster = 1);
     return true;
 }
 

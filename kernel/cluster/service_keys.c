@@ -5,23 +5,23 @@ static void begin_put(struct request *r)
 {
     DECODE(put, r)
     service_propose(r, &(struct tables_op){.kind = TABLES_KEY_PUT,
-                                   .key_put = {in.if_revision, text_of(in.key, in.key_length),
-                                               text_of(in.value, in.value_length)}});
+                                           .key_put = {in.if_revision, text_of(in.key, in.key_length),
+                                                       text_of(in.value, in.value_length)}});
 }
 
 static void begin_del(struct request *r)
 {
     DECODE(del, r)
     service_propose(r, &(struct tables_op){.kind = TABLES_KEY_DELETE,
-                                   .key_delete = {in.if_revision, text_of(in.key, in.key_length)}});
+                                           .key_delete = {in.if_revision, text_of(in.key, in.key_length)}});
 }
 
 static void begin_append(struct request *r)
 {
     DECODE(append, r)
     service_propose(r, &(struct tables_op){.kind = TABLES_KEY_APPEND,
-                                   .key_append = {in.session, in.sequence, text_of(in.key, in.key_length),
-                                                  text_of(in.data, in.data_length)}});
+                                           .key_append = {in.session, in.sequence, text_of(in.key, in.key_length),
+                                                          text_of(in.data, in.data_length)}});
 }
 
 static void begin_session_open(struct request *r)

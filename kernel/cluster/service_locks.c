@@ -4,15 +4,16 @@
 static void begin_lock(struct request *r)
 {
     DECODE(lock, r)
-    service_propose(r, &(struct tables_op){
-                   .kind = TABLES_LOCK,
-                   .lock = {in.mode, in.try_only != 0, r->process_id, text_of(in.name, in.name_length)}});
+    service_propose(
+        r, &(struct tables_op){.kind = TABLES_LOCK,
+                               .lock = {in.mode, in.try_only != 0, r->process_id, text_of(in.name, in.name_length)}});
 }
 
 static void begin_unlock(struct request *r)
 {
     DECODE(unlock, r)
-    service_propose(r, &(struct tables_op){.kind = TABLES_UNLOCK, .unlock = {in.fence, text_of(in.name, in.name_length)}});
+    service_propose(r,
+                    &(struct tables_op){.kind = TABLES_UNLOCK, .unlock = {in.fence, text_of(in.name, in.name_length)}});
 }
 
 static void granted(struct request *r, uint64_t fence)
@@ -56,7 +57,7 @@ static void read_lock_list(struct request *r, const struct tables *t)
                                    .waiters = lock.waiters,
                                    .node = lock.node,
                                    .process_id = lock.process_id};
-        if (at < in.position)
+        if (at < in.position || !permissions_cover(&r->permitted, lock.name, lock.name_bytes))
             continue;
         if (used + sizeof(row) > ROWS_MAX)
             break;

@@ -8,12 +8,18 @@ void service_unpublish(uint64_t number)
     cluster_leave(flags);
 }
 
+/* Handles to this service itself are not for others to find. */
+static bool can_be_offered(const struct handle_ref *ref)
+{
+    return ref->object->type == OBJECT_ENDPOINT && !authority_permissions(ref->object);
+}
+
 static void begin_name_register(struct request *r)
 {
     DECODE(name_register, r)
     struct handle_ref *ref = &r->refs[in.endpoint - 1];
     uint64_t flags = cluster_enter();
-    bool endpoint = ref->object->type == OBJECT_ENDPOINT;
+    bool endpoint = can_be_offered(ref);
     r->published = endpoint ? remote_publish(ref) : 0;
     if (r->published)
         *ref = (struct handle_ref){0};
@@ -91,7 +97,7 @@ static void begin_node_offer(struct request *r)
     DECODE(node_offer, r)
     struct handle_ref *ref = &r->refs[in.endpoint - 1];
     uint64_t flags = cluster_enter();
-    bool endpoint = ref->object->type == OBJECT_ENDPOINT;
+    bool endpoint = can_be_offered(ref);
     err_t err = endpoint ? remote_offer(in.name, ref) : E_WRONG_TYPE;
     if (err == E_OK)
         *ref = (struct handle_ref){0};

@@ -26,6 +26,8 @@ static const struct service_op *const service_ops[] = {
     [CLUSTER_OP_APPEND] = &service_append_op,
     [CLUSTER_OP_SESSION_OPEN] = &service_session_open_op,
     [CLUSTER_OP_WAIT_STATE] = &service_wait_state_op,
+    [CLUSTER_OP_PERMISSIONS] = &service_permissions_op,
+    [CLUSTER_OP_NARROW] = &service_narrow_op,
 };
 #define OPS (sizeof(service_ops) / sizeof(service_ops[0]))
 

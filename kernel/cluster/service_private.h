@@ -11,11 +11,12 @@
 
 /* What is done for one operation, as its request goes through its phases. What it never comes to is NULL. */
 struct service_op {
-    void (*begin)(struct request *r);                         /* it is new: answer it, or give it another phase */
-    void (*read)(struct request *r, const struct tables *t);  /* it may read now */
-    void (*finish)(struct request *r, const struct tables_result *result); /* applied without an error. NULL: no results */
-    void (*refused)(struct request *r);                       /* its proposal had an error; that is answered afterwards */
-    void (*recheck)(struct request *r);                       /* in each round, while it is PHASE_WAITING */
+    void (*begin)(struct request *r);                        /* it is new: answer it, or give it another phase */
+    void (*read)(struct request *r, const struct tables *t); /* it may read now */
+    void (*finish)(struct request *r,
+                   const struct tables_result *result); /* applied without an error. NULL: no results */
+    void (*refused)(struct request *r);                 /* its proposal had an error; that is answered afterwards */
+    void (*recheck)(struct request *r);                 /* in each round, while it is PHASE_WAITING */
 };
 
 /* One a file of operations. */
@@ -27,6 +28,7 @@ extern const struct service_op service_name_register_op, service_name_lookup_op,
     service_node_offer_op;
 extern const struct service_op service_job_submit_op, service_job_list_op, service_job_next_op, service_job_report_op,
     service_job_kill_op;
+extern const struct service_op service_permissions_op, service_narrow_op;
 
 /* Asks for leave to read; `begin` of the operations that only read. */
 void service_ask_read(struct request *r);
@@ -61,7 +63,7 @@ struct answer service_answer_begin(void);
 /* Encodes with the generated encoder and answers. */
 #define ANSWER(r, op, ...)                                                                                             \
     do {                                                                                                               \
-        struct answer a_ = service_answer_begin();                                                                             \
+        struct answer a_ = service_answer_begin();                                                                     \
         a_.msg.handles = a_.handles;                                                                                   \
         const struct cluster_##op##_out out_ = {__VA_ARGS__};                                                          \
         cluster_answer(r, cluster_##op##_out_encode(&out_, &a_.msg), &a_);                                             \
@@ -69,7 +71,7 @@ struct answer service_answer_begin(void);
 
 #define ANSWER_HANDLE(r, op, ref, ...)                                                                                 \
     do {                                                                                                               \
-        struct answer a_ = service_answer_begin();                                                                             \
+        struct answer a_ = service_answer_begin();                                                                     \
         a_.msg.handles = a_.handles;                                                                                   \
         a_.refs[0] = ref;                                                                                              \
         const struct cluster_##op##_out out_ = {__VA_ARGS__};                                                          \

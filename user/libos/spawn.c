@@ -73,12 +73,24 @@ static err_t send_words(const struct spawn *s, handle_t control)
     return err ? err : words_flush(&w);
 }
 
+/* A child may ask of the cluster what its starter may, also on another node, unless it is given less. */
+static handle_t startup_handle_for(const struct spawn *s, uint32_t slot)
+{
+    if (slot == STARTUP_CLUSTER && s->no_cluster)
+        return HANDLE_NONE;
+    return slot == STARTUP_CLUSTER && !s->handles[slot] ? os_startup_handle(STARTUP_CLUSTER) : s->handles[slot];
+}
+
 static err_t send_handles(const struct spawn *s, handle_t control)
 {
     err_t err = E_OK;
-    for (uint32_t i = STARTUP_BUDGET + 1; !err && i < STARTUP_HANDLES; i++)
-        if (s->handles[i])
-            err = control_give(control, s->deadline, i, s->handles[i]);
+    for (uint32_t i = STARTUP_BUDGET + 1; !err && i < STARTUP_HANDLES; i++) {
+        handle_t handle = startup_handle_for(s, i);
+        if (handle)
+            err = control_give(control, s->deadline, i, handle);
+        if (err == E_GONE && !s->handles[i])
+            err = E_OK; /* who gave it to this program has ended; should it be the server, the next call says so */
+    }
     return err;
 }
 

@@ -13,6 +13,15 @@ enum cluster_state {
     CLUSTER_MEMBER = 6   /* applied up to the leader; cluster calls are served */
 };
 
+/* Classes of operations that a handle to the cluster service permits; see ../../cluster_classes.def. */
+#define CLUSTER_CLASS(name, bit, word, text) CLUSTER_MAY_##name = 1u << (bit),
+enum cluster_class {
+#include "../../cluster_classes.def"
+};
+#undef CLUSTER_CLASS
+#define CLUSTER_MAY_ALL    0x3ffu
+#define CLUSTER_PREFIX_MAX 63u /* bytes of the prefix that keys, locks and names must have */
+
 struct cluster_status {
     uint32_t state, node; /* own node number, 0 before it is known */
     uint64_t cluster_id[2], node_id[2], log_id[2], boot_id[2];

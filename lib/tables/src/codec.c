@@ -1,10 +1,11 @@
 /* Operations to bytes and back, from one list of fields. */
 #include <string.h>
 
+#include <abi/cluster.h>
 #include <tables/op.h>
 #include <wire/wire.h>
 
-#define CODEC_VERSION 1u
+#define CODEC_VERSION 2u
 
 enum field_type { FIELD_NUMBER, FIELD_TEXT };
 
@@ -64,6 +65,8 @@ static const struct field fields[] = {
     NUMBER(TABLES_NAME_DELETE, name_delete.export_id),
     TEXT(TABLES_NAME_DELETE, name_delete.name, TABLES_NAME_MAX),
     NUMBER(TABLES_JOB_SUBMIT, job_submit.count),
+    NUMBER(TABLES_JOB_SUBMIT, job_submit.classes),
+    TEXT(TABLES_JOB_SUBMIT, job_submit.prefix, CLUSTER_PREFIX_MAX),
     TEXT(TABLES_JOB_SUBMIT, job_submit.command, TABLES_COMMAND_MAX),
     NUMBER(TABLES_JOB_PLACE, job_place.job),
     NUMBER(TABLES_JOB_PLACE, job_place.instance),

@@ -21,7 +21,8 @@ const struct tables_job *tables_job_next(const struct tables *t, uint64_t after)
     return j ? &j->row : NULL;
 }
 
-struct job *jobs_add(struct tables *t, uint64_t number, uint32_t count, struct tables_text command)
+struct job *jobs_add(struct tables *t, uint64_t number, uint32_t count, struct tables_text command, uint32_t classes,
+                     struct tables_text prefix)
 {
     struct job *j = tables_take_numbered(t, sizeof(*j), number);
     void *instances = j ? tables_take(t, count * sizeof(struct tables_instance)) : NULL;
@@ -33,6 +34,10 @@ struct job *jobs_add(struct tables *t, uint64_t number, uint32_t count, struct t
     j->row.count = count;
     j->row.command = copy;
     j->row.command_bytes = command.bytes;
+    j->row.classes = classes;
+    j->row.prefix_bytes = prefix.bytes;
+    if (prefix.bytes)
+        memcpy(j->row.prefix, prefix.at, prefix.bytes);
     j->row.instances = memset(instances, 0, count * sizeof(struct tables_instance));
     tree_insert(&t->jobs, &j->by_number);
     return j;
@@ -63,12 +68,14 @@ static bool make_room(struct tables *t)
 
 void jobs_apply_submit(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
-    if (op->job_submit.count == 0 || op->job_submit.count > TABLES_INSTANCES_MAX || !op->job_submit.command.bytes) {
+    if (op->job_submit.count == 0 || op->job_submit.count > TABLES_INSTANCES_MAX || !op->job_submit.command.bytes ||
+        op->job_submit.classes & ~(uint64_t)CLUSTER_MAY_ALL) {
         result->err = E_INVALID;
     } else if (!make_room(t)) {
         result->err = E_FULL;
     } else {
-        struct job *j = jobs_add(t, ++t->next_job, (uint32_t)op->job_submit.count, op->job_submit.command);
+        struct job *j = jobs_add(t, ++t->next_job, (uint32_t)op->job_submit.count, op->job_submit.command,
+                                 (uint32_t)op->job_submit.classes, op->job_submit.prefix);
         if (!j)
             return;
         j->row.origin_node = op->node;

@@ -158,10 +158,12 @@ static err_t load_job(struct tables *t, struct tables_loader *loader, struct wir
     uint64_t number = wire_get_u64(r);
     uint32_t count = wire_get_u32(r), killed = wire_get_u32(r), origin = wire_get_u32(r);
     struct tables_text command = get_text(r, 1, TABLES_COMMAND_MAX);
+    uint32_t classes = wire_get_u32(r);
+    struct tables_text prefix = get_text(r, 0, CLUSTER_PREFIX_MAX);
     err_t err = check(r, number_free(&t->jobs, number) && number <= t->next_job && count >= 1 &&
                              count <= TABLES_INSTANCES_MAX && killed <= 1 && origin <= NODES_MAX &&
-                             t->jobs.count < TABLES_JOBS_MAX);
-    struct job *job = err ? NULL : jobs_add(t, number, count, command);
+                             !(classes & ~CLUSTER_MAY_ALL) && t->jobs.count < TABLES_JOBS_MAX);
+    struct job *job = err ? NULL : jobs_add(t, number, count, command, classes, prefix);
     if (!job)
         return err ? err : E_NO_MEMORY;
     job->row.killed = killed;

@@ -98,6 +98,8 @@ static void put_job(const struct tree_node *node, struct wire_writer *w)
     wire_put_u32(w, job->killed);
     wire_put_u32(w, job->origin_node);
     put_text(w, job->command, job->command_bytes);
+    wire_put_u32(w, job->classes);
+    put_text(w, job->prefix, job->prefix_bytes);
 }
 
 static void put_instance(const struct tables_instance *i, struct wire_writer *w)

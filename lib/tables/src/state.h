@@ -122,4 +122,5 @@ struct name *names_add(struct tables *t, struct tables_text name, uint32_t node,
                        uint64_t export_id);
 struct lock *locks_add(struct tables *t, struct tables_text name);
 struct request *locks_add_request(struct tables *t, struct lock *lock, const struct request *like);
-struct job *jobs_add(struct tables *t, uint64_t job, uint32_t count, struct tables_text command);
+struct job *jobs_add(struct tables *t, uint64_t job, uint32_t count, struct tables_text command, uint32_t classes,
+                     struct tables_text prefix);

@@ -266,7 +266,7 @@ static void test_jobs_are_placed(void)
 {
     struct tables_result result;
     begin(12);
-    struct tables_op submit = {.kind = TABLES_JOB_SUBMIT, .job_submit = {3, {"echo hi", 7}}};
+    struct tables_op submit = {.kind = TABLES_JOB_SUBMIT, .job_submit = {.count = 3, .command = {"echo hi", 7}}};
     CHECK_EQUAL(lab_propose(1, submit, &result), E_OK);
     lab_run(3000);
     const struct tables_job *job = tables_job(node_tables(lab.machines[0].n), result.value);

@@ -16,12 +16,22 @@ static uint64_t charged;
 
 static void woken(void) {}
 
+static err_t service_called(struct endpoint *e, struct call *c)
+{
+    return E_BAD_SYSCALL;
+}
+
+static const struct endpoint_handler service = {.request = service_called, .unused = authority_unused};
+static struct endpoint *service_endpoint;
+
 void here_init(void)
 {
     list_init(&paying.objects);
     endpoint_init();
     notification_init();
     remote_init(&paying, woken);
+    if (authority_init(&paying, &service, &service_endpoint) != E_OK)
+        abort();
     remote_own_node(1);
 }
 
@@ -37,6 +47,14 @@ struct handle_ref here_endpoint(void)
         abort();
     struct handle_ref ref = handle_ref_make(&e->object, NULL, RIGHTS_ALL);
     object_put(&e->object);
+    return ref;
+}
+
+struct handle_ref here_service(uint32_t classes, const char *prefix)
+{
+    struct handle_ref ref;
+    if (authority_narrow(&permissions_all, classes, prefix, (uint32_t)__builtin_strlen(prefix), &paying, &ref) != E_OK)
+        abort();
     return ref;
 }
 

@@ -13,3 +13,5 @@ uint64_t here_charged(void);
 struct handle_ref here_endpoint(void);
 /* One served by `handler`. */
 struct handle_ref here_served(const struct endpoint_handler *handler);
+/* A handle to the cluster service that permits these classes. */
+struct handle_ref here_service(uint32_t classes, const char *prefix);

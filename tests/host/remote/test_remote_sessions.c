@@ -64,7 +64,8 @@ static struct handle_ref stand_in(uint32_t index)
     struct remote_message m = peer_hears();
     CHECK_EQUAL(m.kind, REMOTE_FIND);
     m = (struct remote_message){.kind = REMOTE_FOUND, .call = m.call, .outcome = E_OK};
-    m.handles[0] = (struct remote_handle){false, OBJECT_ENDPOINT, RIGHT_CALL | RIGHT_DUP, index};
+    m.handles[0] = (struct remote_handle){
+        .whose = REMOTE_MINE, .type = OBJECT_ENDPOINT, .rights = RIGHT_CALL | RIGHT_DUP, .index = index};
     CHECK(peer_says(&m));
     CHECK_EQUAL(found_err, E_OK);
     return found_ref;
@@ -231,7 +232,8 @@ static void test_cancelled_in_the_queue(void)
     session();
     struct remote_message m = {.kind = REMOTE_CALL, .call = 79, .tag = TAG(0x101, 0, 1, 0)};
     m.target = offered(here_endpoint());
-    m.handles[0] = (struct remote_handle){false, OBJECT_ENDPOINT, RIGHT_CALL, 11};
+    m.handles[0] =
+        (struct remote_handle){.whose = REMOTE_MINE, .type = OBJECT_ENDPOINT, .rights = RIGHT_CALL, .index = 11};
     CHECK(peer_says(&m));
     m = (struct remote_message){.kind = REMOTE_CANCEL, .call = 79};
     CHECK(peer_says(&m));
@@ -249,7 +251,8 @@ static void test_the_endpoint_ends_with_a_call_in_its_queue(void)
     struct handle_ref endpoint = here_endpoint();
     struct handle_ref kept = handle_ref_dup(&endpoint, RIGHT_CALL);
     m.target = offered(kept);
-    m.handles[0] = (struct remote_handle){false, OBJECT_NOTIFICATION, RIGHT_SIGNAL, 12};
+    m.handles[0] =
+        (struct remote_handle){.whose = REMOTE_MINE, .type = OBJECT_NOTIFICATION, .rights = RIGHT_SIGNAL, .index = 12};
     CHECK(peer_says(&m));
     handle_ref_drop(&endpoint); /* the only one that can receive */
     bool released = false, answered = false;
@@ -298,10 +301,80 @@ static void test_an_answer_is_not_overtaken(void)
     (void)call_answer(served, &answer);
     m = peer_hears();
     CHECK_EQUAL(m.kind, REMOTE_ANSWER);
-    CHECK(m.handles[0].yours);
+    CHECK_EQUAL(m.handles[0].whose, REMOTE_YOURS);
     CHECK_EQUAL(m.handles[0].index, 13);
     CHECK_EQUAL(peer_hears().kind, REMOTE_RELEASE);
     session_over();
+}
+
+/* ---- handles to the cluster service ---- */
+
+/* Passed on, it says what it permits and no export stands for it. */
+static void test_the_service_travels_as_permissions(void)
+{
+    session();
+    struct handle_ref target = stand_in(15);
+    struct call c;
+    call_init(&c, &owner, NULL);
+    c.tag = TAG(0x101, 0, 1, 0);
+    c.refs[0] = here_service(CLUSTER_MAY_READ | CLUSTER_MAY_LOCKS, "app/");
+    CHECK_EQUAL(call_send(&c, &target), E_OK);
+    struct remote_message m = peer_hears();
+    CHECK_EQUAL(m.kind, REMOTE_CALL);
+    CHECK_EQUAL(m.handles[0].whose, REMOTE_SERVICE);
+    CHECK_EQUAL(m.handles[0].permitted.classes, CLUSTER_MAY_READ | CLUSTER_MAY_LOCKS);
+    CHECK_STRING(m.handles[0].permitted.prefix, "app/");
+    struct remote_counts counts;
+    remote_counts(PEER, &counts);
+    CHECK_EQUAL(counts.exports, 0);
+    handle_ref_drop(&target);
+    session_over();
+    CHECK_EQUAL(here_charged(), charged_before);
+}
+
+static struct remote_message call_with_service(uint32_t target, uint32_t classes, uint32_t number)
+{
+    struct remote_message m = {.kind = REMOTE_CALL, .call = number, .tag = TAG(0x101, 0, 1, 0), .target = target};
+    m.handles[0] =
+        (struct remote_handle){REMOTE_SERVICE, OBJECT_ENDPOINT, RIGHT_CALL | RIGHT_TRANSFER, 0, {classes, 4, "app/"}};
+    return m;
+}
+
+/* What a peer passes becomes a handle to the own service, with the same permissions; they are bounded, shared by all
+ * that were passed the same, and freed with the last handle, which may outlive the session. */
+static void test_the_service_arrives_as_the_own(void)
+{
+    struct handle_ref kept[AUTHORITY_PASSED_MAX] = {0}, again = {0};
+    session();
+    uint32_t target = offered(here_served(&later));
+    uint64_t before = here_charged();
+    for (uint32_t i = 0; i < AUTHORITY_PASSED_MAX; i++) {
+        struct remote_message m = call_with_service(target, i + 1, 100 + i);
+        CHECK(peer_says(&m));
+        CHECK_EQUAL(call_take_handles(served, &kept[i]), E_OK);
+        const struct permissions *permitted = authority_permissions(kept[i].object);
+        CHECK(permitted && permitted->classes == i + 1);
+        CHECK_STRING(permitted->prefix, "app/");
+        CHECK_EQUAL(kept[i].rights, RIGHT_CALL | RIGHT_TRANSFER);
+        call_fail(served, E_NOT_SUPPORTED);
+        CHECK_EQUAL(peer_hears().kind, REMOTE_ANSWER);
+    }
+    struct remote_message m = call_with_service(target, AUTHORITY_PASSED_MAX + 1, 300);
+    CHECK(peer_says(&m));
+    m = peer_hears();
+    CHECK_EQUAL(m.kind, REMOTE_ANSWER);
+    CHECK_EQUAL(m.outcome, E_FULL);
+    m = call_with_service(target, 7, 301);
+    CHECK(peer_says(&m));
+    CHECK_EQUAL(call_take_handles(served, &again), E_OK);
+    CHECK(again.object == kept[6].object);
+    session_over();
+    handle_ref_drop(&again);
+    for (uint32_t i = 0; i < AUTHORITY_PASSED_MAX; i++) {
+        CHECK(authority_permissions(kept[i].object) != NULL);
+        handle_ref_drop(&kept[i]);
+    }
+    CHECK(here_charged() <= before);
 }
 
 /* ---- a Reply that was passed on ---- */
@@ -358,6 +431,8 @@ int main(void)
     RUN(test_the_endpoint_ends_with_a_call_in_its_queue);
     RUN(test_an_answer_that_cannot_travel_leaves_no_export);
     RUN(test_an_answer_is_not_overtaken);
+    RUN(test_the_service_travels_as_permissions);
+    RUN(test_the_service_arrives_as_the_own);
     RUN(test_a_reply_with_the_peer_when_the_link_ends);
     RUN(test_a_flood_ends_the_session);
     return 0;

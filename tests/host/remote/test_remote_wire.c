@@ -16,11 +16,14 @@ static struct remote_message example(uint8_t kind)
     if (kind == REMOTE_FIND)
         strcpy(m.name, "process");
     if (kind == REMOTE_CALL || kind == REMOTE_ANSWER || kind == REMOTE_REPLY) {
-        m.tag = TAG(0x0301, 6, 2, 100);
+        m.tag = TAG(0x0301, 6, 3, 100);
         for (uint32_t i = 0; i < IPC_WORDS_MAX; i++)
             m.words[i] = 1000 + i;
-        m.handles[0] = (struct remote_handle){true, OBJECT_ENDPOINT, RIGHT_CALL, 17};
-        m.handles[1] = (struct remote_handle){false, OBJECT_REPLY, 0, 18};
+        m.handles[0] =
+            (struct remote_handle){.whose = REMOTE_YOURS, .type = OBJECT_ENDPOINT, .rights = RIGHT_CALL, .index = 17};
+        m.handles[1] = (struct remote_handle){.whose = REMOTE_MINE, .type = OBJECT_REPLY, .rights = 0, .index = 18};
+        m.handles[2] =
+            (struct remote_handle){REMOTE_SERVICE, OBJECT_ENDPOINT, RIGHT_CALL, 0, {CLUSTER_MAY_READ, 4, "app/"}};
         m.bytes = inline_bytes;
     }
     if (kind == REMOTE_CALL) {
@@ -34,7 +37,8 @@ static struct remote_message example(uint8_t kind)
         m.data = lent_bytes;
     }
     if (kind == REMOTE_FOUND)
-        m.handles[0] = (struct remote_handle){false, OBJECT_ENDPOINT, RIGHT_CALL | RIGHT_DUP, 9};
+        m.handles[0] = (struct remote_handle){
+            .whose = REMOTE_MINE, .type = OBJECT_ENDPOINT, .rights = RIGHT_CALL | RIGHT_DUP, .index = 9};
     return m;
 }
 
@@ -55,7 +59,8 @@ static void check_same(const struct remote_message *a, const struct remote_messa
     for (uint32_t i = 0; i < TAG_WORDS(a->tag); i++)
         CHECK_EQUAL(b->words[i], a->words[i]);
     for (uint32_t i = 0; i < TAG_HANDLES(a->tag); i++) {
-        CHECK_EQUAL(b->handles[i].yours, a->handles[i].yours);
+        CHECK_EQUAL(b->handles[i].whose, a->handles[i].whose);
+        CHECK(permissions_equal(&b->handles[i].permitted, &a->handles[i].permitted));
         CHECK_EQUAL(b->handles[i].type, a->handles[i].type);
         CHECK_EQUAL(b->handles[i].rights, a->handles[i].rights);
         CHECK_EQUAL(b->handles[i].index, a->handles[i].index);
@@ -109,6 +114,22 @@ static void refused(struct remote_message m, const char *why)
     const char *wrong = remote_decode(wire, bytes, &back);
     CHECK(wrong != NULL);
     CHECK_STRING(wrong, why);
+}
+
+static void test_impossible_permissions_are_refused(void)
+{
+    struct remote_message m = example(REMOTE_CALL);
+    m.handles[2].permitted.classes = CLUSTER_MAY_ALL + 1;
+    refused(m, "its permissions are impossible");
+    m = example(REMOTE_CALL);
+    m.handles[2].permitted.prefix[1] = 0;
+    refused(m, "its permissions are impossible");
+    m = example(REMOTE_CALL);
+    m.handles[2].type = OBJECT_NOTIFICATION;
+    refused(m, "the service is no endpoint");
+    m = example(REMOTE_CALL);
+    m.handles[1].whose = REMOTE_SERVICE + 1;
+    refused(m, "a handle is neither mine nor yours nor of the service");
 }
 
 static void test_refusals(void)
@@ -170,6 +191,7 @@ int main(void)
         lent_bytes[i] = inline_bytes[i % IPC_BYTES_MAX] = (uint8_t)(i * 31);
     RUN(test_round_trip);
     RUN(test_prefixes_and_tails_are_refused);
+    RUN(test_impossible_permissions_are_refused);
     RUN(test_refusals);
     RUN(test_noise);
     return 0;

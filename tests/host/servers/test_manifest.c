@@ -24,7 +24,8 @@ static void test_defaults(void)
 static void test_everything(void)
 {
     CHECK(parse("level 1\nprogram bin/x  # words after a # are nothing\ndevice pci 1af4:1042,1af4:1001\noptional\n"
-                "peer supervisor net\npeer serial\nprovides tty0 tty1\nsystem log power\nbundle\ncluster\nnames\n"
+                "peer supervisor net\npeer serial\nprovides tty0 tty1\nsystem log power\nbundle\ncluster read locks "
+                "under app/\nnames\n"
                 "terminal tty0\nif agent com2\nargs --agent x\nargs y\nmemory 512K\npriority 20\nrestart on-failure\n"
                 "handle jobs-budget"));
     CHECK_EQUAL(m.level, 1);
@@ -35,7 +36,9 @@ static void test_everything(void)
     CHECK_EQUAL(m.peers.count, 3);
     CHECK_STRING(m.peers.name[2], "serial");
     CHECK_EQUAL(m.system_rights, RIGHT_LOG | RIGHT_POWER | RIGHT_INFO);
-    CHECK(m.optional && m.bundle && m.cluster && m.names && m.jobs_budget);
+    CHECK(m.optional && m.bundle && m.names && m.jobs_budget);
+    CHECK_EQUAL(m.cluster, CLUSTER_MAY_READ | CLUSTER_MAY_LOCKS);
+    CHECK_STRING(m.cluster_prefix, "app/");
     CHECK_STRING(m.terminal, "tty0");
     CHECK_STRING(m.condition_key, "agent");
     CHECK_STRING(m.condition_value, "com2");
@@ -76,6 +79,12 @@ static void test_refusals_name_the_line(void)
                                       "terminal",
                                       "args",
                                       "colour blue",
+                                      "cluster",
+                                      "cluster everything",
+                                      "cluster read under",
+                                      "cluster under app/",
+                                      "cluster read under app/ locks",
+                                      "cluster read under a*",
                                       "\x01",
                                       "provides",
                                       "program",
@@ -91,6 +100,11 @@ static void test_refusals_name_the_line(void)
     CHECK(!parse("device serial\ndevice serial\n"));
     CHECK_EQUAL(error.line, 2);
     CHECK(!parse("optional\n"));
+    CHECK(!parse("cluster read\ncluster locks\n"));
+    CHECK_EQUAL(error.line, 2);
+    CHECK(!parse("cluster read wrte\n"));
+    CHECK_STRING(error.found, "wrte");
+    CHECK(strstr(error.expected, "read, write, locks"));
 }
 
 static void test_names_are_short(void)

@@ -78,6 +78,8 @@ static struct tables_op random_op(struct random *random, uint64_t index)
     case TABLES_JOB_SUBMIT:
         op.job_submit.count = 1 + random_below(random, 3);
         op.job_submit.command = text("run");
+        op.job_submit.classes = random_below(random, CLUSTER_MAY_ALL + 1);
+        op.job_submit.prefix = text(op.job_submit.classes & 1 ? "app/" : "");
         break;
     case TABLES_JOB_PLACE:
         op.job_place.job = 1 + random_below(random, 1 + (uint32_t)index / 18);

@@ -202,7 +202,7 @@ static void test_time_never_goes_back(void)
 static void test_jobs(void)
 {
     uint32_t a = join(&r, 1, 1);
-    struct tables_op submit = {.kind = TABLES_JOB_SUBMIT, .job_submit = {2, text("echo hi")}};
+    struct tables_op submit = {.kind = TABLES_JOB_SUBMIT, .job_submit = {2, 5, text("app/"), text("echo hi")}};
     CHECK_EQUAL(replica_from(&r, a, submit), E_OK);
     uint64_t job = r.result.value;
     struct tables_op place = {.kind = TABLES_JOB_PLACE, .job_place = {job, 0, a, {1}, text("most free memory")}};
@@ -224,7 +224,7 @@ static void test_jobs(void)
 static void test_old_jobs_make_room(void)
 {
     uint32_t a = join(&r, 1, 1);
-    struct tables_op submit = {.kind = TABLES_JOB_SUBMIT, .job_submit = {1, text("x")}};
+    struct tables_op submit = {.kind = TABLES_JOB_SUBMIT, .job_submit = {.count = 1, .command = text("x")}};
     for (uint32_t i = 0; i < TABLES_JOBS_MAX; i++)
         CHECK_EQUAL(replica_from(&r, a, submit), E_OK);
     CHECK_EQUAL(replica_from(&r, a, submit), E_FULL);

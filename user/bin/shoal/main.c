@@ -19,6 +19,7 @@ static const struct {
     {"top", top_run, "top"},
     {"on", on_run, "on NODE PROGRAM [WORD...]"},
     {"run", run_run, "run [-n COUNT | --job] PROGRAM [WORD...]"},
+    {"allow", allow_run, "allow [--under PREFIX] [CLASS...] -- PROGRAM [WORD...], or allow"},
     {"lock", lock_run, "lock [--shared] [--try] NAME -- PROGRAM [WORD...], or lock --list"},
     {"put", put_run, "put KEY VALUE"},
     {"get", get_run, "get KEY"},

@@ -20,6 +20,10 @@ extern char **environ;
 
 #define START_MS 15000u
 
+/* What programs started here may ask of the cluster, when it is less than this one may. */
+static handle_t permitted_handle;
+static bool permitted_nothing;
+
 static void fill_spawn(struct spawn *s, handle_t service, const char *path, char **words)
 {
     static char cwd[1024];
@@ -30,6 +34,8 @@ static void fill_spawn(struct spawn *s, handle_t service, const char *path, char
                         .directory = getcwd(cwd, sizeof cwd),
                         .deadline = os_deadline_ms(START_MS)};
     s->handles[STARTUP_NAMES] = os_startup_handle(STARTUP_NAMES);
+    s->handles[STARTUP_CLUSTER] = permitted_handle;
+    s->no_cluster = permitted_nothing;
     for (uint32_t fd = 0; fd < 3; fd++)
         os_spawn_fd(s, fd, os_startup_handle(STARTUP_STDIN + fd));
 }
@@ -119,6 +125,82 @@ int spawn_and_wait(handle_t service, const char *where, char **words, handle_t l
     int status = tell_end(where, words[0], err, &end);
     os_handle_close(spawned.control);
     return status;
+}
+
+/* ---- allow ---- */
+
+static const struct {
+    const char *word;
+    uint32_t class;
+    const char *text;
+} classes[] = {
+#define CLUSTER_CLASS(name, bit, word, text) {word, CLUSTER_MAY_##name, text},
+#include "../../../abi/cluster_classes.def"
+#undef CLUSTER_CLASS
+};
+#define CLASSES (sizeof classes / sizeof classes[0])
+
+static uint32_t class_named(const char *word)
+{
+    for (size_t i = 0; i < CLASSES; i++)
+        if (strcmp(word, classes[i].word) == 0)
+            return classes[i].class;
+    return 0;
+}
+
+/* `allow` alone: what this program itself may do. */
+static int show_permissions(handle_t cluster)
+{
+    uint32_t permitted = 0;
+    char prefix[CLUSTER_PREFIX_MAX + 1] = "";
+    err_t err = cluster ? cluster_permissions(cluster, soon(), &permitted, prefix) : E_OK;
+    if (err)
+        return fail("%s", words_for(err));
+    for (size_t i = 0; i < CLASSES; i++)
+        printf("%-9s %-3s  %s\n", classes[i].word, permitted & classes[i].class ? "yes" : "no", classes[i].text);
+    if (prefix[0])
+        printf("keys, locks and names: those that begin with %s\n", prefix);
+    return 0;
+}
+
+static int run_narrowed(handle_t narrowed, char **words)
+{
+    handle_t service;
+    err_t err = os_spawn_service(soon(), &service);
+    if (err)
+        return fail("%s", os_error_text(err));
+    permitted_handle = narrowed;
+    permitted_nothing = !narrowed;
+    return spawn_and_wait(service, "", words, HANDLE_NONE);
+}
+
+int allow_run(int argc, char **argv)
+{
+    uint32_t wanted = 0;
+    const char *prefix = "";
+    handle_t narrowed = HANDLE_NONE, own = os_startup_handle(STARTUP_CLUSTER);
+    int i = 1;
+    if (argc == 1)
+        return show_permissions(own);
+    for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        uint32_t class = class_named(argv[i]);
+        if (strcmp(argv[i], "--under") == 0 && i + 1 < argc)
+            prefix = argv[++i];
+        else if (class)
+            wanted |= class;
+        else
+            return fail("'%s' is nothing that can be allowed; `allow` alone lists what can", argv[i]), 2;
+    }
+    if (i + 1 >= argc)
+        return usage();
+    if (strlen(prefix) > CLUSTER_PREFIX_MAX)
+        return fail("a prefix has at most %u bytes", CLUSTER_PREFIX_MAX), 2;
+    err_t err = !wanted ? E_OK : own ? cluster_narrow(own, soon(), wanted, prefix, &narrowed) : E_NO_RIGHT;
+    if (err)
+        return fail("%s", err == E_NO_RIGHT ? "that is more than this program itself may do; `allow` alone lists it"
+                                            : words_for(err)),
+               126;
+    return run_narrowed(narrowed, argv + i + 1);
 }
 
 /* ---- on ---- */

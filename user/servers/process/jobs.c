@@ -36,7 +36,7 @@ static struct {
     bool full;
     uint64_t job;
     uint32_t instance;
-    handle_t names, output;
+    handle_t names, output, cluster;
     char command[CLUSTER_JOB_NEXT_COMMAND_MAX + 1];
 } placement;
 
@@ -55,7 +55,7 @@ static void open_output(handle_t names, uint64_t job, uint32_t instance, handle_
     names_open(names, os_deadline_ms(NAMES_MS), OPEN_WRITE | OPEN_CREATE | OPEN_APPEND, 0644, path, output, NULL, NULL);
 }
 
-static void hand_over(uint64_t job, uint32_t instance, const char *command)
+static void hand_over(uint64_t job, uint32_t instance, const char *command, handle_t permitted)
 {
     handle_t names = HANDLE_NONE, output = HANDLE_NONE;
     if (os_lookup("names", DEADLINE_NEVER, &names) == E_OK)
@@ -68,6 +68,7 @@ static void hand_over(uint64_t job, uint32_t instance, const char *command)
     placement.instance = instance;
     placement.names = names;
     placement.output = output;
+    placement.cluster = permitted;
     strcpy(placement.command, command);
     os_signal(server_state.notification, BIT_PLACED);
     os_mutex_unlock(&placement_lock);
@@ -95,11 +96,12 @@ static void placement_thread(void *argument)
     static char command[CLUSTER_JOB_NEXT_COMMAND_MAX + 1];
     uint64_t job;
     uint32_t instance, now;
+    handle_t permitted;
     offer();
     for (;;) {
-        err_t err = cluster_job_next(cluster(), DEADLINE_NEVER, &job, &instance, command);
+        err_t err = cluster_job_next(cluster(), DEADLINE_NEVER, &job, &instance, command, &permitted);
         if (err == E_OK)
-            hand_over(job, instance, command);
+            hand_over(job, instance, command, permitted);
         else if (err != E_NOT_DELIVERED && err != E_UNKNOWN && err != E_DROPPED)
             return; /* this kernel has no cluster */
         else if (cluster_wait_state(cluster(), DEADLINE_NEVER, CLUSTER_MEMBER, &now) != E_OK)
@@ -130,6 +132,7 @@ static err_t start_placed(struct child *c)
     c->job = placement.job;
     c->job_instance = placement.instance;
     p->handles[STARTUP_NAMES] = placement.names;
+    p->handles[STARTUP_CLUSTER] = placement.cluster;
     if (placement.output && give_copy(placement.output, &p->handles[STARTUP_STDOUT]) == E_OK)
         give_copy(placement.output, &p->handles[STARTUP_STDERR]);
     strncpy(c->command, placement.command, sizeof c->command - 1);

@@ -29,17 +29,14 @@ bool bundle_image(const char *path, struct image *image_out)
     return part != NULL;
 }
 
-/* What every process of this node has, unless its starter gave something else. */
+/* What every process of this node has, unless its starter gave something else. Of the cluster it has what it was given:
+ * this server's own handle would be more than its starter may have. */
 static err_t give_own(struct preparation *p)
 {
-    err_t err = E_OK;
-    if (!p->handles[STARTUP_CONTROL])
-        err = os_handle_dup(server_state.endpoint, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO,
-                            &p->handles[STARTUP_CONTROL]);
-    if (!err && !p->handles[STARTUP_CLUSTER] && os_startup_handle(STARTUP_CLUSTER))
-        err = os_handle_dup(os_startup_handle(STARTUP_CLUSTER), RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO,
-                            &p->handles[STARTUP_CLUSTER]);
-    return err;
+    return p->handles[STARTUP_CONTROL]
+               ? E_OK
+               : os_handle_dup(server_state.endpoint, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO,
+                               &p->handles[STARTUP_CONTROL]);
 }
 
 static uint32_t descriptor_mask(const struct preparation *p)

@@ -208,6 +208,48 @@ static bool take_system(const struct line *line, struct manifest *m)
     return true;
 }
 
+static uint32_t cluster_class(const struct word *w)
+{
+    static const struct {
+        const char *word;
+        uint32_t class;
+    } known[] = {
+#define CLUSTER_CLASS(name, bit, word, text) {word, CLUSTER_MAY_##name},
+#include "../../../abi/cluster_classes.def"
+#undef CLUSTER_CLASS
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (word_is(w, known[i].word))
+            return known[i].class;
+    return 0;
+}
+
+/* "cluster read locks under app/" */
+static const char *take_cluster(const struct line *line, struct manifest *m, uint32_t *word)
+{
+    if (m->cluster)
+        return "one `cluster` line";
+    for (uint32_t i = 1; i < line->count; i++) {
+        *word = i;
+        if (i > 1 && word_is(&line->words[i], "under")) {
+            *word = i + 1;
+            bool good =
+                i + 2 == line->count && copy_name(&line->words[i + 1], m->cluster_prefix, sizeof m->cluster_prefix);
+            return good ? NULL : "under PREFIX, at the end, of at most 63 letters, digits and '-_./'";
+        }
+        uint32_t class = cluster_class(&line->words[i]);
+        if (!class)
+            return "cluster with "
+#define CLUSTER_CLASS(name, bit, word, text) word ", "
+#include "../../../abi/cluster_classes.def"
+#undef CLUSTER_CLASS
+                   "and last, if at all, under PREFIX";
+        m->cluster |= class;
+    }
+    *word = 1;
+    return m->cluster ? NULL : "cluster CLASS...: what the server may ask of the cluster service";
+}
+
 static bool take_restart(const struct line *line, struct manifest *m)
 {
     if (line->count != 2)
@@ -277,7 +319,7 @@ static const char *take_line(const struct line *line, struct manifest *m, uint32
     if (word_is(key, "bundle"))
         return take_flag(line, &m->bundle) ? NULL : "bundle, alone";
     if (word_is(key, "cluster"))
-        return take_flag(line, &m->cluster) ? NULL : "cluster, alone";
+        return take_cluster(line, m, word);
     if (word_is(key, "names"))
         return take_flag(line, &m->names) ? NULL : "names, alone";
     if (word_is(key, "terminal"))

@@ -3,7 +3,7 @@
  * calls. */
 #pragma once
 
-#include <abi/types.h>
+#include <abi/cluster.h>
 
 #define MANIFEST_NAME_MAX    32u /* with the ending 0 */
 #define MANIFEST_WORDS_MAX   12u
@@ -35,8 +35,10 @@ struct manifest {
     struct manifest_device devices[MANIFEST_DEVICES_MAX];
     uint64_t memory_bytes;
     uint32_t system_rights; /* 0: no System handle */
+    uint32_t cluster;       /* enum cluster_class; 0: no handle to the cluster service */
+    char cluster_prefix[CLUSTER_PREFIX_MAX + 1];
     enum manifest_restart restart;
-    bool optional, bundle, cluster, names, jobs_budget;
+    bool optional, bundle, names, jobs_budget;
     struct manifest_names peers, provides;
 };
 

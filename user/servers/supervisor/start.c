@@ -2,6 +2,7 @@
 #include "supervisor.h"
 
 #include <base/format.h>
+#include <idl/cluster.h>
 #include <os/load.h>
 #include <os/log.h>
 #include <os/startup.h>
@@ -45,9 +46,12 @@ static err_t give_cluster(const struct manifest *m, struct load *load)
     if (!m->cluster)
         return E_OK;
     struct sys_result r = os_control(os_startup_handle(STARTUP_SYSTEM), OP_SYSTEM_CLUSTER, 0, 0, 0, 0);
-    if (!r.err)
-        load->handles[STARTUP_CLUSTER] = (handle_t)r.value;
-    return r.err == E_NOT_SUPPORTED || r.err == E_BAD_SYSCALL ? E_OK : r.err; /* a kernel without the cluster service */
+    if (r.err) /* a kernel without the cluster service is none to fail for */
+        return r.err == E_NOT_SUPPORTED || r.err == E_BAD_SYSCALL ? E_OK : r.err;
+    err_t err = cluster_narrow((handle_t)r.value, DEADLINE_NEVER, m->cluster, m->cluster_prefix,
+                               &load->handles[STARTUP_CLUSTER]);
+    os_handle_close((handle_t)r.value);
+    return err;
 }
 
 /* A handle of the supervisor's own that the process gets a copy of. */

@@ -104,8 +104,8 @@ struct tables_op {
             struct tables_text name;
         } name_delete;
         struct {
-            uint64_t count;
-            struct tables_text command;
+            uint64_t count, classes;
+            struct tables_text prefix, command; /* classes, prefix: what it may ask of the cluster service */
         } job_submit;
         struct {
             uint64_t job, instance, node, boot_id[2];

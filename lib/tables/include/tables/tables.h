@@ -126,6 +126,8 @@ struct tables_job {
     uint32_t origin_node, placed_from; /* placed_from: no instance below waits for a place */
     uint32_t ended, command_bytes;
     const char *command;
+    uint32_t classes, prefix_bytes; /* what it may ask of the cluster service: as who submitted it */
+    char prefix[CLUSTER_PREFIX_MAX + 1];
     struct tables_instance *instances; /* count of them */
 };
 

@@ -11,11 +11,12 @@ struct spawn {
     const char *path; /* absolute */
     char *const *arguments, *const *environment; /* each ended by NULL */
     const char *directory;
+    bool no_cluster;       /* not even the caller's own handle to the cluster service */
     bool detached;         /* it does not end with the control handle */
     uint64_t memory_bytes; /* 0: what the process server thinks right */
     uint64_t deadline;     /* for all of it together */
-    /* Startup slots to fill: names, descriptors, what else it needs. All but STARTUP_PROCESS, THREAD and BUDGET; the
-     * process server gives its own CONTROL and CLUSTER where these stay HANDLE_NONE. */
+    /* Startup slots to fill: names, descriptors, what else it needs. All but STARTUP_PROCESS, THREAD and BUDGET. Where
+     * CONTROL stays HANDLE_NONE the process server gives its own; where CLUSTER does, os_spawn() gives the caller's. */
     handle_t handles[STARTUP_HANDLES];
 };
 
