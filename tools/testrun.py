@@ -10,7 +10,8 @@ An entry is one of
     init:PATH[,KEY=VALUE]...   boots Shoal with that program of the bundle as its first process
     run:COMMAND[,KEY=VALUE]... boots Shoal and lets the shell run that command
 A KEY=VALUE of a booted entry is a line of shoal.conf, or smp=N, or mem=M, or
-threads=single (the emulator runs the CPUs by turns: much faster where they fight for locks). A program tells how many checks it made by
+threads=single (the emulator runs the CPUs by turns: much faster where they fight for locks), or clock=instructions (its
+time is how many instructions it ran, so that a busy host changes nothing; one CPU only). A program tells how many checks it made by
 a line "N passed, N failed" (cmocka's and test/check.h's own lines are understood too); without one it counts as one test. Output goes to
 build/test/KIND/NAME.log. Limits only detect hangs.
 """
@@ -108,7 +109,7 @@ def run_pytest(words, name, log, limit):
 
 def boot_command(kind, words):
     """The QEMU command of a booted entry, and the lines of its shoal.conf."""
-    machine = {"smp": "1", "mem": "256", "cpu": "max", "threads": "multi"}
+    machine = {"smp": "1", "mem": "256", "cpu": "max", "threads": "multi", "clock": "host"}
     lines = [f"{'init' if kind == 'init' else 'run'} = {words[0]}", "panic = exit", "disk = none"]
     for word in words[1:]:
         key, _, value = word.partition("=")
@@ -122,6 +123,9 @@ def boot_command(kind, words):
                "-smp", machine["smp"], "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
                "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", f"{build}/kernel.elf",
                "-initrd", f"{build}/shoal.img"]
+    if machine["clock"] == "instructions":
+        command[command.index("-accel") + 1] = "tcg"
+        command += ["-icount", "shift=0,sleep=off"]
     return command, lines
 
 

@@ -207,9 +207,7 @@ static void call_release(struct call *c)
 
 err_t call_submit(struct call *c, struct endpoint *e, struct gate *gate)
 {
-    object_get(&e->object);
-    c->endpoint = e;
-    c->badge = gate ? gate->badge : 0;
+    call_attach(c, e, gate);
     if (!e->handler) {
         c->gate = gate;
         if (gate)
@@ -350,10 +348,8 @@ void call_make_reply(struct call *c, struct handle_ref *out)
 {
     if (c->state == CALL_IDLE)
         c->state = CALL_DELIVERED;
-    c->has_reply = true;
-    c->reply.object.serial = object_serial_next();
-    object_counts[OBJECT_REPLY]++;
-    *out = (struct handle_ref){&c->reply.object, NULL, RIGHT_TRANSFER | RIGHT_INFO};
+    reply_begin(c);
+    *out = (struct handle_ref){&c->reply.object, NULL, REPLY_RIGHTS};
     reply_moved_loose(out);
 }
 
@@ -386,11 +382,8 @@ struct call *reply_use(struct handle_ref *r)
     struct call *c = reply_call(r->object);
     *r = (struct handle_ref){0};
     object_counts[OBJECT_REPLY]--;
-    if (c) {
-        c->has_reply = false;
-        c->reply.holder = NULL;
-        c->reply.loose = NULL;
-    }
+    if (c)
+        reply_end(c);
     return c;
 }
 

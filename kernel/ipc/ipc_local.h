@@ -25,6 +25,42 @@ static inline void frame_set_words(struct trap_frame *f, const uint64_t *words)
     f->r14 = words[5];
 }
 
+always_inline void frame_copy_words(struct trap_frame *to, const struct trap_frame *from)
+{
+    to->r10 = from->r10;
+    to->r8 = from->r8;
+    to->r9 = from->r9;
+    to->r12 = from->r12;
+    to->r13 = from->r13;
+    to->r14 = from->r14;
+}
+
+#define REPLY_RIGHTS (RIGHT_TRANSFER | RIGHT_INFO)
+
+/* The call goes to `e`. */
+always_inline void call_attach(struct call *c, struct endpoint *e, struct gate *gate)
+{
+    object_get(&e->object);
+    c->endpoint = e;
+    c->badge = gate ? gate->badge : 0;
+}
+
+/* It has a Reply now, each with a number of its own; where that is, reply_moved_...() tells. */
+always_inline void reply_begin(struct call *c)
+{
+    c->has_reply = true;
+    c->reply.object.serial = object_serial_next();
+    object_counts[OBJECT_REPLY]++;
+}
+
+/* No handle is its Reply any more. */
+always_inline void reply_end(struct call *c)
+{
+    c->has_reply = false;
+    c->reply.holder = NULL;
+    c->reply.loose = NULL;
+}
+
 /* What a Reply handle refers to once its caller has given up. */
 extern struct reply cancelled_reply;
 

@@ -6,131 +6,115 @@
 
 #include "ipc_local.h"
 
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
-
 /* Nothing but an op, words and inline bytes. */
-static inline bool tag_is_plain(uint64_t tag)
+always_inline bool tag_is_plain(uint64_t tag)
 {
     uint32_t low = (uint32_t)tag, high = (uint32_t)(tag >> 32);
     return (low & ~0x0f00ffffu) == 0 && low <= TAG(0xffff, IPC_WORDS_MAX, 0, 0) && high <= IPC_BYTES_MAX;
 }
 
-/* Apart, so that messages without bytes need not save registers for it. */
-static __attribute__((noinline)) void copy_bytes(const struct trap_frame *f, struct thread *to)
+always_inline bool endpoint_usable(const struct handle_entry *h, uint32_t right)
 {
-    __builtin_memcpy(to->ipc_bytes, thread_current()->ipc_bytes, TAG_BYTES(f->rsi));
-}
-
-static inline bool endpoint_usable(const struct handle_entry *h, uint32_t right)
-{
-    return h && h->object->type == OBJECT_ENDPOINT && (h->rights & right) && !h->object->dead &&
+    return h->object->type == OBJECT_ENDPOINT && (h->rights & right) && !h->object->dead &&
            !(h->gate && h->gate->revoked);
 }
 
-static inline void copy_words(struct trap_frame *to, const struct trap_frame *from)
+/* ---- the fast paths ----
+ * Each looks at everything first, in fast_..._decode(), and goes the general way if anything is out of the ordinary;
+ * the general way alone knows which error that is. What is done then is what the general way does, by the same inline
+ * functions where a step has more than one line. The thread rests afterwards: see sched_rest_switch(). */
+
+static called_rarely void copy_bytes(const struct thread *from, struct thread *to, uint64_t bytes)
 {
-    to->r10 = from->r10;
-    to->r8 = from->r8;
-    to->r9 = from->r9;
-    to->r12 = from->r12;
-    to->r13 = from->r13;
-    to->r14 = from->r14;
+    __builtin_memcpy(to->ipc_bytes, from->ipc_bytes, bytes);
 }
 
-/* ---- the fast paths ---- */
-
-/* The Reply handle for a call delivered to `p`; there is a free entry. */
-static inline handle_t reply_handle_new(struct call *c, struct process *p)
+/* The receiver that can have this call at once; NULL: the general way. */
+always_inline struct thread *fast_call_decode(const struct trap_frame *f, struct thread *t, struct handle_entry **out)
 {
-    struct handle_table *t = &p->handles;
-    uint32_t index = t->free - 1;
-    struct handle_entry *e = &t->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
-    t->free = e->next_free;
-    t->used++;
-    e->object = &c->reply.object;
-    e->gate = NULL;
-    e->rights = RIGHT_TRANSFER | RIGHT_INFO;
-    handle_t h = (handle_t)e->generation << 16 | index;
-    c->has_reply = true;
-    c->reply.holder = p;
-    c->reply.handle = h;
-    object_counts[OBJECT_REPLY]++;
-    return h;
-}
-
-static inline void reply_handle_end(struct call *c, struct process *p, struct handle_entry *e, handle_t h)
-{
-    struct handle_table *t = &p->handles;
-    e->object = NULL;
-    e->generation = e->generation == 0xffff ? 1 : e->generation + 1;
-    e->next_free = t->free;
-    t->free = (h & 0xffff) + 1;
-    t->used--;
-    c->has_reply = false;
-    c->reply.holder = NULL;
-    object_counts[OBJECT_REPLY]--;
-}
-
-static inline bool call_fast(struct trap_frame *f, struct thread *t, struct handle_entry *h)
-{
-    struct endpoint *e = container_of(h->object, struct endpoint, object);
-    if (unlikely(!tag_is_plain(f->rsi) || list_empty(&e->receivers) || t->pending || f->rdx == DEADLINE_POLL))
-        return false;
+    struct handle_entry *h = handle_entry(&t->process->handles, (handle_t)f->rdi);
+    if (unlikely(!h || f->rdi >> 32 || !endpoint_usable(h, RIGHT_CALL) || !tag_is_plain(f->rsi) || t->pending ||
+                 f->rdx == DEADLINE_POLL))
+        return NULL;
+    const struct endpoint *e = container_of(h->object, struct endpoint, object);
+    if (unlikely(list_empty(&e->receivers)))
+        return NULL;
     struct thread *r = container_of(e->receivers.next, struct thread, wait_node);
     if (unlikely(!r->process->handles.free || r->process->ending))
-        return false;
-    struct trap_frame *rf = r->arch.frame;
-    struct call *c = &t->call;
-    list_remove(&r->wait_node);
-    e->object.refs++;
-    c->endpoint = e;
-    c->tag = f->rsi;
-    c->badge = h->gate ? h->gate->badge : 0;
-    c->state = CALL_DELIVERED;
-    rf->rdi = reply_handle_new(c, r->process);
-    rf->rsi = f->rsi;
-    rf->rdx = c->badge;
-    copy_words(rf, f);
-    t->wait = WAIT_CALL;
-    cpu_this()->counters[COUNTER_FASTPATH]++;
-    if (unlikely(TAG_BYTES(f->rsi)))
-        copy_bytes(f, r);
-    f->rax = sched_block_switch(f->rdx, r, E_OK);
-    return true;
+        return NULL;
+    *out = h;
+    return r;
 }
 
-/* Answers and goes to wait in one step, if nothing is there to receive. */
-static inline bool reply_recv_fast(struct trap_frame *f, struct thread *t)
+always_inline _Noreturn void fast_call(const struct trap_frame *f, struct thread *t, struct thread *r,
+                                       const struct handle_entry *h)
 {
-    struct process *p = t->process;
-    struct handle_entry *rh = handle_entry(&p->handles, (handle_t)f->rdi);
-    struct handle_entry *eh = handle_entry(&p->handles, (handle_t)f->r15);
-    if (unlikely(!rh || (f->rdi | f->r15) >> 32 || rh->object->type != OBJECT_REPLY || !tag_is_plain(f->rsi) ||
-                 t->pending))
-        return false;
-    struct call *c = container_of(rh->object, struct call, reply.object);
-    if (unlikely(rh->object == &cancelled_reply.object || !c->thread || c->fault || c->lent || !c->endpoint ||
-                 !endpoint_usable(eh, RIGHT_RECV)))
-        return false;
+    struct call *c = &t->call;
+    struct process *p = r->process;
+    struct trap_frame *rf = r->arch.frame;
+    uint64_t tag = f->rsi;
+    list_remove(&r->wait_node);
+    call_attach(c, container_of(h->object, struct endpoint, object), h->gate);
+    c->tag = tag;
+    c->state = CALL_DELIVERED;
+    reply_begin(c);
+    handle_t reply = handle_slot_take(&p->handles, &c->reply.object, NULL, REPLY_RIGHTS);
+    c->reply.holder = p;
+    c->reply.handle = reply;
+    rf->rdi = reply;
+    rf->rsi = tag;
+    rf->rdx = c->badge;
+    frame_copy_words(rf, f);
+    if (unlikely(TAG_BYTES(tag)))
+        copy_bytes(t, r, TAG_BYTES(tag));
+    t->wait = WAIT_CALL;
+    cpu_this()->counters[COUNTER_FASTPATH]++;
+    sched_rest_switch(f->rdx, r, E_OK);
+}
+
+/* A Reply of this process whose caller waits for nothing but a plain answer, and an endpoint with nothing to receive:
+ * answers and goes to wait in one step. NULL: the general way. */
+always_inline struct call *fast_reply_decode(const struct trap_frame *f, struct thread *t,
+                                             struct handle_entry **reply_out, struct endpoint **endpoint_out)
+{
+    struct handle_table *handles = &t->process->handles;
+    struct handle_entry *rh = handle_entry(handles, (handle_t)f->rdi), *eh = handle_entry(handles, (handle_t)f->r15);
+    if (unlikely(!rh || !eh || (f->rdi | f->r15) >> 32 || rh->object->type != OBJECT_REPLY ||
+                 !endpoint_usable(eh, RIGHT_RECV) || !tag_is_plain(f->rsi) || t->pending || f->rdx == DEADLINE_POLL))
+        return NULL;
     struct endpoint *e = container_of(eh->object, struct endpoint, object);
-    if (unlikely(!list_empty(&e->callers) || !list_empty(&e->closed) || (e->bound && e->bound->bits) ||
-                 f->rdx == DEADLINE_POLL || c->endpoint->object.refs == 1 || c->thread->state != THREAD_WAITING))
-        return false;
+    if (unlikely(!list_empty(&e->callers) || !list_empty(&e->closed) || (e->bound && e->bound->bits)))
+        return NULL;
+    struct call *c = container_of(rh->object, struct call, reply.object);
+    if (unlikely(rh->object == &cancelled_reply.object || !c->thread || c->thread->state != THREAD_WAITING ||
+                 c->fault || c->lent || !c->endpoint || c->endpoint->object.refs == 1))
+        return NULL;
+    *reply_out = rh;
+    *endpoint_out = e;
+    return c;
+}
+
+always_inline _Noreturn void fast_reply(struct trap_frame *f, struct thread *t, struct call *c, struct handle_entry *rh,
+                                        struct endpoint *e)
+{
     struct thread *caller = c->thread;
-    reply_handle_end(c, p, rh, (handle_t)f->rdi);
+    struct trap_frame *cf = caller->arch.frame;
+    uint64_t tag = f->rsi;
+    handle_slot_release(&t->process->handles, rh, f->rdi & 0xffff);
+    reply_end(c);
+    object_counts[OBJECT_REPLY]--;
     c->state = CALL_IDLE;
-    c->endpoint->object.refs--;
+    c->endpoint->object.refs--; /* not the last: nothing follows from it */
     c->endpoint = NULL;
-    caller->arch.frame->rsi = f->rsi;
-    copy_words(caller->arch.frame, f);
+    cf->rsi = tag;
+    frame_copy_words(cf, f);
+    if (unlikely(TAG_BYTES(tag)))
+        copy_bytes(t, caller, TAG_BYTES(tag));
+    f->rdi = HANDLE_NONE; /* unless a message comes */
     t->wait = WAIT_QUEUE;
     list_append(&e->receivers, &t->wait_node);
     cpu_this()->counters[COUNTER_FASTPATH]++;
-    if (unlikely(TAG_BYTES(f->rsi)))
-        copy_bytes(f, caller);
-    f->rax = sched_block_switch(f->rdx, caller, E_OK);
-    return true;
+    sched_rest_switch(f->rdx, caller, E_OK);
 }
 
 /* ---- the general path: decode ---- */
@@ -200,7 +184,7 @@ static err_t call_wait(struct thread *t, uint64_t deadline)
     if (c->state == CALL_IDLE) {
         if (r)
             sched_wake(r, E_OK);
-        return t->wait_result;
+        return (err_t)t->wait_result;
     }
     if (deadline == DEADLINE_POLL && c->state == CALL_QUEUED)
         return call_cancel_error(c, E_TIMED_OUT);
@@ -208,8 +192,9 @@ static err_t call_wait(struct thread *t, uint64_t deadline)
     return r ? sched_block_switch(deadline, r, E_OK) : sched_block(deadline);
 }
 
-static err_t call_general(struct trap_frame *f, struct thread *t)
+static err_t call_general(struct trap_frame *f)
 {
+    struct thread *t = thread_current();
     struct handle_entry *h;
     err_t err = handle_decode(t->process, f->rdi, OBJECT_ENDPOINT, RIGHT_CALL, &h);
     if (err == E_OK)
@@ -228,18 +213,26 @@ static err_t call_general(struct trap_frame *f, struct thread *t)
     return err == E_OK ? call_wait(t, f->rdx) : err;
 }
 
+static __attribute__((noinline)) void sys_call_general(struct trap_frame *f)
+{
+    f->rax = call_general(f);
+}
+
 void sys_call(struct trap_frame *f)
 {
     struct thread *t = thread_current();
-    struct handle_entry *h = handle_entry(&t->process->handles, (handle_t)f->rdi);
-    if (likely(f->rdi >> 32 == 0 && endpoint_usable(h, RIGHT_CALL)) && likely(call_fast(f, t, h)))
-        return;
-    f->rax = call_general(f, t);
+    struct handle_entry *h;
+    struct thread *r = fast_call_decode(f, t, &h);
+    if (likely(r))
+        fast_call(f, t, r, h);
+    sys_call_general(f);
 }
 
+/* The last act of a system call: it may rest. */
 static err_t recv(struct trap_frame *f, struct thread *t, uint64_t endpoint, uint64_t deadline)
 {
     struct endpoint *e;
+    f->rdi = HANDLE_NONE; /* unless a message comes */
     err_t err = handle_object(t->process, endpoint, OBJECT_ENDPOINT, RIGHT_RECV, &e);
     if (err != E_OK)
         return err;
@@ -250,16 +243,12 @@ static err_t recv(struct trap_frame *f, struct thread *t, uint64_t endpoint, uin
         return err;
     t->wait = WAIT_QUEUE;
     list_append(&e->receivers, &t->wait_node);
-    return sched_block(deadline);
+    sched_rest(deadline);
 }
 
 void sys_recv(struct trap_frame *f)
 {
-    struct thread *t = thread_current();
-    err_t err = recv(f, t, f->rdi, f->rdx);
-    if (err != E_OK)
-        f->rdi = HANDLE_NONE;
-    f->rax = err;
+    f->rax = recv(f, thread_current(), f->rdi, f->rdx);
 }
 
 /* Copies of what the answer names, checked; the Reply handle itself cannot be among them. */
@@ -304,16 +293,22 @@ void sys_reply(struct trap_frame *f)
     f->rax = reply(f, thread_current());
 }
 
+static __attribute__((noinline)) void sys_reply_recv_general(struct trap_frame *f)
+{
+    struct thread *t = thread_current();
+    reply(f, t);
+    f->rax = recv(f, t, f->r15, f->rdx);
+}
+
 void sys_reply_recv(struct trap_frame *f)
 {
     struct thread *t = thread_current();
-    if (likely(reply_recv_fast(f, t)))
-        return;
-    reply(f, t);
-    err_t err = recv(f, t, f->r15, f->rdx);
-    if (err != E_OK)
-        f->rdi = HANDLE_NONE;
-    f->rax = err;
+    struct handle_entry *rh;
+    struct endpoint *e;
+    struct call *c = fast_reply_decode(f, t, &rh, &e);
+    if (likely(c))
+        fast_reply(f, t, c, rh, e);
+    sys_reply_recv_general(f);
 }
 
 /* ---- faults ---- */

@@ -46,7 +46,7 @@ static void give_to_waiters(struct notification *n)
             continue;
         n->bits &= ~taken;
         list_remove(node);
-        t->wait_value = taken;
+        t->arch.frame->rdx = taken;
         sched_wake(t, E_OK);
     }
 }
@@ -88,23 +88,13 @@ err_t notification_timer(struct notification *n, uint64_t deadline_ns, uint64_t 
     return E_OK;
 }
 
-err_t notification_wait(struct notification *n, uint64_t mask, uint64_t deadline_ns, uint64_t *bits_out)
+void notification_rest(struct notification *n, uint64_t mask, uint64_t deadline_ns)
 {
-    *bits_out = n->bits & mask;
-    n->bits &= ~mask;
-    if (*bits_out)
-        return E_OK;
     struct thread *t = thread_current();
-    err_t err = deadline_ns == DEADLINE_POLL ? E_TIMED_OUT : sched_pending(t);
-    if (err != E_OK)
-        return err;
     t->wait = WAIT_QUEUE;
     t->wait_mask = mask;
-    t->wait_value = 0;
     list_append(&n->waiters, &t->wait_node);
-    err = sched_block(deadline_ns);
-    *bits_out = t->wait_value;
-    return err;
+    sched_rest(deadline_ns);
 }
 
 static void notification_kill(struct object *o)

@@ -14,15 +14,19 @@ err_t sys_signal(struct trap_frame *f)
 
 err_t sys_wait(struct trap_frame *f)
 {
+    struct thread *t = thread_current();
     struct notification *n;
     uint64_t mask = f->rsi, deadline = f->rdx;
     f->rdx = 0;
-    err_t err = handle_object(thread_current()->process, f->rdi, OBJECT_NOTIFICATION, RIGHT_WAIT, &n);
+    err_t err = handle_object(t->process, f->rdi, OBJECT_NOTIFICATION, RIGHT_WAIT, &n);
     if (err == E_OK && mask == 0)
         err = E_INVALID;
     if (err == E_OK && n->handler)
         err = E_NOT_SUPPORTED;
+    if (err != E_OK || notification_take(n, mask, &f->rdx))
+        return err;
+    err = deadline == DEADLINE_POLL ? E_TIMED_OUT : sched_pending(t);
     if (err == E_OK)
-        err = notification_wait(n, mask, deadline, &f->rdx);
+        notification_rest(n, mask, deadline); /* who signals writes the bits into rdx */
     return err;
 }

@@ -19,11 +19,16 @@ static const uint16_t class_bytes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 5
 #define CLASSES (sizeof class_bytes / sizeof class_bytes[0])
 static struct slab *with_room[CLASSES];
 
+/* By bytes / 16, rounded up. */
+static const uint8_t class_by_units[SMALL_MAX / 16 + 1] = {
+    [0 ... 1] = 0,    [2] = 1,          [3] = 2,          [4] = 3,          [5 ... 6] = 4,
+    [7 ... 8] = 5,    [9 ... 12] = 6,   [13 ... 16] = 7,  [17 ... 24] = 8,  [25 ... 32] = 9,
+    [33 ... 42] = 10, [43 ... 63] = 11, [64 ... 84] = 12, [85 ... 126] = 13};
+
 static uint32_t class_of(size_t bytes)
 {
-    uint32_t c = 0;
-    while (class_bytes[c] < bytes)
-        c++;
+    uint32_t c = class_by_units[(bytes + 15) / 16];
+    assert(class_bytes[c] >= bytes && (c == 0 || class_bytes[c - 1] < bytes));
     return c;
 }
 
@@ -46,10 +51,11 @@ static void list_remove(struct slab *s)
 
 static struct slab *slab_new(uint32_t c)
 {
-    uint64_t phys = page_alloc();
+    uint64_t phys = page_alloc_dirty(); /* small_alloc() clears what it gives */
     if (phys == PAGE_NONE)
         return NULL;
     struct slab *s = phys_to_virt(phys);
+    *s = (struct slab){0};
     uint32_t bytes = class_bytes[c], count = (uint32_t)(PAGE_BYTES - sizeof *s) / bytes;
     for (uint32_t i = count; i > 0; i--) {
         void **object = (void **)((char *)(s + 1) + (i - 1) * bytes);
@@ -79,6 +85,13 @@ static uint64_t virt_to_phys(const void *object)
     return (uint64_t)object - PHYSMAP_BASE;
 }
 
+/* The last page of a class with room stays, also when it is empty: who makes and ends one object after the other would
+ * otherwise have a page cleared and cut up each time. */
+static bool is_only_one(const struct slab *s, uint32_t c)
+{
+    return with_room[c] == s && !s->next;
+}
+
 static void small_free(void *object, uint32_t c)
 {
     struct slab *s = (struct slab *)((uint64_t)object & ~(PAGE_BYTES - 1));
@@ -87,7 +100,7 @@ static void small_free(void *object, uint32_t c)
         list_add(s, c);
     *(void **)object = s->free;
     s->free = object;
-    if (--s->used > 0)
+    if (--s->used > 0 || is_only_one(s, c))
         return;
     list_remove(s);
     page_free(virt_to_phys(s));

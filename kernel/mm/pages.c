@@ -68,6 +68,14 @@ static void clear_pages(uint64_t page, uint64_t pages)
 
 uint64_t page_alloc(void)
 {
+    uint64_t phys = page_alloc_dirty();
+    if (phys != PAGE_NONE)
+        memset(phys_to_virt(phys), 0, PAGE_BYTES);
+    return phys;
+}
+
+uint64_t page_alloc_dirty(void)
+{
     uint64_t words = (page_limit + 63) / 64;
     for (; hint < words; hint++) {
         if (!bits[hint])
@@ -75,7 +83,6 @@ uint64_t page_alloc(void)
         uint64_t page = hint * 64 + (uint64_t)__builtin_ctzll(bits[hint]);
         set_used(page);
         free_count--;
-        clear_pages(page, 1);
         return page * PAGE_BYTES;
     }
     return PAGE_NONE;

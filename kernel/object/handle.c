@@ -6,21 +6,6 @@
 
 #define CHUNK_BYTES (HANDLE_CHUNK * sizeof(struct handle_entry))
 
-static struct handle_entry *entry_at(struct handle_table *t, uint32_t index)
-{
-    return &t->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
-}
-
-static void entry_release(struct handle_table *t, uint32_t index)
-{
-    struct handle_entry *e = entry_at(t, index);
-    e->object = NULL;
-    e->generation = e->generation == 0xffff ? 1 : e->generation + 1;
-    e->next_free = t->free;
-    t->free = index + 1;
-    t->used--;
-}
-
 static err_t table_grow(struct process *p)
 {
     struct handle_table *t = &p->handles;
@@ -82,10 +67,16 @@ err_t handle_decode(struct process *p, uint64_t h, enum object_type type, uint32
 
 err_t handle_object(struct process *p, uint64_t h, enum object_type type, uint32_t rights, void *object_out)
 {
+    struct object *o = handle_plain(&p->handles, h, type, rights);
     struct handle_entry *e;
-    err_t err = handle_decode(p, h, type, rights, &e);
-    if (err == E_OK)
-        *(struct object **)object_out = e->object;
+    err_t err = E_OK;
+    if (unlikely(!o)) {
+        err = handle_decode(p, h, type, rights, &e);
+        if (err != E_OK)
+            return err;
+        o = e->object;
+    }
+    *(struct object **)object_out = o;
     return err;
 }
 
@@ -93,14 +84,7 @@ handle_t handle_install(struct process *p, struct handle_ref *r)
 {
     struct handle_table *t = &p->handles;
     assert(t->free != 0 && r->object);
-    uint32_t index = t->free - 1;
-    struct handle_entry *e = entry_at(t, index);
-    t->free = e->next_free;
-    t->used++;
-    e->object = r->object;
-    e->gate = r->gate;
-    e->rights = r->rights;
-    handle_t h = (handle_t)e->generation << 16 | index;
+    handle_t h = handle_slot_take(t, r->object, r->gate, r->rights);
     if (r->object->type == OBJECT_REPLY)
         reply_moved_into(r->object, p, h);
     *r = (struct handle_ref){0};
@@ -123,7 +107,7 @@ struct handle_ref handle_take(struct process *p, handle_t h)
     struct handle_entry *e = handle_entry(&p->handles, h);
     assert(e);
     struct handle_ref r = {e->object, e->gate, e->rights};
-    entry_release(&p->handles, h & 0xffff);
+    handle_slot_release(&p->handles, e, h & 0xffff);
     return r;
 }
 
@@ -137,11 +121,11 @@ bool handle_table_drain(struct process *p, uint32_t limit)
 {
     struct handle_table *t = &p->handles;
     for (uint32_t i = t->capacity; t->used > 0 && i-- > 0 && limit > 0;) {
-        struct handle_entry *e = entry_at(t, i);
+        struct handle_entry *e = handle_slot(t, i);
         if (!e->object)
             continue;
         struct handle_ref r = {e->object, e->gate, e->rights};
-        entry_release(t, i);
+        handle_slot_release(t, e, i);
         handle_ref_drop(&r);
         limit--;
     }

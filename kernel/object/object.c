@@ -8,7 +8,7 @@
 static const struct object_type_ops no_ops;
 static const struct object_type_ops *type_ops[OBJECT_TYPES];
 uint64_t object_counts[OBJECT_TYPES];
-static uint64_t last_serial;
+uint64_t object_serial_last;
 
 static const uint32_t type_rights[OBJECT_TYPES] = {
     [OBJECT_BUDGET] = RIGHT_MANAGE | RIGHT_SPEND,
@@ -42,10 +42,6 @@ static const struct object_type_ops *ops_of(const struct object *o)
 uint64_t object_count(enum object_type type)
 {
     return object_counts[type];
-}
-uint64_t object_serial_next(void)
-{
-    return ++last_serial;
 }
 
 void object_init(struct object *o, enum object_type type)

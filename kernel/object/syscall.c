@@ -26,7 +26,7 @@ static err_t (*const plain_calls[SYS_COUNT])(struct trap_frame *f) = {
     [SYS_futex] = sys_futex,
 };
 
-static void plain_call(struct trap_frame *f)
+static __attribute__((noinline)) void plain_call(struct trap_frame *f)
 {
     uint64_t number = f->rax;
     if (number >= SYS_COUNT || !plain_calls[number]) {
@@ -40,22 +40,17 @@ static void plain_call(struct trap_frame *f)
 
 void syscall_dispatch(struct trap_frame *f)
 {
-    switch (f->rax) {
-    case SYS_call:
+    uint64_t number = f->rax;
+    if (number == SYS_call) /* these two by themselves, since they are most */
         sys_call(f);
-        break;
-    case SYS_recv:
-        sys_recv(f);
-        break;
-    case SYS_reply:
-        sys_reply(f);
-        break;
-    case SYS_reply_recv:
+    else if (number == SYS_reply_recv)
         sys_reply_recv(f);
-        break;
-    default:
+    else if (number == SYS_recv)
+        sys_recv(f);
+    else if (number == SYS_reply)
+        sys_reply(f);
+    else
         plain_call(f);
-    }
 }
 
 /* ---- faults of user code ---- */

@@ -13,24 +13,23 @@
 #define BREATH     64u
 
 struct sched_cpu {
-    struct list ready[PRIORITIES];
-    uint32_t bitmap;      /* priorities whose list is not empty */
-    bool rotate;          /* the slice of the current thread is over */
-    uint64_t switched_ns; /* when the current thread got this CPU */
-    uint64_t timer_at_ns; /* what the one-shot timer is set to */
+    struct cpu *cpu;               /* NULL: it does not schedule yet */
+    struct list ready[PRIORITIES]; /* cpu->ready says which are not empty */
+    bool rotate;                   /* the slice of the current thread is over */
+    uint64_t timer_at_ns;          /* what the one-shot timer is set to */
     struct thread idle;
 };
 
 static struct sched_cpu cpus[CPUS_MAX];
 static uint64_t online; /* bit per CPU that schedules */
 
-static bool is_idle(const struct cpu *c)
+always_inline bool is_idle(const struct cpu *c)
 {
     return c->current == c->idle;
 }
-static int top_priority(const struct sched_cpu *sc)
+static int top_priority(const struct cpu *c)
 {
-    return sc->bitmap ? 31 - __builtin_clz(sc->bitmap) : -1;
+    return c->ready ? 31 - __builtin_clz(c->ready) : -1;
 }
 
 /* ---- the one-shot timer ---- */
@@ -52,9 +51,35 @@ void sched_timer_rearm(void)
     timer_rearm(cpu_this());
 }
 
-static void slice_begin(struct cpu *c, uint64_t now_ns)
+/* What is left of the slice of a thread whose cpu_ticks are up to date. It began when the thread last went to the tail
+ * of a queue, or when it first had a rival. Being called, answering and waiting do not renew it: two threads that hand
+ * the CPU to each other would otherwise keep it for ever. */
+static uint64_t slice_left_ns(const struct thread *t)
 {
-    c->slice_end_ns = now_ns + SLICE_NS;
+    uint64_t used = arch_ticks_span_ns(t->cpu_ticks - t->slice_base_ticks);
+    return used < SLICE_NS ? SLICE_NS - used : 0;
+}
+
+static called_rarely void slice_time(struct cpu *c, const struct thread *t)
+{
+    c->slice_end_ns = arch_ticks_to_ns(c->switched_ticks) + slice_left_ns(t);
+    timer_rearm(c);
+}
+
+/* Brings the current thread's processor time up to date. */
+always_inline void account(struct cpu *c)
+{
+    uint64_t now = arch_ticks();
+    c->current->cpu_ticks += now - c->switched_ticks;
+    c->switched_ticks = now;
+}
+
+/* The current thread has a rival from now on. */
+static void slice_begin(struct cpu *c)
+{
+    account(c);
+    c->current->slice_base_ticks = c->current->cpu_ticks;
+    c->slice_end_ns = arch_ticks_to_ns(c->switched_ticks) + SLICE_NS;
     timer_rearm(c);
 }
 
@@ -77,47 +102,59 @@ void sched_timer_tick(uint64_t now_ns)
 
 static void enqueue(struct thread *t, uint32_t cpu, bool first)
 {
-    struct sched_cpu *sc = &cpus[cpu];
+    struct list *queue = &cpus[cpu].ready[t->priority];
     t->cpu = cpu;
     t->state = THREAD_READY;
-    if (first)
-        list_prepend(&sc->ready[t->priority], &t->run_node);
-    else
-        list_append(&sc->ready[t->priority], &t->run_node);
-    sc->bitmap |= 1u << t->priority;
+    if (first) {
+        list_prepend(queue, &t->run_node);
+    } else {
+        list_append(queue, &t->run_node);
+        t->slice_base_ticks = t->cpu_ticks;
+    }
+    cpus[cpu].cpu->ready |= 1u << t->priority;
 }
 
 static void dequeue(struct thread *t)
 {
-    struct sched_cpu *sc = &cpus[t->cpu];
     list_remove(&t->run_node);
-    if (list_empty(&sc->ready[t->priority]))
-        sc->bitmap &= ~(1u << t->priority);
+    if (list_empty(&cpus[t->cpu].ready[t->priority]))
+        cpus[t->cpu].cpu->ready &= ~(1u << t->priority);
+}
+
+static bool has_nothing_to_do(uint32_t cpu)
+{
+    const struct cpu *c = cpus[cpu].cpu;
+    return is_idle(c) && !c->ready;
 }
 
 static uint32_t choose_cpu(const struct thread *t)
 {
     uint64_t allowed = t->affinity & online;
     bool last_allowed = allowed >> t->cpu & 1;
-    if (last_allowed && is_idle(cpu_get(t->cpu)) && !cpus[t->cpu].bitmap)
+    if (last_allowed && has_nothing_to_do(t->cpu))
         return t->cpu;
-    for (uint64_t rest = allowed; rest; rest &= rest - 1) {
+    for (uint64_t rest = last_allowed ? allowed & ~(1ull << t->cpu) : allowed; rest; rest &= rest - 1) {
         uint32_t cpu = (uint32_t)__builtin_ctzll(rest);
-        if (is_idle(cpu_get(cpu)) && !cpus[cpu].bitmap)
+        if (has_nothing_to_do(cpu))
             return cpu;
     }
     return last_allowed ? t->cpu : (uint32_t)__builtin_ctzll(allowed);
 }
 
-/* Makes the CPU look at its queue if `t`, just queued there, should run or needs the slice timed. */
+/* `t` was just queued at that CPU: makes it look at its queue if `t` should run, and time the slice of its equal. */
 static void poke(uint32_t cpu, const struct thread *t)
 {
-    struct cpu *c = cpu_get(cpu);
+    struct cpu *c = cpus[cpu].cpu;
     const struct thread *running = c->current;
+    bool here = c == cpu_this();
     if (!is_idle(c) && (t->priority < running->priority || (t->priority == running->priority && c->slice_end_ns)))
         return;
+    if (here && !is_idle(c) && t->priority == running->priority && running->state == THREAD_RUNNING) {
+        slice_begin(c);
+        return;
+    }
     c->reschedule = true;
-    if (c != cpu_this())
+    if (!here)
         cpu_interrupt(cpu);
 }
 
@@ -133,13 +170,13 @@ static struct thread *steal(uint32_t cpu)
 {
     struct thread *best = NULL;
     for (uint64_t rest = online & ~(1ull << cpu); rest; rest &= rest - 1) {
-        struct sched_cpu *sc = &cpus[__builtin_ctzll(rest)];
-        for (uint32_t bits = sc->bitmap; bits;) {
+        uint32_t other = (uint32_t)__builtin_ctzll(rest);
+        for (uint32_t bits = cpus[other].cpu->ready; bits;) {
             uint32_t priority = 31 - (uint32_t)__builtin_clz(bits);
             bits &= ~(1u << priority);
             if (best && best->priority >= priority)
                 break;
-            list_for_each(node, &sc->ready[priority])
+            list_for_each(node, &cpus[other].ready[priority])
             {
                 struct thread *t = container_of(node, struct thread, run_node);
                 if (t->affinity >> cpu & 1) {
@@ -154,10 +191,9 @@ static struct thread *steal(uint32_t cpu)
 
 static struct thread *pick(struct cpu *c)
 {
-    struct sched_cpu *sc = &cpus[c->index];
     struct thread *t;
-    if (sc->bitmap)
-        t = container_of(sc->ready[top_priority(sc)].next, struct thread, run_node);
+    if (c->ready)
+        t = container_of(cpus[c->index].ready[top_priority(c)].next, struct thread, run_node);
     else
         t = steal(c->index);
     if (!t)
@@ -168,33 +204,32 @@ static struct thread *pick(struct cpu *c)
 
 /* ---- switching ---- */
 
-static void account(struct cpu *c, struct sched_cpu *sc, uint64_t now_ns)
+/* All of a switch to a thread that is in no queue but what arch does. Part of the fast path of messages: no trace of
+ * its own, and inlined where it is called. */
+always_inline struct arch_aspace *become(struct cpu *c, struct thread *next)
 {
-    uint64_t ran = now_ns - sc->switched_ns;
-    sc->switched_ns = now_ns;
-    c->current->cpu_ns += ran;
-    if (is_idle(c))
-        c->idle_ns += ran;
-}
-
-/* Part of the fast path of messages: no trace of its own, and inlined where it is called. */
-static inline __attribute__((always_inline)) void switch_to(struct cpu *c, struct thread *next)
-{
-    struct thread *prev = c->current;
-    next->state = THREAD_RUNNING;
-    if (next == prev)
-        return;
-    struct sched_cpu *sc = &cpus[c->index];
-    uint64_t now_ns = time_now_ns();
-    account(c, sc, now_ns);
+    account(c);
     c->current = next;
+    next->state = THREAD_RUNNING;
     next->cpu = c->index;
     next->started = true;
     c->slice_end_ns = 0;
-    sc->rotate = false;
-    if (sc->bitmap >> next->priority & 1)
-        slice_begin(c, now_ns);
-    arch_switch(&prev->arch, &next->arch, next->process ? &next->process->aspace : NULL);
+    if (unlikely(c->ready >> next->priority & 1))
+        slice_time(c, next);
+    if (unlikely(next->pending))
+        c->reschedule = true; /* perhaps it is to die */
+    return next->process ? &next->process->aspace : NULL;
+}
+
+static void switch_to(struct cpu *c, struct thread *next)
+{
+    struct thread *prev = c->current;
+    if (next == prev) {
+        next->state = THREAD_RUNNING;
+        return;
+    }
+    struct arch_aspace *as = become(c, next);
+    arch_switch(&prev->arch, &next->arch, as);
 }
 
 static void run_next(void)
@@ -207,63 +242,65 @@ static void run_next(void)
 
 uint64_t sched_thread_ns(const struct thread *t)
 {
-    uint64_t ns = t->cpu_ns;
+    uint64_t ticks = t->cpu_ticks;
     if (t->state == THREAD_RUNNING)
-        ns += time_now_ns() - cpus[t->cpu].switched_ns;
-    return ns;
+        ticks += arch_ticks() - cpu_get(t->cpu)->switched_ticks;
+    return arch_ticks_span_ns(ticks);
 }
 
 uint64_t sched_idle_ns(void)
 {
-    uint64_t ns = 0;
+    uint64_t ticks = 0;
     for (uint32_t i = 0; i < cpu_count(); i++) {
-        struct cpu *c = cpu_get(i);
-        ns += c->idle_ns;
+        const struct cpu *c = cpu_get(i);
+        ticks += cpus[i].idle.cpu_ticks;
         if (is_idle(c))
-            ns += time_now_ns() - cpus[i].switched_ns;
+            ticks += arch_ticks() - c->switched_ticks;
     }
-    return ns;
+    return arch_ticks_span_ns(ticks);
 }
 
-static __attribute__((noinline)) void check(struct cpu *c)
+/* The current thread could go on: whether and how it leaves its CPU to others. */
+static void reconsider(struct cpu *c, struct thread *t, bool slice_over)
 {
-    while (c->reschedule || (c->current->pending & THREAD_DYING)) {
-        struct thread *t = c->current;
-        struct sched_cpu *sc = &cpus[c->index];
-        if (t->pending & THREAD_DYING)
-            thread_exit();
-        c->reschedule = false;
-        int top = top_priority(sc);
-        if (is_idle(c)) {
-            if (top >= 0)
-                run_next();
-        } else if (!(t->affinity >> c->index & 1)) {
-            make_ready(t);
+    int top = top_priority(c);
+    if (is_idle(c)) {
+        if (top >= 0)
             run_next();
-        } else if (top > t->priority || (top == t->priority && sc->rotate)) {
-            enqueue(t, c->index, !sc->rotate);
-            run_next();
-        } else if (top == t->priority && !c->slice_end_ns) {
-            slice_begin(c, time_now_ns());
-        }
-        c = cpu_this(); /* we may go on elsewhere */
-        cpus[c->index].rotate = false;
+    } else if (!(t->affinity & c->bit)) {
+        make_ready(t);
+        run_next();
+    } else if (top > t->priority || (top == t->priority && slice_over)) {
+        account(c);
+        enqueue(t, c->index, !slice_over);
+        run_next();
+    } else if (top == t->priority && !c->slice_end_ns) {
+        slice_begin(c);
     }
 }
 
 void sched_check(void)
 {
     struct cpu *c = cpu_this();
-    if (__builtin_expect(c->reschedule || (c->current->pending & THREAD_DYING), 0))
-        check(c);
+    while (unlikely(c->reschedule)) {
+        struct sched_cpu *sc = &cpus[c->index];
+        bool slice_over = sc->rotate;
+        c->reschedule = false;
+        sc->rotate = false;
+        if (c->current->pending & THREAD_DYING)
+            thread_exit();
+        reconsider(c, c->current, slice_over);
+        c = cpu_this(); /* we may go on elsewhere */
+    }
 }
 
 void sched_yield(void)
 {
     struct cpu *c = cpu_this();
     struct thread *t = c->current;
-    if (top_priority(&cpus[c->index]) < t->priority)
+    if (top_priority(c) < t->priority)
         return;
+    account(c);
     enqueue(t, c->index, false);
     run_next();
 }
@@ -283,43 +320,94 @@ static void wait_timeout(struct timer *timer)
     sched_cancel(container_of(timer, struct thread, wait_timer), E_TIMED_OUT);
 }
 
-static void wait_begin(struct thread *t, uint64_t deadline_ns)
+always_inline void wait_begin(struct thread *t, uint64_t deadline_ns, uint64_t *result_at)
 {
     t->state = THREAD_WAITING;
-    if (deadline_ns != DEADLINE_NEVER)
+    t->result_at = result_at;
+    if (unlikely(deadline_ns != DEADLINE_NEVER))
         timer_arm(&t->wait_timer, deadline_ns, wait_timeout);
 }
 
-static void wait_end(struct thread *t, err_t result)
+always_inline void wait_end(struct thread *t, err_t result)
 {
     assert(t->state == THREAD_WAITING);
-    if (t->wait_timer.armed)
+    if (unlikely(t->wait_timer.armed))
         timer_disarm(&t->wait_timer);
     t->wait = WAIT_NOTHING;
-    t->wait_result = result;
+    *t->result_at = result;
 }
 
 err_t sched_block(uint64_t deadline_ns)
 {
     struct thread *t = thread_current();
-    wait_begin(t, deadline_ns);
+    wait_begin(t, deadline_ns, &t->wait_result);
     run_next();
-    return t->wait_result;
+    return (err_t)t->wait_result;
+}
+
+/* `next` just stopped waiting, and somebody waits for this CPU at its priority or above, or it may not run here:
+ * whether it goes on at once all the same, before its equals, since its slice is not over. */
+static bool may_pass(const struct cpu *c, const struct thread *next)
+{
+    return (next->affinity & c->bit) && top_priority(c) <= next->priority && slice_left_ns(next) > 0;
+}
+
+/* Nobody has an older claim to this CPU than `next`. */
+always_inline bool is_next(const struct cpu *c, const struct thread *next)
+{
+    return likely((next->affinity & c->bit) && c->ready >> next->priority == 0);
 }
 
 err_t sched_block_switch(uint64_t deadline_ns, struct thread *next, err_t next_result)
 {
     struct cpu *c = cpu_this();
     struct thread *t = c->current;
-    wait_begin(t, deadline_ns);
+    wait_begin(t, deadline_ns, &t->wait_result);
     wait_end(next, next_result);
-    if ((next->affinity >> c->index & 1) && top_priority(&cpus[c->index]) <= next->priority) {
+    if (is_next(c, next) || may_pass(c, next)) {
         switch_to(c, next);
     } else {
         make_ready(next);
         run_next();
     }
-    return t->wait_result;
+    return (err_t)t->wait_result;
+}
+
+always_inline _Noreturn void rest_for(struct cpu *c, struct thread *t, struct thread *next)
+{
+    struct arch_aspace *as = become(c, next);
+    arch_rest(&t->arch, &next->arch, as);
+}
+
+void sched_rest(uint64_t deadline_ns)
+{
+    struct cpu *c = cpu_this();
+    struct thread *t = c->current;
+    wait_begin(t, deadline_ns, &t->arch.frame->rax);
+    struct thread *next = pick(c);
+    trace(TRACE_SWITCH, (uint64_t)next, (uint64_t)t);
+    rest_for(c, t, next);
+}
+
+static __attribute__((noinline)) _Noreturn void rest_and_choose(struct cpu *c, struct thread *t, struct thread *next)
+{
+    if (!may_pass(c, next)) {
+        make_ready(next);
+        next = pick(c);
+    }
+    trace(TRACE_SWITCH, (uint64_t)next, (uint64_t)t);
+    rest_for(c, t, next);
+}
+
+void sched_rest_switch(uint64_t deadline_ns, struct thread *next, err_t next_result)
+{
+    struct cpu *c = cpu_this();
+    struct thread *t = c->current;
+    wait_begin(t, deadline_ns, &t->arch.frame->rax);
+    wait_end(next, next_result);
+    if (!is_next(c, next))
+        rest_and_choose(c, t, next);
+    rest_for(c, t, next);
 }
 
 void sched_wake(struct thread *t, err_t result)
@@ -336,14 +424,6 @@ void sched_cancel(struct thread *t, err_t reason)
     else
         list_remove(&t->wait_node);
     sched_wake(t, reason);
-}
-
-err_t sched_pending(struct thread *t)
-{
-    if (!t->pending)
-        return E_OK;
-    t->pending &= ~(uint32_t)THREAD_INTERRUPTED;
-    return E_INTERRUPTED;
 }
 
 err_t wait_queue_block(struct wait_queue *q, uint64_t deadline_ns)
@@ -423,6 +503,7 @@ void sched_cpu_init(void)
 {
     struct cpu *c = cpu_this();
     struct sched_cpu *sc = &cpus[c->index];
+    sc->cpu = c;
     for (uint32_t i = 0; i < PRIORITIES; i++)
         list_init(&sc->ready[i]);
     thread_init_plain(&sc->idle, "idle");
@@ -431,9 +512,9 @@ void sched_cpu_init(void)
     sc->idle.cpu = c->index;
     sc->idle.affinity = 1ull << c->index;
     sc->timer_at_ns = UINT64_MAX;
-    sc->switched_ns = time_now_ns();
+    c->switched_ticks = arch_ticks();
     c->current = c->idle = &sc->idle;
-    online |= 1ull << c->index;
+    online |= c->bit;
 }
 
 static void sched_init(void)

@@ -107,7 +107,7 @@ void thread_release(struct thread *t)
     object_uncharge(&t->object, THREAD_EXTRA_BYTES);
     list_remove(&t->process_node);
     p->thread_count--;
-    p->ended_cpu_ns += t->cpu_ns;
+    p->ended_cpu_ns += sched_thread_ns(t);
     t->object.budget->busy--;
     watch_fire_all(&t->watches);
     object_put(&p->object);

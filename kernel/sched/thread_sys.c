@@ -11,6 +11,7 @@ err_t sys_exit(struct trap_frame *f)
     if (f->rdi == 1)
         process_kill(t->process, EXIT_EXITED, (uint32_t)f->rsi);
     t->pending |= THREAD_DYING; /* it ends on the way out */
+    cpu_this()->reschedule = true;
     return E_OK;
 }
 

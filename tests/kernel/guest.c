@@ -100,8 +100,10 @@ static void thread_main(struct guest_thread *t)
     os_exit(0, 0);
 }
 
-void guest_thread_start(struct guest_thread *t, uint32_t slot, void (*run)(void *, struct ipc_buffer *), void *argument)
+void guest_thread_create(struct guest_thread *t, uint32_t slot, void (*run)(void *, struct ipc_buffer *),
+                         void *argument)
 {
+    t->slot = slot;
     uint64_t ipc_address = 0x50000000ull + slot * 0x10000ull;
     t->run = run;
     t->argument = argument;
@@ -109,9 +111,18 @@ void guest_thread_start(struct guest_thread *t, uint32_t slot, void (*run)(void 
     t->handle = guest_create(OBJECT_THREAD, guest.process, ipc_address, PRIORITY_NORMAL);
     t->ended = guest_create(OBJECT_NOTIFICATION, 0, 0, 0);
     OK(os_control(t->handle, OP_THREAD_WATCH, t->ended, 1, 0, 0).err);
-    OK(os_control(t->handle, OP_THREAD_START, (uint64_t)thread_main, (uint64_t)&stacks[slot][GUEST_STACK_BYTES] - 8,
-                  (uint64_t)t, 0)
-           .err);
+}
+
+void guest_thread_run(struct guest_thread *t)
+{
+    uint64_t sp = (uint64_t)&stacks[t->slot][GUEST_STACK_BYTES] - 8;
+    OK(os_control(t->handle, OP_THREAD_START, (uint64_t)thread_main, sp, (uint64_t)t, 0).err);
+}
+
+void guest_thread_start(struct guest_thread *t, uint32_t slot, void (*run)(void *, struct ipc_buffer *), void *argument)
+{
+    guest_thread_create(t, slot, run, argument);
+    guest_thread_run(t);
 }
 
 void guest_thread_pin(struct guest_thread *t, uint32_t cpu)

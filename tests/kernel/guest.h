@@ -55,8 +55,13 @@ struct guest_thread {
     struct ipc_buffer *ipc;
     void (*run)(void *argument, struct ipc_buffer *ipc);
     void *argument;
+    uint32_t slot;
 };
-/* slot: 0..GUEST_THREADS-1, which stack it runs on. */
+/* slot: 0..GUEST_THREADS-1, which stack it runs on. What must hold from its first instruction on (its CPU, its
+ * priority) is set between create and run. */
+void guest_thread_create(struct guest_thread *t, uint32_t slot, void (*run)(void *, struct ipc_buffer *),
+                         void *argument);
+void guest_thread_run(struct guest_thread *t);
 void guest_thread_start(struct guest_thread *t, uint32_t slot, void (*run)(void *, struct ipc_buffer *),
                         void *argument);
 void guest_thread_join(struct guest_thread *t);

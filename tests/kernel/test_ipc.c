@@ -312,6 +312,39 @@ static void a_reply_travels(void)
     server_stop(&s);
 }
 
+static void keep_caller_thrice(void *argument, struct ipc_buffer *ipc)
+{
+    struct server *s = argument;
+    struct message m;
+    for (uint32_t i = 0; i < 3; i++)
+        OK(op_call(s->endpoint, DO_KEEP, 0, DEADLINE_NEVER, &m));
+}
+
+/* Each Reply is an object of its own, also those of one caller to one server, which meet without a queue between. */
+static void a_number_for_each_reply(void)
+{
+    struct server s;
+    struct guest_thread t;
+    struct handle_info info;
+    uint64_t last = 0;
+    server_start(&s);
+    guest_thread_start(&t, 1, keep_caller_thrice, &s);
+    for (uint32_t i = 0; i < 3; i++) {
+        while (s.kept == HANDLE_NONE)
+            os_yield();
+        handle_t reply = s.kept;
+        s.kept = HANDLE_NONE;
+        OK(os_handle_info(reply, &info));
+        CHECK_EQ(info.type, OBJECT_REPLY);
+        CHECK(info.serial > last);
+        last = info.serial;
+        struct message m = {TAG(E_OK, 0, 0, 0), {0}};
+        OK(os_reply(reply, &m));
+    }
+    guest_thread_join(&t);
+    server_stop(&s);
+}
+
 static void lent_memory(void)
 {
     struct server s;
@@ -488,6 +521,7 @@ const struct guest_test guest_tests[] = {
     {"a bound Notification", bound_notification},
     {"handles travel", handles_travel},
     {"a Reply travels", a_reply_travels},
+    {"a number for each Reply", a_number_for_each_reply},
     {"lent Memory", lent_memory},
     {"an interrupted wait", interrupted_wait},
     {"the caller dies", the_caller_dies},

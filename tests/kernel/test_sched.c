@@ -14,24 +14,21 @@ static void append_to_order(void *argument, struct ipc_buffer *ipc)
 static void higher_runs_first(void)
 {
     struct guest_thread t[3];
+    static const uint32_t priorities[3] = {10, 20, 15};
     order_count = 0;
     OK(os_control(guest.thread, OP_THREAD_PRIORITY, 31, 0, 0, 0).err);
     OK(os_control(guest.thread, OP_THREAD_AFFINITY, 1, 0, 0, 0).err);
-    static const uint32_t priorities[3] = {10, 20, 15};
     for (uint32_t i = 0; i < 3; i++) {
-        uint64_t ipc_address = 0x50000000ull + i * 0x10000ull;
-        t[i] = (struct guest_thread){.ipc = (struct ipc_buffer *)ipc_address};
-        guest_thread_start(&t[i], i, append_to_order, (void *)(uint64_t)priorities[i]);
+        guest_thread_create(&t[i], i, append_to_order, (void *)(uint64_t)priorities[i]);
         OK(os_control(t[i].handle, OP_THREAD_PRIORITY, priorities[i], 0, 0, 0).err);
         guest_thread_pin(&t[i], 0);
+        guest_thread_run(&t[i]);
     }
     for (uint32_t i = 0; i < 3; i++)
         guest_thread_join(&t[i]);
-    if (guest_cpus() == 1) { /* elsewhere they may have run before they were pinned */
-        CHECK_EQ(order[0], 20);
-        CHECK_EQ(order[1], 15);
-        CHECK_EQ(order[2], 10);
-    }
+    CHECK_EQ(order[0], 20);
+    CHECK_EQ(order[1], 15);
+    CHECK_EQ(order[2], 10);
     CHECK_EQ(order_count, 3);
     OK(os_control(guest.thread, OP_THREAD_PRIORITY, PRIORITY_NORMAL, 0, 0, 0).err);
     OK(os_control(guest.thread, OP_THREAD_AFFINITY, UINT64_MAX, 0, 0, 0).err);
@@ -63,6 +60,59 @@ static void slices(void)
     for (uint32_t i = 0; i < 2; i++)
         guest_thread_join(&t[i]);
     guest_close(n);
+}
+
+/* ---- two that hand the CPU to each other ---- */
+
+static handle_t pair_endpoint;
+static void pair_server(void *argument, struct ipc_buffer *ipc)
+{
+    struct message m = {0};
+    handle_t reply = HANDLE_NONE;
+    uint64_t badge;
+    while (os_reply_recv(reply, pair_endpoint, &m, &reply, &badge, DEADLINE_NEVER) == E_OK && TAG_OP(m.tag) == 1)
+        m.tag = TAG(E_OK, 0, 0, 0);
+    os_reply(reply, &(struct message){.tag = TAG(E_OK, 0, 0, 0)});
+}
+
+static void pair_client(void *argument, struct ipc_buffer *ipc)
+{
+    bool stop = false;
+    while (!stop) {
+        stop = stop_spinning;
+        struct message m = {.tag = TAG(stop ? 2 : 1, 0, 0, 0)};
+        OK(os_call(pair_endpoint, &m, DEADLINE_NEVER));
+    }
+}
+
+static void ends_the_pair(void *argument, struct ipc_buffer *ipc)
+{
+    stop_spinning = true;
+}
+
+/* Calls go from thread to thread without a queue between; that does not keep others of their priority out, nor does it
+ * when the server is more important than its client. */
+static void a_pair_keeps_nobody_out(void)
+{
+    for (uint32_t priority = PRIORITY_NORMAL; priority <= PRIORITY_NORMAL + 5; priority += 5) {
+        struct guest_thread server, client, third;
+        stop_spinning = false;
+        pair_endpoint = guest_create(OBJECT_ENDPOINT, 0, 0, 0);
+        guest_thread_create(&server, 0, pair_server, NULL);
+        guest_thread_create(&client, 1, pair_client, NULL);
+        guest_thread_create(&third, 2, ends_the_pair, NULL);
+        OK(os_control(server.handle, OP_THREAD_PRIORITY, priority, 0, 0, 0).err);
+        guest_thread_pin(&server, 0);
+        guest_thread_pin(&client, 0);
+        guest_thread_pin(&third, 0);
+        guest_thread_run(&server);
+        guest_thread_run(&client);
+        guest_thread_run(&third);
+        guest_thread_join(&third);
+        guest_thread_join(&server);
+        guest_thread_join(&client);
+        guest_close(pair_endpoint);
+    }
 }
 
 static void says_its_cpu(void *argument, struct ipc_buffer *ipc)
@@ -155,6 +205,7 @@ static void ping_pong(void)
 const struct guest_test guest_tests[] = {
     {"higher priority runs first", higher_runs_first},
     {"slices", slices},
+    {"a pair keeps nobody out", a_pair_keeps_nobody_out},
     {"affinity", affinity},
     {"futexes", futexes},
     {"wake-ups across CPUs", ping_pong},

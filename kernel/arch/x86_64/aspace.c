@@ -28,9 +28,18 @@ err_t arch_aspace_init(struct arch_aspace *as)
     return E_OK;
 }
 
+static bool eight_empty(const uint64_t *t)
+{
+    return !(t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]);
+}
+
 static void free_tables(uint64_t *t, int level, uint32_t entries)
 {
     for (uint32_t i = 0; i < entries; i++) {
+        while (i % 8 == 0 && i < entries && eight_empty(&t[i]))
+            i += 8;
+        if (i == entries)
+            break;
         if (!(t[i] & PTE_PRESENT))
             continue;
         if (level > 1)
@@ -137,10 +146,13 @@ static void each_page(struct arch_aspace *as, uint64_t address, uint64_t bytes, 
     while (address < end) {
         uint32_t missing;
         uint64_t *e = find_entry(as, address, &missing);
-        if (e && (*e & PTE_PRESENT))
-            *e = act(*e, argument);
-        uint64_t step = PAGE_BYTES << (9 * missing);
-        address = (address & ~(step - 1)) + step;
+        uint64_t span = PAGE_BYTES << (9 * (missing ? missing : 1)); /* what one table shows, or would show */
+        uint64_t stop = (address & ~(span - 1)) + span;
+        stop = stop < end ? stop : end;
+        for (; e && address < stop; address += PAGE_BYTES, e++)
+            if (*e & PTE_PRESENT)
+                *e = act(*e, argument);
+        address = stop;
     }
 }
 

@@ -35,6 +35,10 @@ uint64_t arch_ticks_to_ns(uint64_t ticks)
 {
     return ns_per_tick ? scale(ticks - start_tsc, ns_per_tick) : 0;
 }
+uint64_t arch_ticks_span_ns(uint64_t ticks)
+{
+    return scale(ticks, ns_per_tick);
+}
 uint64_t time_now_ns(void)
 {
     return arch_ticks_to_ns(rdtsc());

@@ -54,9 +54,7 @@ static void load(const void *area)
 
 void fpu_switch_out(struct machine_cpu *m, struct arch_thread *from)
 {
-    if (!m->fpu_enabled)
-        return;
-    assert(m->fpu_owner == from);
+    assert(m->fpu_enabled && m->fpu_owner == from);
     save(from->fpu);
     m->cpu.counters[COUNTER_FPU_SWITCHES]++;
     set_task_switched(m);

@@ -3,64 +3,55 @@
  * CPU that has waited long says so, and for a moment the others let it go first.
  *
  * Who waits answers requests to flush translations, since the holder may be waiting for exactly that. */
-#include <kernel/debug.h>
+#include "lock.h"
 
 #include "cpu.h"
 #include "flush.h"
-#include "machine.h"
 
 #define LONG_WAIT_TICKS 5000000u /* a few milliseconds at any speed of the TSC */
 #define COURTESY_TICKS  200000u  /* how long others hold back: it may be unable to come */
 
-static struct {
-    uint32_t held;
-    uint32_t urgent; /* index + 1 of a CPU that has waited long; 0: none */
-} lock;
+union lock the_kernel_lock;
 
 static bool try_take(void)
 {
-    return !__atomic_load_n(&lock.held, __ATOMIC_RELAXED) && !__atomic_exchange_n(&lock.held, 1, __ATOMIC_ACQUIRE);
+    return !__atomic_load_n(&the_kernel_lock.held, __ATOMIC_RELAXED) &&
+           !__atomic_exchange_n(&the_kernel_lock.held, 1, __ATOMIC_ACQUIRE);
 }
 
 static bool should_hold_back(uint32_t me, uint64_t waited)
 {
-    uint32_t urgent = __atomic_load_n(&lock.urgent, __ATOMIC_RELAXED);
+    uint32_t urgent = __atomic_load_n(&the_kernel_lock.urgent, __ATOMIC_RELAXED);
     return urgent && urgent != me && waited < COURTESY_TICKS;
 }
 
-static void wait_for_it(uint32_t me)
+void lock_wait(struct cpu *cpu)
 {
+    uint32_t me = cpu->index + 1;
     uint64_t start = rdtsc();
     flush_wait_begin();
     for (;;) {
         uint64_t waited = rdtsc() - start;
         if (!should_hold_back(me, waited) && try_take())
             break;
-        if (waited > LONG_WAIT_TICKS && !lock.urgent)
-            __atomic_store_n(&lock.urgent, me, __ATOMIC_RELAXED); /* two at once: the later one counts */
+        if (waited > LONG_WAIT_TICKS && !the_kernel_lock.urgent)
+            __atomic_store_n(&the_kernel_lock.urgent, me, __ATOMIC_RELAXED); /* two at once: the later one counts */
         flush_answer();
         arch_relax();
     }
     flush_wait_end();
-    if (lock.urgent == me)
-        __atomic_store_n(&lock.urgent, 0, __ATOMIC_RELAXED);
+    if (the_kernel_lock.urgent == me)
+        __atomic_store_n(&the_kernel_lock.urgent, 0, __ATOMIC_RELAXED);
 }
 
 void kernel_lock(void)
 {
-    struct cpu *cpu = cpu_this();
-    assert(cpu->lock_depth == 0);
-    if (lock.urgent || !try_take())
-        wait_for_it(cpu->index + 1);
-    cpu->lock_depth = 1;
+    lock_take(cpu_this());
 }
 
 void kernel_unlock(void)
 {
-    struct cpu *cpu = cpu_this();
-    assert(cpu->lock_depth == 1);
-    cpu->lock_depth = 0;
-    __atomic_store_n(&lock.held, 0, __ATOMIC_RELEASE);
+    lock_leave(cpu_this());
 }
 
 bool kernel_lock_held(void)

@@ -13,6 +13,7 @@ void machine_init_cpu(uint32_t index)
     struct machine_cpu *m = &machine_cpus[index];
     m->cpu.self = &m->cpu;
     m->cpu.index = index;
+    m->cpu.bit = 1ull << index;
     msr_write(MSR_GS_BASE, (uint64_t)m);
     msr_write(MSR_KERNEL_GS_BASE, 0);
     msr_write(MSR_FS_BASE, 0);

@@ -31,6 +31,7 @@ struct machine_cpu {
     volatile uint32_t start;
     volatile uint32_t online;
     struct arch_thread *running;   /* NULL before the first switch */
+    uint64_t fs_base;              /* what was last loaded; user mode may have made it 0 since */
     struct arch_thread *fpu_owner; /* whose state the registers hold; see fpu.c */
     bool fpu_enabled;              /* TS is clear */
     bool waits_for_lock;           /* between flush_wait_begin() and _end(): cannot go on without the kernel lock */

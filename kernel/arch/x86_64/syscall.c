@@ -2,10 +2,12 @@
 #include <kernel/arch.h>
 
 #include "cpu.h"
-#include "machine.h"
+#include "lock.h"
 
 extern char syscall_entry[];
-void syscall_enter(struct trap_frame *frame); /* called by trap_entry.S */
+/* Called by trap_entry.S, one after the other. A thread that rests goes on between the two. */
+void syscall_enter(struct trap_frame *frame);
+void syscall_leave(void);
 
 void syscall_init(void)
 {
@@ -17,8 +19,16 @@ void syscall_init(void)
 
 void syscall_enter(struct trap_frame *frame)
 {
-    kernel_lock();
+    lock_take(cpu_this());
     syscall_dispatch(frame);
-    sched_check();
-    kernel_unlock();
+}
+
+void syscall_leave(void)
+{
+    struct cpu *cpu = cpu_this();
+    if (unlikely(cpu->reschedule)) {
+        sched_check();
+        cpu = cpu_this(); /* perhaps another than before */
+    }
+    lock_leave(cpu);
 }

@@ -1,6 +1,7 @@
 /* Threads: their kernel stacks, how they begin, and the switch. */
 #include <base/mem.h>
 #include <kernel/debug.h>
+#include <kernel/fast.h>
 #include <kernel/mm.h>
 #include <kernel/trace.h>
 
@@ -17,6 +18,7 @@ struct switch_frame {
 
 extern char thread_enter_user[], thread_enter_kernel[];
 void switch_stacks(uint64_t *save_sp, uint64_t load_sp);
+_Noreturn void load_stack(uint64_t load_sp);
 void thread_begin_user(void);
 _Noreturn void thread_begin_kernel(void (*entry)(void *), void *arg);
 
@@ -54,11 +56,18 @@ void arch_thread_set_user(struct arch_thread *t, uint64_t ip, uint64_t sp, uint6
     f->rflags = RFLAGS_FIXED | RFLAGS_IF;
 }
 
+always_inline void load_fs_base(struct machine_cpu *m, uint64_t address)
+{
+    m->fs_base = address;
+    m->cpu.counters[COUNTER_MSR_WRITES]++;
+    msr_write(MSR_FS_BASE, address);
+}
+
 void arch_thread_set_fs_base(struct arch_thread *t, uint64_t address)
 {
     t->fs_base = address < USER_END ? address : 0;
     if (machine_this()->running == t)
-        msr_write(MSR_FS_BASE, t->fs_base);
+        load_fs_base(machine_this(), t->fs_base);
 }
 
 void arch_thread_free(struct arch_thread *t)
@@ -69,34 +78,52 @@ void arch_thread_free(struct arch_thread *t)
     t->stack_base = 0;
 }
 
-static void load_aspace(struct machine_cpu *m, struct arch_aspace *as)
+always_inline void load_aspace(struct cpu *cpu, struct arch_aspace *as)
 {
-    struct cpu *cpu = &m->cpu;
     if (!as || cpu->aspace == as)
         return;
     if (cpu->aspace)
-        cpu->aspace->active_cpus &= ~(1ull << cpu->index);
-    as->active_cpus |= 1ull << cpu->index;
+        cpu->aspace->active_cpus &= ~cpu->bit;
+    as->active_cpus |= cpu->bit;
     cpu->aspace = as;
     cpu->counters[COUNTER_CR3_WRITES]++;
     cr3_write(as->root_phys);
 }
 
-void arch_switch(struct arch_thread *from, struct arch_thread *to, struct arch_aspace *as)
+/* All of a switch but the stack. */
+always_inline void switch_but_stack(struct machine_cpu *m, struct arch_thread *from, struct arch_thread *to,
+                                    struct arch_aspace *as)
 {
-    struct machine_cpu *m = machine_this();
     assert(m->cpu.lock_depth == 1);
     m->cpu.counters[COUNTER_CONTEXT_SWITCHES]++;
-    fpu_switch_out(m, from);
-    load_aspace(m, as);
-    if (to->frame) {
-        m->cpu.kernel_entry_sp = to->stack_base + KERNEL_STACK_BYTES;
-        m->tss.rsp[0] = m->cpu.kernel_entry_sp;
-        m->cpu.counters[COUNTER_MSR_WRITES]++;
-        msr_write(MSR_FS_BASE, to->fs_base); /* always: user mode can change it behind our back by loading FS */
-    }
+    if (unlikely(m->fpu_enabled))
+        fpu_switch_out(m, from);
+    load_aspace(&m->cpu, as);
     m->running = to;
+    if (!to->frame)
+        return;
+    m->cpu.kernel_entry_sp = to->stack_base + KERNEL_STACK_BYTES;
+    m->tss.rsp[0] = m->cpu.kernel_entry_sp;
+    /* User mode can make the base 0 behind our back, by loading FS, but nothing else: every selector's base is 0. So
+     * only from 0 to 0 is there nothing to do. */
+    if (m->fs_base | to->fs_base)
+        load_fs_base(m, to->fs_base);
+}
+
+void arch_switch(struct arch_thread *from, struct arch_thread *to, struct arch_aspace *as)
+{
+    switch_but_stack(machine_this(), from, to, as);
     switch_stacks(&from->kernel_sp, to->kernel_sp);
+}
+
+/* Below a frame that a system call made lies the return address of syscall_entry's call, where nothing but rsp is
+ * expected: so the stack needs no saving. It looks as if the registers that switch_stacks() pops had been pushed. */
+void arch_rest(struct arch_thread *from, struct arch_thread *to, struct arch_aspace *as)
+{
+    assert(from->frame->vector == VECTOR_SYSCALL);
+    switch_but_stack(machine_this(), from, to, as);
+    from->kernel_sp = (uint64_t)from->frame - sizeof(struct switch_frame);
+    load_stack(to->kernel_sp);
 }
 
 void thread_begin_user(void)

@@ -115,15 +115,27 @@ syscall_entry:
     PUSH_REGISTERS
     movq %rsp, %rdi
     call syscall_enter
+    /* Here goes on who rested: see arch_rest(). Of the registers it has nothing but rsp. */
+    call syscall_leave
     /* The frame may have been replaced by one that did not come from a system call: then rcx and r11 matter. */
     cmpl $0x100, FRAME_VECTOR(%rsp)
     jne trap_return
-    POP_REGISTERS
-    addq $16, %rsp
-    popq %rcx
-    addq $8, %rsp
-    popq %r11
-    popq %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    movq FRAME_R10 - FRAME_R11(%rsp), %r10
+    movq FRAME_R9 - FRAME_R11(%rsp), %r9
+    movq FRAME_R8 - FRAME_R11(%rsp), %r8
+    movq FRAME_RAX - FRAME_R11(%rsp), %rax
+    movq FRAME_RDX - FRAME_R11(%rsp), %rdx
+    movq FRAME_RSI - FRAME_R11(%rsp), %rsi
+    movq FRAME_RDI - FRAME_R11(%rsp), %rdi
+    movq FRAME_RIP - FRAME_R11(%rsp), %rcx
+    movq FRAME_RFLAGS - FRAME_R11(%rsp), %r11
+    movq FRAME_RSP - FRAME_R11(%rsp), %rsp
     swapgs
     sysretq
 
@@ -149,7 +161,11 @@ switch_stacks:
     pushq %r14
     pushq %r15
     movq %rsp, (%rdi)
-    movq %rsi, %rsp
+    movq %rsi, %rdi
+/* load_stack(uint64_t load_sp) */
+    .globl load_stack
+load_stack:
+    movq %rdi, %rsp
     popq %r15
     popq %r14
     popq %r13

@@ -52,13 +52,17 @@ struct cpu {
     uint64_t user_sp_scratch;
     uint32_t index;         /* 0 = boot CPU; dense */
     uint32_t lock_depth;    /* 1 while this CPU holds the kernel lock */
+    uint64_t bit;           /* 1 << index */
     struct thread *current; /* never NULL after INIT_THREADS */
     struct thread *idle;
     struct arch_aspace *aspace; /* whose page tables are loaded; NULL: the kernel's. Kernel threads leave it alone */
-    uint64_t idle_ns;
     uint64_t counters[COUNTER_COUNT];
-    bool reschedule; /* sched_check() switches at the next way out */
-    uint64_t slice_end_ns;
+
+    /* the scheduler's, here since every switch uses them */
+    bool reschedule;         /* sched_check() has something to do at the next way out */
+    uint32_t ready;          /* bit per priority of which threads wait to run here */
+    uint64_t switched_ticks; /* when the current thread got this CPU */
+    uint64_t slice_end_ns;   /* 0: its slice is not timed */
 };
 
 /* Interrupts must be off, or the caller pinned. In line, since nearly every path asks for it. */
@@ -102,6 +106,9 @@ void arch_thread_free(struct arch_thread *t);                          /* never 
  * The caller has set cpu_this()->current to `to` before. `from` may be a zeroed arch_thread: the context that runs now
  * becomes it (that is how each CPU's boot context turns into its idle thread). */
 void arch_switch(struct arch_thread *from, struct arch_thread *to, struct arch_aspace *as);
+/* The same, from a system call that has nothing left to do: `from` goes on where its system call leaves the kernel,
+ * with what is in its frame then. */
+_Noreturn void arch_rest(struct arch_thread *from, struct arch_thread *to, struct arch_aspace *as);
 
 /* ---- address spaces ---- */
 
@@ -140,8 +147,9 @@ static inline uint64_t arch_ticks(void)
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
 }
-uint64_t arch_ticks_to_ns(uint64_t ticks);
-void arch_timer_arm(uint64_t at_ns); /* one shot on this CPU; UINT64_MAX: none */
+uint64_t arch_ticks_to_ns(uint64_t ticks);   /* as a time */
+uint64_t arch_ticks_span_ns(uint64_t ticks); /* as a difference of two times */
+void arch_timer_arm(uint64_t at_ns);         /* one shot on this CPU; UINT64_MAX: none */
 
 /* ---- entropy, power, devices ---- */
 bool arch_random(void *to, size_t bytes); /* false: no source on this machine */

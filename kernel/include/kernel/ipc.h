@@ -181,7 +181,16 @@ void notification_drop(struct notification *n);
 void notification_signal(struct notification *n, uint64_t bits);
 err_t notification_timer(struct notification *n, uint64_t deadline_ns, uint64_t bits);
 /* The current thread waits for any of `mask` and takes what is set of it. */
-err_t notification_wait(struct notification *n, uint64_t mask, uint64_t deadline_ns, uint64_t *bits_out);
+/* Takes those bits of `mask` that are set; false: none is. */
+static inline bool notification_take(struct notification *n, uint64_t mask, uint64_t *bits_out)
+{
+    uint64_t bits = n->bits & mask;
+    n->bits ^= bits;
+    *bits_out = bits;
+    return bits != 0;
+}
+/* The last act of sys_wait(): the thread rests until some bit of `mask` is signalled, and finds them in rdx. */
+_Noreturn void notification_rest(struct notification *n, uint64_t mask, uint64_t deadline_ns);
 
 /* ---- for sched and object only ---- */
 void reply_drop(struct handle_ref *r);        /* unused: its caller gets E_DROPPED */

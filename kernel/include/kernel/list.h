@@ -2,6 +2,7 @@
 #pragma once
 
 #include <abi/types.h>
+#include <kernel/fast.h>
 
 struct list {
     struct list *next, *prev;
@@ -13,7 +14,7 @@ struct list {
     }
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-static inline void list_init(struct list *l)
+always_inline void list_init(struct list *l)
 {
     l->next = l->prev = l;
 }
@@ -26,15 +27,16 @@ static inline bool list_linked(const struct list *node)
     return node->next != node;
 }
 
-static inline void list_insert_before(struct list *position, struct list *node)
+always_inline void list_insert_before(struct list *position, struct list *node)
 {
+    struct list *prev = position->prev;
     node->next = position;
-    node->prev = position->prev;
-    position->prev->next = node;
+    node->prev = prev;
+    prev->next = node;
     position->prev = node;
 }
 
-static inline void list_append(struct list *l, struct list *node)
+always_inline void list_append(struct list *l, struct list *node)
 {
     list_insert_before(l, node);
 }
@@ -43,10 +45,11 @@ static inline void list_prepend(struct list *l, struct list *node)
     list_insert_before(l->next, node);
 }
 
-static inline void list_remove(struct list *node)
+always_inline void list_remove(struct list *node)
 {
-    node->prev->next = node->next;
-    node->next->prev = node->prev;
+    struct list *next = node->next, *prev = node->prev;
+    prev->next = next;
+    next->prev = prev;
     list_init(node);
 }
 

@@ -9,6 +9,7 @@ struct budget;
 /* ---- pages ---- */
 #define PAGE_NONE UINT64_MAX
 uint64_t page_alloc(void);                                      /* zeroed; PAGE_NONE when out */
+uint64_t page_alloc_dirty(void);                                /* the same, with whatever was in it */
 uint64_t page_alloc_contiguous(uint64_t pages, uint64_t below); /* zeroed, naturally ascending; below 0: anywhere */
 void page_free(uint64_t phys);
 void page_free_contiguous(uint64_t phys, uint64_t pages);

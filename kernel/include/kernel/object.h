@@ -59,7 +59,11 @@ err_t object_charge(struct object *o, uint64_t bytes);
 void object_uncharge(struct object *o, uint64_t bytes);
 uint64_t object_count(enum object_type type);
 uint32_t object_rights(enum object_type type); /* all rights that mean something for the type */
-uint64_t object_serial_next(void);
+extern uint64_t object_serial_last;
+always_inline uint64_t object_serial_next(void)
+{
+    return ++object_serial_last;
+}
 
 /* ---- Budgets ---- */
 struct budget {
@@ -124,14 +128,52 @@ struct handle_table {
     uint32_t free; /* index + 1 of the first free entry */
 };
 
+always_inline struct handle_entry *handle_slot(struct handle_table *t, uint32_t index)
+{
+    return &t->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
+}
+
 /* The entry; NULL if there is none. */
-static inline struct handle_entry *handle_entry(struct handle_table *t, handle_t h)
+always_inline struct handle_entry *handle_entry(struct handle_table *t, handle_t h)
 {
     uint32_t index = h & 0xffff;
     if (index >= t->capacity)
         return NULL;
-    struct handle_entry *e = &t->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
+    struct handle_entry *e = handle_slot(t, index);
     return e->generation == h >> 16 && e->object ? e : NULL;
+}
+
+/* Fills the first free entry, which must be there. */
+always_inline handle_t handle_slot_take(struct handle_table *t, struct object *o, struct gate *gate, uint32_t rights)
+{
+    uint32_t index = t->free - 1;
+    struct handle_entry *e = handle_slot(t, index);
+    t->free = e->next_free;
+    t->used++;
+    e->object = o;
+    e->gate = gate;
+    e->rights = rights;
+    return (handle_t)e->generation << 16 | index;
+}
+
+always_inline void handle_slot_release(struct handle_table *t, struct handle_entry *e, uint32_t index)
+{
+    uint16_t next = (uint16_t)(e->generation + 1);
+    e->object = NULL;
+    e->generation = next ? next : 1;
+    e->next_free = t->free;
+    t->free = index + 1;
+    t->used--;
+}
+
+/* The object, if `h` is one of `type`, living, with all of `rights`, and without a gate that would have to be looked
+ * at; NULL: handle_decode() knows more. */
+always_inline struct object *handle_plain(struct handle_table *t, uint64_t h, enum object_type type, uint32_t rights)
+{
+    struct handle_entry *e = likely(h >> 32 == 0) ? handle_entry(t, (handle_t)h) : NULL;
+    if (unlikely(!e || e->object->type != type || (e->rights & rights) != rights || e->object->dead || e->gate))
+        return NULL;
+    return e->object;
 }
 
 /* Checks that `h` is a living object of `type` with all of `rights`. E_BAD_HANDLE, E_WRONG_TYPE, E_NO_RIGHT, E_GONE. */

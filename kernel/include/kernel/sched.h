@@ -28,17 +28,18 @@ struct thread {
     uint8_t state;           /* enum thread_state */
     uint8_t wait;            /* enum thread_wait */
     uint8_t priority;
-    bool started;     /* has run, or is a kernel thread: it unwinds by itself when it is to die */
-    uint32_t pending; /* THREAD_DYING, THREAD_INTERRUPTED */
-    uint32_t cpu;     /* where it runs, waits to run, or ran last */
-    err_t wait_result;
+    bool started;      /* has run, or is a kernel thread: it unwinds by itself when it is to die */
+    uint32_t pending;  /* THREAD_DYING, THREAD_INTERRUPTED */
+    uint32_t cpu;      /* where it runs, waits to run, or ran last */
     uint64_t affinity; /* bit per CPU */
     struct list run_node;
     struct list wait_node;
     struct timer wait_timer;
-    uint64_t wait_mask;  /* notifications: bits waited for; futex: the address */
-    uint64_t wait_value; /* what the wait brought */
-    uint64_t cpu_ns;
+    uint64_t wait_mask; /* notifications: bits waited for; futex: the address */
+    uint64_t wait_result;
+    uint64_t *result_at; /* where who ends the wait writes E_OK or the error: wait_result, or rax of one that rests */
+    uint64_t cpu_ticks;  /* processor time, up to the last switch */
+    uint64_t slice_base_ticks; /* what that was when its time slice began */
     struct list process_node;
     struct list watches;    /* struct watch.subject_node */
     struct ipc_buffer *ipc; /* first page of its IPC buffer, through the physmap; NULL for kernel threads */
@@ -66,12 +67,22 @@ _Noreturn void sched_idle(void);
 err_t sched_block(uint64_t deadline_ns);
 /* As sched_block, giving this CPU to `next` at once if it may run here; `next` was waiting and is unlinked already. */
 err_t sched_block_switch(uint64_t deadline_ns, struct thread *next, err_t next_result);
+/* The same two for the last act of a system call: the thread *rests*. Nothing of it is kept but its registers, so it
+ * does not return: who ends the wait writes the result into rax, and the thread goes on in user mode. */
+_Noreturn void sched_rest(uint64_t deadline_ns);
+_Noreturn void sched_rest_switch(uint64_t deadline_ns, struct thread *next, err_t next_result);
 /* `t` waited and is no longer in a queue: it goes on with `result`. */
 void sched_wake(struct thread *t, err_t result);
 /* Ends the wait of `t` early: takes it out of its queue or call and wakes it with what `reason` means there. */
 void sched_cancel(struct thread *t, err_t reason);
 /* Error if a blocking call must not begin now: E_INTERRUPTED (taken). */
-err_t sched_pending(struct thread *t);
+static inline err_t sched_pending(struct thread *t)
+{
+    if (likely(!t->pending))
+        return E_OK;
+    t->pending &= ~(uint32_t)THREAD_INTERRUPTED;
+    return E_INTERRUPTED;
+}
 void sched_yield(void);
 /* Lets other CPUs have the kernel lock between bounded pieces of work. Anything may have changed afterwards. */
 void sched_breathe(void);

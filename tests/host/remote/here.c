@@ -119,11 +119,7 @@ void sched_wake(struct thread *t, err_t err)
 {
     abort();
 }
-err_t sched_block(uint64_t deadline_ns)
-{
-    abort();
-}
-err_t sched_pending(struct thread *t)
+void sched_rest(uint64_t deadline_ns)
 {
     abort();
 }
