@@ -10,7 +10,7 @@ import termios
 import time
 import tty
 
-from . import paths
+from . import badness, paths
 from .client import Cluster, Connection
 from .paths import ClusterError
 
@@ -247,7 +247,7 @@ def link_words(link):
     words = ["cut"] if link["cut"] else []
     words += [f"drops {link['drop']:g} %"] if link["drop"] else []
     words += [f"delays {link['delay_ms']:g} ms"] if link["delay_ms"] else []
-    words += [f"alters {link['alter']:g} %"] if link["alter"] else []
+    words += [f"{what}s {link[what]:g} %" for what in ("alter", "double", "reorder") if link[what]]
     return f"link {link['from']} -> {link['to']}: {', '.join(words)}"
 
 
@@ -264,7 +264,53 @@ def command_status(options):
               f"restarts  {row['line'][:60]}")
     for link in status["links"]:
         print(link_words(link))
+    for number, words in status["disks"].items():
+        if words:
+            print(f"disk of node {number}: {', '.join(words)}")
     return 0
+
+
+def command_disk(options):
+    cluster, node, what = cluster_of(options), options.node, options.what
+    if what in ("save", "restore"):
+        (cluster.save_disk if what == "save" else cluster.restore_disk)(node, options.image)
+        return 0
+    arguments = {name: value for name, value in vars(options).items()
+                 if name in ("ms", "kind", "times", "area", "range", "count", "seed") and value is not None}
+    if what == "full":
+        arguments["from"] = options.offset
+    answer = cluster.disk("counts" if what == "show" else what, node, **arguments)
+    if "places" in answer:
+        print(f"bytes flipped at {', '.join(map(str, answer['places'])) or '(nothing is there to harm)'}")
+    if what == "show":
+        counts = answer["counts"]
+        print(f"{', '.join(answer['words']) or 'healthy'}; {counts['reads']} reads, {counts['writes']} writes, "
+              f"{counts['flushes']} flushes, {answer['unflushed']} writes not flushed")
+    return 0
+
+
+def add_disk_options(command):
+    command.add_argument("node", type=int)
+    kinds = command.add_subparsers(dest="what", required=True, metavar="WHAT")
+
+    def kind(name, text):
+        return kinds.add_parser(name, help=text, description=text)
+
+    kind("slow", "each request takes so many milliseconds longer; 0 ends it").add_argument("ms", type=float)
+    kind("stall", "requests wait until `heal`")
+    fail = kind("fail", "requests of a kind fail with an I/O error")
+    fail.add_argument("kind", choices=badness.KINDS)
+    fail.add_argument("--times", type=int, help="so many; without it, all until `heal`")
+    kind("full", "writes that reach beyond this byte find no room").add_argument("offset", type=int)
+    damage = kind("damage", "flip a byte in sectors that hold something, on the medium itself")
+    damage.add_argument("--area", choices=("superblocks", "log", "snapshots", "all"), help="where (log)")
+    damage.add_argument("--range", type=int, nargs=2, metavar=("FROM", "TO"), help="or between these bytes")
+    damage.add_argument("--count", type=int, help="how many sectors (1)")
+    damage.add_argument("--seed", type=int, help="which (1)")
+    kind("save", "keep an image of what it holds for good now").add_argument("image", metavar="NAME")
+    kind("restore", "it becomes that older image again; the node is off").add_argument("image", metavar="NAME")
+    kind("heal", "undo slow, stall, fail and full; harmed bytes stay as they are")
+    kind("show", "what is wrong with it, and what it has done")
 
 
 def command_replay(options):
@@ -355,13 +401,19 @@ def build_parser():
     add("restart", simple("restart", "node", "blank_disk"), "cut a node's power if it is on, and power it on", node,
         flag("--blank-disk", "with a new, empty log disk"))
     add("cut", simple("cut", "a", "b", "one_way"), "no frames between two nodes", pair, flag("--one-way", "only from A to B"))
-    add("heal", simple("heal", "a", "b"), "undo cut, drop, delay and alter: everywhere, of one node, or of one link", optional_pair)
+    add("heal", simple("heal", "a", "b"), "undo cut, drop, delay, alter, double and reorder: everywhere, of one node, or of one link", optional_pair)
     add("drop", simple("drop", "a", "b", "percent", "one_way"), "lose frames between two nodes", pair,
         lambda c: c.add_argument("percent", type=float), flag("--one-way", "only from A to B"))
     add("delay", simple("delay", "a", "b", "ms"), "delay frames between two nodes", pair,
         lambda c: c.add_argument("ms", type=float))
     add("alter", simple("alter", "a", "b", "percent", "one_way"), "flip a bit in the cluster's own frames between two nodes",
         pair, lambda c: c.add_argument("percent", type=float), flag("--one-way", "only from A to B"))
+    for name, text in (("double", "deliver frames between two nodes twice"),
+                       ("reorder", "keep frames between two nodes back, so that others overtake them")):
+        add(name, simple(name, "a", "b", "percent", "one_way"), text, pair,
+            lambda c: c.add_argument("percent", type=float), flag("--one-way", "only from A to B"))
+    add("disk", command_disk, "make a node's log disk slow, full, failing or harmed; keep and put back images of it",
+        add_disk_options)
     add("replay", command_replay, "send the cluster's latest own frames between two nodes once more", pair,
         flag("--one-way", "only from A to B"))
     add("log", command_log, "print a node's console log", node)

@@ -240,6 +240,13 @@ class Cluster:
         """Flips a bit in so many of the cluster's own frames (UDP port 7447)."""
         self.switch("alter", a, b, percent=percent, one_way=one_way)
 
+    def double(self, a, b, percent, one_way=False):
+        self.switch("double", a, b, percent=percent, one_way=one_way)
+
+    def reorder(self, a, b, percent, one_way=False):
+        """Keeps so many frames back for up to 20 ms, so that others overtake them."""
+        self.switch("reorder", a, b, percent=percent, one_way=one_way)
+
     def replay(self, a, b, one_way=False):
         """Sends the cluster's own latest frames between the two once more; how many."""
         return self.switch("replay", a, b, one_way=one_way)["frames"]
@@ -249,6 +256,14 @@ class Cluster:
 
     def disk(self, op, node, **arguments):
         return self.call("disk", command=dict(arguments, op=op, disk=node))
+
+    def save_disk(self, node, name):
+        """An image of what the disk holds for good now."""
+        return self.call("image", node=node, name=name, restore=False)
+
+    def restore_disk(self, node, name):
+        """The disk of a node that is off becomes that older image."""
+        return self.call("image", node=node, name=name, restore=True)
 
     def qmp(self, node, command, **arguments):
         return self.call("qmp", node=node, command=command, arguments=arguments)["return"]

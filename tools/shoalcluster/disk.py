@@ -109,5 +109,31 @@ class Disk:
         os.ftruncate(self.file, 0)
         os.ftruncate(self.file, self.size)
 
+    def save(self, path):
+        """An image of what is on the medium now. Holes stay holes."""
+        self.copy(self.file, path)
+
+    def restore(self, path):
+        """The medium becomes that image; what was not flushed is gone."""
+        self.pending, self.cached, self.pending_bytes = [], {}, 0
+        source = os.open(path, os.O_RDONLY)
+        try:
+            os.ftruncate(self.file, 0)
+            self.copy(source, self.path)
+        finally:
+            os.close(source)
+
+    def copy(self, source, path):
+        target = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(target, 0)
+            os.ftruncate(target, self.size)
+            for offset in range(0, self.size, 1 << 20):
+                data = os.pread(source, 1 << 20, offset)
+                if data.count(0) != len(data):
+                    os.pwrite(target, data, offset)
+        finally:
+            os.close(target)
+
     def close(self):
         os.close(self.file)

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -18,6 +19,8 @@ from .paths import ClusterError
 GATEWAY_ADDRESS, POOL_ADDRESS, NETMASK = "10.0.0.254", "10.0.0.100", "255.255.255.0"
 DISK_BYTES = 64 << 20
 SHELL_WAIT_S = 120.0
+LINK_FAULTS = ("cut", "drop", "delay_ms", "alter", "double", "reorder")
+IMAGE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Helper:
@@ -190,7 +193,8 @@ class Keeper:
         return {"name": self.settings["name"], "folder": self.folder, "seed": self.settings["seed"],
                 "boot": self.settings["boot"], "accel": self.settings["accel"],
                 "nodes": [node.describe() for node in self.nodes.values()],
-                "links": [link for link in links["links"] if link["cut"] or link["drop"] or link["delay_ms"] or link["alter"]]}
+                "links": [link for link in links["links"] if any(link[what] for what in LINK_FAULTS)],
+                "disks": {n: (await self.disks.command(op="counts", disk=n))["words"] for n in self.disk_numbers()}}
 
     async def op_power_on(self, _reader, _writer, node):
         await self.power_on(node)
@@ -227,6 +231,17 @@ class Keeper:
 
     async def op_disk(self, _reader, _writer, command):
         return await self.disks.command(**command)
+
+    async def op_image(self, _reader, _writer, node, name, restore):
+        """Saves or restores an image of a node's disk, under a name; the node is off while its disk is replaced."""
+        if not IMAGE_NAME.fullmatch(name):
+            raise ClusterError(f"'{name}' is no name for an image: letters, digits, - and _")
+        path = os.path.join(self.folder, f"node{self.node(node).number}", f"image-{name}")
+        if restore and self.node(node).process:
+            raise ClusterError(f"node {node} is on: kill it first")
+        if restore and not os.path.exists(path):
+            raise ClusterError(f"no image '{name}' of node {node}'s disk was saved")
+        return await self.disks.command(op="restore" if restore else "save", disk=node, path=path)
 
     async def op_expect(self, _reader, _writer, node, pattern, since=0, limit=SHELL_WAIT_S):
         return await self.node(node).expect(pattern, since, limit)

@@ -1,7 +1,9 @@
 """The disk process: one NBD server (newstyle, simple replies) a disk, each on a unix socket of its own.
 
-Commands come as JSON lines over a control socket: {"op": "cut", "disk": N}, "flush", "blank", "counts", and
-"fate" with "fate": what becomes of unflushed writes when power is cut ("kept", "dropped", "torn"; null: by the seed).
+Commands come as JSON lines over a control socket: {"op": "cut", "disk": N}, "flush", "blank", "counts",
+"fate" with "fate": what becomes of unflushed writes when power is cut ("kept", "dropped", "torn"; null: by the seed), and what
+goes wrong while it runs: "slow" (ms), "stall", "fail" (kind, times), "full" (from), "heal", "damage" (area or range, count,
+seed), "save" and "restore" (path). Each answer says in words what is wrong with the disk now.
 """
 import asyncio
 import json
@@ -10,6 +12,7 @@ import signal
 import struct
 import sys
 
+from . import badness
 from . import disk as disk_module
 
 MAGIC, OPTION_MAGIC, REPLY_MAGIC = b"NBDMAGIC", b"IHAVEOPT", 0x3e889045565a9
@@ -79,7 +82,30 @@ def perform(disk, kind, flags, offset, length, data):
     return EINVAL, b""
 
 
-async def serve(reader, writer, disk):
+KIND_NAMES = {COMMAND_READ: "read", COMMAND_WRITE: "write", COMMAND_FLUSH: "flush"}
+
+
+async def due(bad, pace):
+    """When a request's time has come."""
+    if bad.delay_ms:
+        await asyncio.sleep(bad.delay_ms / 1000)
+    async with pace:
+        await pace.wait_for(lambda: not bad.stalled)
+
+
+def answer(disk, bad, kind, flags, offset, length, data):
+    """(error, bytes read)"""
+    try:
+        if kind in KIND_NAMES:
+            bad.check(KIND_NAMES[kind], offset, length)
+        return perform(disk, kind, flags, offset, length, data)
+    except badness.Failing as failing:
+        return ENOSPC if failing.full else EIO, b""
+    except OSError:
+        return EIO, b""
+
+
+async def serve(reader, writer, disk, bad, pace):
     """The transmission phase, until the client leaves."""
     while True:
         magic, flags, kind, cookie, offset, length = REQUEST.unpack(await reader.readexactly(REQUEST.size))
@@ -88,10 +114,10 @@ async def serve(reader, writer, disk):
         data = await reader.readexactly(length) if kind == COMMAND_WRITE else b""
         if kind == COMMAND_DISC:
             return
-        try:
-            error, result = perform(disk, kind, flags, offset, length, data)
-        except OSError:
-            error, result = EIO, b""
+        await due(bad, pace)
+        if writer.transport.is_closing():
+            return  # its machine lost power while it waited
+        error, result = answer(disk, bad, kind, flags, offset, length, data)
         writer.write(struct.pack(">IIQ", ANSWER_MAGIC, error, cookie) + (result if not error else b""))
         await writer.drain()
 
@@ -100,11 +126,13 @@ class Server:
     def __init__(self, folder, settings):
         self.folder, self.settings = folder, settings
         self.disks, self.connections = {}, {}
+        self.bad, self.pace = {}, {}  # pace: notified when a stalled disk goes on
 
     async def start(self):
         for spec in self.settings["disks"]:
             number = spec["number"]
             self.disks[number] = disk_module.Disk(spec["path"], spec["size"], f"{self.settings['seed']}/{number}")
+            self.bad[number], self.pace[number] = badness.Badness(), asyncio.Condition()
             await asyncio.start_unix_server(lambda r, w, n=number: self.client(r, w, n),
                                             os.path.join(self.folder, f"disk{number}"))
         await asyncio.start_unix_server(self.control, os.path.join(self.folder, "disks"))
@@ -113,12 +141,38 @@ class Server:
         self.connections.setdefault(number, set()).add(writer)
         try:
             if await negotiate(reader, writer, self.disks[number].size):
-                await serve(reader, writer, self.disks[number])
+                await serve(reader, writer, self.disks[number], self.bad[number], self.pace[number])
         except (asyncio.IncompleteReadError, ConnectionError, ProtocolError):
             pass
         finally:
             self.connections[number].discard(writer)
             writer.close()
+
+    def harm(self, number, command):
+        """The operations that make a disk bad; None: it is none of them."""
+        op, disk, bad = command["op"], self.disks[number], self.bad[number]
+        if op == "slow":
+            bad.delay_ms = float(command["ms"])
+        elif op == "stall":
+            bad.stalled = True
+        elif op == "fail":
+            bad.fail(command["kind"], command.get("times"))
+        elif op == "full":
+            bad.full_from = int(command["from"])
+        elif op == "heal":
+            bad.heal()
+        elif op == "damage":
+            first, last = command.get("range") or badness.areas(disk.size)[command.get("area") or "log"]
+            if not 0 <= first < last <= disk.size:
+                raise ValueError(f"damage: {first} to {last} is not within the disk's {disk.size} bytes")
+            return {"places": badness.damage(disk, first, last, command.get("count", 1), command.get("seed", 1))}
+        elif op == "save":
+            disk.save(command["path"])
+        elif op == "restore":
+            disk.restore(command["path"])
+        else:
+            return None
+        return {}
 
     def command(self, command):
         op = command["op"]
@@ -138,16 +192,22 @@ class Server:
         elif op == "fate" and command["fate"] in (None, *disk_module.FATES):
             disk.fate = command["fate"]
         elif op != "counts":
-            raise ValueError(f"no such operation '{op}'")
-        return {"counts": disk.counts, "unflushed": len(disk.pending)}
+            done = self.harm(command["disk"], command)
+            if done is None:
+                raise ValueError(f"no such operation '{op}'")
+            return dict(done, words=self.bad[command["disk"]].words())
+        return {"counts": disk.counts, "unflushed": len(disk.pending), "words": self.bad[command["disk"]].words()}
 
     async def control(self, reader, writer):
         while line := await reader.readline():
             try:
-                answer = dict(self.command(json.loads(line)), ok=True)
+                said = dict(self.command(json.loads(line)), ok=True)
+                for pace in self.pace.values():
+                    async with pace:
+                        pace.notify_all()
             except (ValueError, KeyError, OSError) as error:
-                answer = {"ok": False, "error": str(error)}
-            writer.write(json.dumps(answer).encode() + b"\n")
+                said = {"ok": False, "error": str(error)}
+            writer.write(json.dumps(said).encode() + b"\n")
             await writer.drain()
         writer.close()
 

@@ -79,7 +79,7 @@ def command(spec):
     if spec.get("disk"):
         arguments += ["-blockdev", "driver=nbd,node-name=log,cache.direct=on,server.type=unix,"
                       f"server.path={spec['disk']}", "-device",
-                      "virtio-blk-pci,disable-legacy=on,drive=log,serial=shoal-log,write-cache=on"]
+                      "virtio-blk-pci,disable-legacy=on,drive=log,serial=shoal-log,write-cache=on,werror=report,rerror=report"]
     return arguments + list(spec.get("extra") or [])
 
 

@@ -1,8 +1,9 @@
 """The Ethernet switch process between the machines of a cluster.
 
 Each port is a listening unix socket to which one QEMU connects (-netdev stream): 4 bytes of big-endian length, then the
-frame, both ways. Port 0 is the built-in gateway. Every directed pair of ports is a link that can be cut, made to lose
-frames, or delayed; frames of the cluster itself can be altered on it, and sent again. Commands come as JSON lines over a control socket; every answer is one JSON line.
+frame, both ways. Port 0 is the built-in gateway. Every directed pair of ports is a link that can be cut, made to lose,
+double, reorder or delay frames; frames of the cluster itself can be altered on it, and sent again. Commands come as JSON lines
+over a control socket; every answer is one JSON line.
 """
 import collections
 import errno
@@ -24,22 +25,27 @@ READ_BYTES = 1 << 18
 CLUSTER_PORT = 7447  # UDP: what the machines' kernels say to each other
 RECENT_FRAMES_MAX = 4096  # frames of the cluster that are remembered, of all links together
 REPLAY_FRAMES_MAX = 100  # sent again at once, a direction
+REORDER_S = 0.02  # how long a frame is kept back at most, so that others overtake it
 
 
 class Link:
     """What happens to frames from one port to another."""
 
     def __init__(self):
-        self.cut, self.drop_percent, self.delay_ms, self.jitter_ms = False, 0.0, 0.0, 0.0
-        self.alter_percent = 0.0  # of the cluster's frames
+        self.heal()
         self.passed = self.bytes = self.lost = self.altered = 0  # bytes: of those that passed
+        self.doubled = self.reordered = 0
 
     def heal(self):
-        self.cut, self.drop_percent, self.delay_ms, self.jitter_ms, self.alter_percent = False, 0.0, 0.0, 0.0, 0.0
+        self.cut, self.drop_percent, self.delay_ms, self.jitter_ms = False, 0.0, 0.0, 0.0
+        self.alter_percent = 0.0  # of the cluster's frames
+        self.double_percent = self.reorder_percent = 0.0
 
     def describe(self):
         return {"cut": self.cut, "drop": self.drop_percent, "delay_ms": self.delay_ms, "jitter_ms": self.jitter_ms,
-                "alter": self.alter_percent, "passed": self.passed, "bytes": self.bytes, "lost": self.lost, "altered": self.altered}
+                "alter": self.alter_percent, "double": self.double_percent, "reorder": self.reorder_percent,
+                "passed": self.passed, "bytes": self.bytes, "lost": self.lost, "altered": self.altered, "doubled": self.doubled,
+                "reordered": self.reordered}
 
 
 class Port:
@@ -133,10 +139,20 @@ class Switch:
             return
         link.passed += 1
         link.bytes += len(raw)
-        wait_ms = link.delay_ms + (self.random.random() * link.jitter_ms if link.jitter_ms else 0)
-        if wait_ms:
+        self.send(source, target, raw, now)
+        if link.double_percent and self.random.random() * 100 < link.double_percent:
+            link.doubled += 1
+            self.send(source, target, raw, now)
+
+    def send(self, source, target, raw, now):
+        link = self.link(source, target)
+        wait_s = (link.delay_ms + (self.random.random() * link.jitter_ms if link.jitter_ms else 0)) / 1000
+        if link.reorder_percent and self.random.random() * 100 < link.reorder_percent:
+            link.reordered += 1
+            wait_s += self.random.random() * REORDER_S
+        if wait_s:
             self.serial += 1
-            heapq.heappush(self.later, (now + wait_ms / 1000, self.serial, source, target, raw))
+            heapq.heappush(self.later, (now + wait_s, self.serial, source, target, raw))
         else:
             self.deliver(target, raw, now)
 
@@ -198,6 +214,9 @@ class Switch:
         elif op == "alter":
             for pair in self.pairs(command):
                 self.link(*pair).alter_percent = float(command["percent"])
+        elif op in ("double", "reorder"):
+            for pair in self.pairs(command):
+                setattr(self.link(*pair), op + "_percent", float(command["percent"]))
         elif op == "replay":
             return {"frames": self.replay(self.pairs(command), time.monotonic())}
         elif op == "inject":

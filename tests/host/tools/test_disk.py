@@ -1,6 +1,7 @@
 """The disk that loses power honestly, and the NBD protocol around it."""
 import json
 import os
+import pathlib
 import socket
 import struct
 import subprocess
@@ -9,7 +10,7 @@ import tempfile
 
 import pytest
 
-from shoalcluster import disk, nbd
+from shoalcluster import badness, disk, nbd
 
 SIZE = 1 << 20
 
@@ -104,6 +105,64 @@ def test_blank_disk_is_zeroes(made):
     assert made.read(0, SIZE) == bytes(SIZE)
 
 
+# ---- bad disks ----
+
+def test_an_image_is_what_the_medium_held(made, tmp_path):
+    made.write(0, block(1))
+    made.flush()
+    made.write(512, block(2))
+    made.save(str(tmp_path / "image"))
+    made.write(0, block(3))
+    made.flush()
+    made.write(1024, block(4))
+    made.restore(str(tmp_path / "image"))
+    assert made.read(0, SIZE) == block(1) + bytes(SIZE - 512)
+    made.cut_power()
+    assert made.read(1024, 512) == block(0)
+
+
+def test_damage_flips_one_byte_in_used_sectors_by_the_seed(made):
+    for i in range(40):
+        made.write(200 * 512 * i, block(i + 1))
+    made.flush()
+    before = made.read(0, SIZE)
+    places = badness.damage(made, 100 * 512, 500 * 512, 5, 7)
+    after = made.read(0, SIZE)
+    assert [i for i in range(SIZE) if before[i] != after[i]] == places
+    assert len(places) == 2 and all(place // 512 in (200, 400) for place in places)
+    assert badness.damage(made, 100 * 512, 500 * 512, 5, 7) == places and made.read(0, SIZE) == before
+    made.cut_power()
+    assert made.read(0, SIZE) == before
+    assert badness.damage(made, 512, 1024, 1, 1) == []
+
+
+def test_requests_fail_so_often_and_until_healed():
+    bad = badness.Badness()
+    bad.fail("flush", 2)
+    bad.fail("read")
+    bad.full_from = 4096
+    bad.delay_ms = 5
+    assert bad.words() == ["each request takes 5 ms longer", "each flush fails (2 more)", "each read fails", "no room from byte 4096 on"]
+    for kind, offset, full in (("flush", 0, False), ("flush", 0, False), ("read", 0, False), ("write", 3584, True)):
+        with pytest.raises(badness.Failing) as failing:
+            bad.check(kind, offset, 1024)
+        assert failing.value.full == full
+    bad.check("flush")
+    bad.check("write", 0, 4096)
+    bad.heal()
+    bad.check("read")
+    assert bad.words() == []
+    with pytest.raises(ValueError):
+        bad.fail("trim")
+
+
+def test_areas_are_those_of_the_log():
+    text = (pathlib.Path(__file__).parents[3] / "user/servers/logstore/layout.h").read_text()
+    assert "RECORDS_START      131072u" in text and "RECORDS_MIN        (1024u * 1024u)" in text
+    assert badness.areas(64 << 20) == {"superblocks": (0, 128 << 10), "log": (128 << 10, (128 << 10) + (16 << 20)),
+                                       "snapshots": ((128 << 10) + (16 << 20), 64 << 20), "all": (0, 64 << 20)}
+
+
 # ---- the process ----
 
 @pytest.fixture
@@ -143,6 +202,36 @@ def test_qemu_speaks_with_it(server):
     assert command(server, op="blank", disk=1)["ok"]
     assert "failed" not in qemu_io(server, "read -P 0 0 65536").stdout
     assert not command(server, op="cut", disk=2)["ok"]
+
+
+def test_a_bad_disk_says_so_to_its_machine(server):
+    assert command(server, op="fail", disk=1, kind="write")["words"] == ["each write fails"]
+    assert "Input/output error" in qemu_io(server, "write -P 1 0 512").stdout
+    assert command(server, op="heal", disk=1)["words"] == []
+    assert command(server, op="full", disk=1, **{"from": 8192})["ok"]
+    assert "No space left" in qemu_io(server, "write -P 1 8192 512").stdout
+    assert qemu_io(server, "write -P 1 0 8192", "flush").returncode == 0
+    command(server, op="fail", disk=1, kind="flush", times=1)
+    assert qemu_io(server, "flush").returncode != 0
+    assert command(server, op="damage", disk=1, range=[0, 512])["places"] != []
+    assert "failed" in qemu_io(server, "read -P 1 0 512").stdout
+    for wrong in ({"op": "fail", "kind": "trim"}, {"op": "damage", "range": [0, SIZE + 1]}, {"op": "damage", "area": "x"}):
+        assert not command(server, disk=1, **wrong)["ok"]
+
+
+def test_a_stalled_disk_waits_and_a_power_cut_loses_what_waited(server):
+    command(server, op="stall", disk=1)
+    words = ["-c", "write -P 9 0 512", "-c", "flush", f"nbd+unix:///?socket={server}/disk1"]
+    with subprocess.Popen(["qemu-io", "-f", "raw", "-t", "writeback", *words], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as waiting:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(1)
+        command(server, op="cut", disk=1)
+        waiting.kill()
+    command(server, op="heal", disk=1)
+    done = qemu_io(server, "read -P 0 0 512")
+    assert done.returncode == 0 and "failed" not in done.stdout
+    assert command(server, op="counts", disk=1)["counts"]["writes"] == 0
 
 
 @pytest.mark.parametrize("junk", [bytes(64), b"\xff" * 64, struct.pack(">I", 3) + b"IHAVEOPT" + b"\xff" * 8])

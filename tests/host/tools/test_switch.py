@@ -104,6 +104,27 @@ def test_delay_keeps_frames_back_until_due(three):
     assert len(received(three, 2)) == 1
 
 
+def test_doubled_and_overtaken(three):
+    learn(three)
+    three.command({"op": "double", "from": 1, "to": 2, "percent": 100, "one_way": True})
+    three.frame(1, frame(1, 2), 0.0)
+    three.frame(2, frame(2, 1), 0.0)
+    assert received(three, 2) == [frame(1, 2)] * 2 and len(received(three, 1)) == 1
+    three.command({"op": "heal"})
+    three.command({"op": "reorder", "from": 1, "to": 2, "percent": 50})
+    sent = [frame(1, 2, bytes([i]) * 50) for i in range(100)]
+    for i, raw in enumerate(sent):
+        three.frame(1, raw, i / 1000)
+        three.tick(i / 1000)
+    three.tick(1.0)
+    came = received(three, 2)
+    assert came != sent and sorted(came) == sorted(sent)
+    three.command({"op": "heal"})
+    for raw in sent:
+        three.frame(1, raw, 2.0)
+    assert received(three, 2) == sent
+
+
 def test_cut_cable_loses_what_was_on_its_way(three):
     learn(three)
     three.command({"op": "delay", "from": 1, "to": 2, "ms": 50})
