@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-COPIED = ["abi", "lib", "tests/sim", "tools/mk", "Makefile"]
+COPIED = ["abi", "lib", "tests/sim", "tools/linear", "user/servers/logstore"]
 
 
 def prepare(top, place, patch):
@@ -27,10 +27,7 @@ def prepare(top, place, patch):
     return subprocess.run(["patch", "-s", "-p1", "-i", str(patch)], cwd=place, capture_output=True).returncode == 0
 
 
-def build(place, flags, compiler):
-    sources = sorted(str(path.relative_to(place)) for pattern in
-                     ("tests/sim/*.c", "lib/raft/src/*.c", "lib/tables/src/*.c", "lib/wire/src/*.c")
-                     for path in place.glob(pattern)) + ["lib/base/crc32c.c", "lib/base/logformat.c"]
+def build(place, flags, sources, compiler):
     subprocess.run([compiler, *flags, "-w", *sources, "-o", "simulate"], cwd=place, check=True)
 
 
@@ -53,7 +50,9 @@ def main():
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--compiler", default="clang")
     parser.add_argument("--flags", default="", help="of the compiler, in one string")
+    parser.add_argument("--sources", required=True, help="files of the simulator, in one string")
     parser.add_argument("--only", default="", help="part of a mutant's name")
+    parser.add_argument("--keep", type=pathlib.Path, help="folder in which the mutants' simulators are kept")
     arguments = parser.parse_args()
     top = pathlib.Path.cwd()
     passed = failed = 0
@@ -63,8 +62,10 @@ def main():
         place = top / arguments.out / patch.stem
         seed, said = None, "the patch does not fit the sources"
         if prepare(top, place, patch):
-            build(place, arguments.flags.split(), arguments.compiler)
+            build(place, arguments.flags.split(), arguments.sources.split(), arguments.compiler)
             seed, said = hunt(place, arguments.seeds)
+            if arguments.keep:
+                shutil.copy(place / "simulate", arguments.keep / patch.stem)
         found = seed is not None
         passed, failed = passed + found, failed + (not found)
         print(f"{patch.stem:28} {'seed ' + str(seed) if found else 'NOT FOUND':>12}  {said}", flush=True)

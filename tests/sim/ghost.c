@@ -122,6 +122,14 @@ void ghost_persist(struct node *n, uint64_t index)
         seen_grow();
 }
 
+/* A restarted node found a record on its disk: it was written so, by somebody. */
+void ghost_restored(const struct logformat_record *record)
+{
+    const struct seen *s = seen_find(record->index, record->term);
+    MUST(s->index != 0 && s->sum == crc32c(record->type, record->payload, record->bytes),
+         "a disk has an entry %llu of term %llu that nobody wrote", (ull)record->index, (ull)record->term);
+}
+
 /* ---- commit ---- */
 
 /* Logs that were lost with their disks had been durable when they were acknowledged. */
@@ -147,7 +155,7 @@ static bool had(struct raft_id id, uint64_t index)
     for (uint32_t i = 0; n == NULL && i < lost_count; i++)
         if (raft_id_equal(lost[i].id, id) && index <= lost[i].last)
             return true;
-    return n != NULL && disk_has(n, index);
+    return n != NULL && (disk_has(n, index) || (n->disk.repairing && index <= n->disk.once_durable));
 }
 
 static uint32_t durable_of_half(const struct raft_conf *c, uint32_t flag, uint64_t index, uint32_t *voters_out)
@@ -211,6 +219,7 @@ static void check_commit(struct node *n)
         check_durable(n, r->commit);
     if (r->role == RAFT_LEADER)
         nemesis_promised(n);
+    trace_json(n, "Commit");
     for (uint64_t i = n->seen_commit + 1; i <= r->commit; i++)
         commit_one(n, i);
     n->seen_commit = r->commit;
@@ -386,6 +395,23 @@ static void check_one_pending_change(struct node *n)
 
 /* ---- every step ---- */
 
+/* What the core did by itself, in the order that it did it. */
+static void tell_trace(struct node *n)
+{
+    static const char *const becomes[] = {"BecomeFollower", NULL, "BecomeCandidate", "BecomeLeader"};
+    const struct raft *r = n->raft;
+    if (r->role == RAFT_LEADER && n->seen_role != RAFT_LEADER)
+        trace_json_self(n, RAFT_MSG_VOTE_REPLY, 0);
+    if (r->role != n->seen_role && becomes[r->role] != NULL)
+        trace_json(n, becomes[r->role]);
+    for (uint64_t i = n->seen_last + 1; r->role == RAFT_LEADER && i <= r->last; i++)
+        trace_json_appended(n, i);
+    if (r->role == RAFT_LEADER && r->stable > n->seen_stable)
+        trace_json_self(n, RAFT_MSG_APPEND_REPLY, r->stable);
+    n->seen_last = r->last;
+    n->seen_stable = r->stable;
+}
+
 void ghost_step(struct node *n)
 {
     const struct raft *r = n->raft;
@@ -394,6 +420,7 @@ void ghost_step(struct node *n)
     MUST(r->last - r->base <= r->memory.slot_count, "node %u: the log window overflows", n->number);
     n->seen_term = r->term;
     n->seen_applied = r->applied;
+    tell_trace(n);
     check_commit(n);
     if (r->role == RAFT_LEADER && n->seen_role != RAFT_LEADER)
         check_new_leader(n);
@@ -414,5 +441,8 @@ void ghost_restart(struct node *n)
     n->seen_term = n->raft->term;
     n->seen_applied = n->raft->applied;
     n->seen_commit = n->raft->commit;
+    n->seen_last = n->raft->last;
+    n->seen_stable = n->raft->stable;
     n->seen_role = RAFT_FOLLOWER;
+    trace_json(n, "InitState");
 }

@@ -1,43 +1,103 @@
-/* Is what the clients saw linearizable? The state at the end gives the order of all appends to a key; every read names
- * how many of them it saw. What remains is that real time agrees: an operation that ended before another began comes
- * first. */
+/* What the clients saw, and whether it is linearizable: object by object, by the search of tools/linear. For queues the
+ * state at the end is looked at as well: each element once, what was acknowledged there, nothing from nowhere. */
 #include "sim.h"
 
 struct operation {
-    uint32_t client, id;
-    bool read, complete;
-    uint64_t invoked, completed; /* positions in one order of all invocations and completions */
-    uint32_t count;
-    uint64_t hash;
+    struct linear_op op;
+    uint64_t of; /* CANCEL, END: the acquiring operation that it ends; all ones: none */
     char key[16];
 };
 static struct operation *operations;
 static uint64_t count, room, order;
+static FILE *written; /* NULL: nobody wants it */
 
-uint64_t history_invoke(uint32_t client, const char *key, bool read, uint32_t id)
+#define STEPS_MAX 5000000u
+
+/* ---- as text: docs/012-interfaces-for-tools.md ---- */
+
+static const char *const call_names[] = {
+    [LINEAR_READ] = "read",     [LINEAR_WRITE] = "write",     [LINEAR_CAS] = "cas",         [LINEAR_DELETE] = "delete",
+    [LINEAR_APPEND] = "append", [LINEAR_ACQUIRE] = "acquire", [LINEAR_RELEASE] = "release", [LINEAR_RENEW] = "renew",
+    [LINEAR_CANCEL] = "cancel", [LINEAR_END] = "end"};
+
+void history_open(const char *path)
+{
+    written = fopen(path, "w");
+    if (written == NULL) {
+        perror(path);
+        exit(2);
+    }
+}
+
+static void write_event(uint64_t number, const char *type, bool answered)
+{
+    const struct operation *o = &operations[number];
+    const struct linear_op *op = &o->op;
+    if (written == NULL)
+        return;
+    fprintf(written, "{\"p\":\"c%u\",\"i\":%llu,\"t\":\"%s\",\"f\":\"%s\",\"k\":\"%s\",\"at\":%llu", op->client,
+            (unsigned long long)number, type, call_names[op->call], o->key, (unsigned long long)w.now_ns);
+    if (op->call == LINEAR_WRITE || op->call == LINEAR_CAS || op->call == LINEAR_APPEND)
+        fprintf(written, ",\"b\":%llu", (unsigned long long)op->b);
+    if (op->call == LINEAR_CAS)
+        fprintf(written, op->a != 0 ? ",\"a\":%llu" : ",\"a\":null", (unsigned long long)op->a);
+    if (op->call == LINEAR_ACQUIRE)
+        fprintf(written, ",\"mode\":\"%s\"", op->shared ? "S" : "X");
+    if (op->call == LINEAR_RELEASE || (op->call == LINEAR_ACQUIRE && answered && op->a != 0))
+        fprintf(written, ",\"tok\":%llu", (unsigned long long)op->a);
+    if (op->call == LINEAR_READ && answered && strncmp(o->key, "key", 3) == 0)
+        fprintf(written, ",\"n\":%llu,\"h\":\"%llx\"", (unsigned long long)op->a, (unsigned long long)op->b);
+    else if (op->call == LINEAR_READ && answered)
+        fprintf(written, op->a != 0 ? ",\"a\":%llu" : ",\"a\":null", (unsigned long long)op->a);
+    if (op->outcome == LINEAR_DONE && answered)
+        fprintf(written, ",\"done\":true");
+    if (o->of != UINT64_MAX)
+        fprintf(written, ",\"of\":%llu", (unsigned long long)o->of);
+    fprintf(written, "}\n");
+}
+
+/* ---- what happened ---- */
+
+uint64_t history_invoke(const struct linear_op *op, const char *key, uint64_t of)
 {
     if (count == room) {
         room = room ? 2 * room : 4096;
         operations = realloc(operations, room * sizeof(*operations));
     }
-    struct operation *op = &operations[count];
-    *op = (struct operation){.client = client, .id = id, .read = read, .invoked = ++order};
-    snprintf(op->key, sizeof(op->key), "%s", key);
+    struct operation *o = &operations[count];
+    *o = (struct operation){.op = *op, .of = of};
+    o->op.outcome = LINEAR_OPEN;
+    o->op.invoked = ++order;
+    snprintf(o->key, sizeof(o->key), "%s", key);
+    if (of != UINT64_MAX)
+        operations[of].op.ender = (uint32_t)count;
+    write_event(count, "invoke", false);
     return count++;
 }
 
-void history_complete(uint64_t op, uint32_t elements, uint64_t hash)
+static void complete(uint64_t number, enum linear_outcome outcome)
 {
-    operations[op].complete = true;
-    operations[op].completed = ++order;
-    operations[op].count = elements;
-    operations[op].hash = hash;
+    static const char *const types[] = {"ok", "fail", "info"};
+    struct linear_op *op = &operations[number].op;
+    op->outcome = (uint8_t)outcome;
+    op->completed = ++order;
+    write_event(number, types[outcome], true);
 }
 
-static uint64_t hash_step(uint64_t hash, uint32_t element)
+void history_complete(uint64_t number, enum linear_outcome outcome, uint64_t a, uint64_t b)
 {
-    return (hash ^ element) * 0x100000001b3ull + 1;
+    operations[number].op.a = a;
+    if (operations[number].op.call == LINEAR_READ)
+        operations[number].op.b = b;
+    complete(number, outcome);
 }
+
+void history_keep(uint64_t number, enum linear_outcome outcome)
+{
+    complete(number, outcome);
+}
+
+/* ---- queues: what is there in the end ---- */
 
 static uint32_t element_at(const uint8_t *value, uint32_t at)
 {
@@ -50,107 +110,98 @@ uint64_t history_hash(const uint8_t *value, uint32_t elements)
 {
     uint64_t hash = 0;
     for (uint32_t i = 0; i < elements; i++)
-        hash = hash_step(hash, element_at(value, i));
+        hash = linear_queue_hash(hash, element_at(value, i));
     return hash;
 }
 
-/* ---- the check, key by key ---- */
-
-struct final {
-    const uint8_t *value;
-    uint32_t elements;
-    uint64_t *hashes; /* of the first n */
-};
-
-static uint32_t position_of(const struct final *final, uint32_t id)
+/* Where it stands, from 1; 0: nowhere. */
+static uint32_t position_of(const struct tables_key_view *view, uint64_t id)
 {
     uint32_t position = 0;
-    for (uint32_t i = 0; i < final->elements; i++) {
-        if (element_at(final->value, i) != id)
+    for (uint32_t i = 0; i < view->value_bytes / 4; i++) {
+        if (element_at(view->value, i) != id)
             continue;
         if (position != 0)
-            violation(EXIT_CORRECTNESS, "append %u was applied twice", id);
+            violation(EXIT_CORRECTNESS, "append %llu was applied twice", (unsigned long long)id);
         position = i + 1;
     }
     return position;
 }
 
-/* Turns op->count into its place: appends stand at their position, reads right after the last append they saw. */
-static void place(struct operation *op, const struct final *final)
+static void check_queue_end(const struct tables *t, const char *key, struct linear_op *ops, uint32_t op_count)
 {
-    if (!op->read) {
-        op->count = position_of(final, op->id);
-        if (op->complete && op->count == 0)
-            violation(EXIT_CORRECTNESS, "append %u to %s was acknowledged and is lost", op->id, op->key);
-    } else if (op->complete && (op->count > final->elements || final->hashes[op->count] != op->hash)) {
-        violation(EXIT_CORRECTNESS, "a read of %s by client %u saw what never was", op->key, op->client);
-    }
-}
-
-struct moment {
-    uint64_t order;
-    struct operation *op;
-};
-
-static int by_order(const void *a, const void *b)
-{
-    const struct moment *x = a, *y = b;
-    return x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* Walks invocations and completions in real order: nobody may stand before what was complete when it began. */
-static void check_order(struct moment *moments, size_t moment_count)
-{
-    struct {
-        const struct operation *op;
-        uint32_t place;
-    } latest = {NULL, 0};
-    uint32_t *floors = calloc(count + 1, sizeof(uint32_t));
-    for (size_t i = 0; i < moment_count; i++) {
-        struct operation *op = moments[i].op;
-        if (moments[i].order == op->invoked) {
-            floors[op - operations] = latest.place;
+    struct tables_key_view view = {.value_bytes = 0};
+    uint32_t appends = 0;
+    tables_key(t, (struct tables_text){.at = key, .bytes = (uint32_t)strlen(key)}, &view);
+    for (uint32_t i = 0; i < op_count; i++) {
+        if (ops[i].call != LINEAR_APPEND)
             continue;
-        }
-        uint32_t floor = floors[op - operations];
-        if (op->read ? op->count < floor : op->count <= floor)
-            violation(EXIT_CORRECTNESS,
-                      "%s of %s by client %u stands at %u, but what was complete before it began at %u",
-                      op->read ? "a read" : "an append", op->key, op->client, op->count, floor);
-        if (op->count > latest.place)
-            latest.place = op->count;
+        ops[i].a = position_of(&view, ops[i].b);
+        if (ops[i].a == 0 && ops[i].outcome == LINEAR_OK)
+            violation(EXIT_CORRECTNESS, "append %llu to %s was acknowledged and is lost", (unsigned long long)ops[i].b,
+                      key);
+        appends += ops[i].a != 0;
     }
-    free(floors);
+    if (appends != view.value_bytes / 4)
+        violation(EXIT_CORRECTNESS, "%s holds %u elements, %u of them were appended", key, view.value_bytes / 4,
+                  appends);
+}
+
+/* ---- the check, object by object ---- */
+
+static enum linear_kind kind_of(const char *key)
+{
+    return key[0] == 'k' ? LINEAR_QUEUE : key[0] == 'r' ? LINEAR_REGISTER : LINEAR_LOCK;
+}
+
+static void judge(const char *key, const struct linear_op *ops, uint32_t op_count)
+{
+    struct linear_result result = linear_check(kind_of(key), ops, op_count, STEPS_MAX);
+    w.s.linear_steps += result.steps;
+    w.s.undecided += result.verdict == LINEAR_UNDECIDED;
+    const struct linear_op *op = &ops[result.stuck];
+    if (result.verdict == LINEAR_BROKEN)
+        violation(EXIT_CORRECTNESS, "%s is not linearizable: no order has room for %s by client %u (%llx, %llx)", key,
+                  call_names[op->call], op->client, (unsigned long long)op->a, (unsigned long long)op->b);
 }
 
 static void check_key(const struct tables *t, const char *key)
 {
-    struct tables_key_view view = {.value_bytes = 0};
-    tables_key(t, (struct tables_text){.at = key, .bytes = (uint32_t)strlen(key)}, &view);
-    struct final final = {.value = view.value, .elements = view.value_bytes / 4};
-    final.hashes = calloc(final.elements + 1, sizeof(uint64_t));
-    for (uint32_t i = 0; i < final.elements; i++)
-        final.hashes[i + 1] = hash_step(final.hashes[i], element_at(final.value, i));
-    struct moment *moments = malloc(2 * (count + 1) * sizeof(*moments));
-    size_t moment_count = 0;
-    uint32_t appends = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        struct operation *op = &operations[i];
-        if (strcmp(op->key, key) != 0)
-            continue;
-        place(op, &final);
-        appends += !op->read && op->count > 0;
-        /* An append that nobody answered may still be seen: it then stands where it stands, and ends never. */
-        moments[moment_count++] = (struct moment){op->invoked, op};
-        if (op->complete)
-            moments[moment_count++] = (struct moment){op->completed, op};
-    }
-    if (appends != final.elements)
-        violation(EXIT_CORRECTNESS, "%s holds %u elements, %u of them were appended", key, final.elements, appends);
-    qsort(moments, moment_count, sizeof(*moments), by_order);
-    check_order(moments, moment_count);
-    free(moments);
-    free(final.hashes);
+    struct linear_op *ops = malloc((count + 1) * sizeof(*ops));
+    uint32_t *place = malloc((count + 1) * sizeof(*place)), op_count = 0;
+    for (uint64_t i = 0; i < count; i++)
+        if (strcmp(operations[i].key, key) == 0) {
+            place[i] = op_count;
+            ops[op_count++] = operations[i].op;
+        }
+    for (uint32_t i = 0; i < op_count; i++)
+        if (ops[i].ender != LINEAR_NOBODY)
+            ops[i].ender = place[ops[i].ender];
+    if (kind_of(key) == LINEAR_QUEUE)
+        check_queue_end(t, key, ops, op_count);
+    judge(key, ops, op_count);
+    free(place);
+    free(ops);
+}
+
+/* A fence is given once, whatever the lock. */
+static int by_fence(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void check_fences(void)
+{
+    uint64_t *fences = malloc((count + 1) * sizeof(*fences)), fence_count = 0;
+    for (uint64_t i = 0; i < count; i++)
+        if (operations[i].op.call == LINEAR_ACQUIRE && operations[i].op.outcome == LINEAR_OK)
+            fences[fence_count++] = operations[i].op.a;
+    qsort(fences, fence_count, sizeof(*fences), by_fence);
+    for (uint64_t i = 1; i < fence_count; i++)
+        if (fences[i] == fences[i - 1])
+            violation(EXIT_CORRECTNESS, "fence %llx was given twice", (unsigned long long)fences[i]);
+    free(fences);
 }
 
 void history_check(const struct tables *t)
@@ -166,5 +217,8 @@ void history_check(const struct tables *t)
     }
     for (size_t k = 0; k < key_count; k++)
         check_key(t, keys[k]);
+    check_fences();
     free(keys);
+    if (written != NULL)
+        fclose(written);
 }

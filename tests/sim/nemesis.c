@@ -36,7 +36,8 @@ static void draw_faults(struct parameters *p)
     p->pause = maybe(150000);
     p->partition = maybe(200000);
     p->wipe = maybe(60000);
-    p->transfer = maybe(150000);
+    p->transfer = (uint32_t)rng_between(5000, 150000); /* these two in every run */
+    p->member = (uint32_t)rng_between(5000, 100000);
     p->stall = maybe(100000);
     p->jump = maybe(100000);
     p->forget = maybe(100000);
@@ -45,6 +46,7 @@ static void draw_faults(struct parameters *p)
     p->torn = maybe(1000000);
     p->keep_all = maybe(500000);
     p->client_loss = maybe(100000);
+    p->damage = maybe(60000);
 }
 
 static void draw_sizes(struct parameters *p)
@@ -53,6 +55,9 @@ static void draw_sizes(struct parameters *p)
     p->nodes = rng_chance(500000) ? 3 : (uint32_t)rng_between(3, 5);
     p->clients = (uint32_t)rng_between(2, CLIENTS_AT_MOST);
     p->read_share = (uint32_t)rng_between(100000, 700000);
+    p->queue_share = maybe(1000000);
+    p->register_share = maybe(1000000);
+    p->lock_share = maybe(600000);
     p->slots = slots[rng_below(4)];
     p->trailing = (uint32_t)rng_below(p->slots / 4);
     p->message_bytes = rng_chance(200000) ? 1 : (uint32_t)rng_between(100, 16384);
@@ -70,6 +75,7 @@ void nemesis_draw(void)
     draw_faults(p);
     draw_sizes(p);
     p->safety_ns = safety_ns;
+    limit_parameters(p);
 }
 
 void nemesis_start(void)
@@ -142,9 +148,9 @@ static bool all_voters_have_their_disk(void)
 {
     const struct raft_conf *conf = ghost_conf_now();
     uint32_t voters = 0;
-    for (uint32_t i = 1; i <= w.p.nodes; i++) /* and everybody knows that the last change is over */
-        if (!w.nodes[i].up || w.nodes[i].raft->conf_index != ghost_conf_index() ||
-            w.nodes[i].raft->durable_commit < ghost_conf_index())
+    for (uint32_t i = 1; i <= w.p.nodes; i++) /* and everybody knows that the last change is over, and of no other */
+        if (!w.nodes[i].up || w.nodes[i].disk.hurt || w.nodes[i].raft->conf_last > w.nodes[i].raft->conf_index ||
+            w.nodes[i].raft->conf_index != ghost_conf_index() || w.nodes[i].raft->durable_commit < ghost_conf_index())
             return false;
     for (uint32_t i = 0; i < conf->count; i++) {
         if (node_of(conf->members[i].id) == NULL || raft_conf_is_joint(conf))
@@ -164,6 +170,16 @@ static void wipe(struct node *n)
         node_crash(n);
     node_new_log(n);
     event_add(rng_between(10 * MS, 2 * SECOND), EVENT_RESTART, n->number, 0, NULL, 0);
+}
+
+/* Sectors go bad at rest, under the same rule: what is lost here the others have. Mostly the node reads them soon. */
+static void damage(struct node *n)
+{
+    if (!all_voters_have_their_disk() || !disk_hurt(&n->disk))
+        return;
+    trace("sectors of node %u go bad", n->number);
+    if (rng_chance(800000))
+        crash(n);
 }
 
 static void stall(struct node *n)
@@ -191,6 +207,32 @@ static void transfer(void)
     raft_tick(leader->raft, node_local_time(leader));
     if (raft_transfer(leader->raft, to->id) == E_OK)
         w.s.transfers++;
+    node_round(leader);
+}
+
+static bool propose(struct node *leader, uint32_t mode, uint32_t count, const struct raft_change *changes)
+{
+    struct raft_conf_change change = {.mode = mode, .count = count};
+    uint64_t index, term;
+    for (uint32_t i = 0; i < count; i++)
+        change.changes[i] = changes[i];
+    return raft_propose_conf(leader->raft, &change, &index, &term, NULL) == E_OK;
+}
+
+/* A voter becomes a learner or is taken out, in one step or through a joint configuration that somebody must leave by
+ * hand; the administrator takes it in again. */
+static void move_member(void)
+{
+    const uint32_t modes[] = {RAFT_CHANGE_SIMPLE, RAFT_CHANGE_JOINT, RAFT_CHANGE_JOINT_STAY};
+    struct node *leader = leader_now(), *n = any_node();
+    if (leader == NULL || leader->paused_until_ns > w.now_ns || !all_voters_have_their_disk())
+        return;
+    struct raft_change change = {.op = rng_chance(500000) ? RAFT_ADD_LEARNER : RAFT_REMOVE, .id = n->id};
+    raft_tick(leader->raft, node_local_time(leader));
+    if (propose(leader, modes[rng_below(3)], 1, &change)) {
+        w.s.members_moved++;
+        trace("node %u is to become %s", n->number, change.op == RAFT_REMOVE ? "no member" : "a learner");
+    }
     node_round(leader);
 }
 
@@ -283,8 +325,12 @@ static void strike(void)
         partition();
     if (rng_chance(w.p.wipe))
         wipe(any_node());
+    if (rng_chance(w.p.damage))
+        damage(any_node());
     if (rng_chance(w.p.transfer))
         transfer();
+    if (rng_chance(w.p.member))
+        move_member();
     if (rng_chance(w.p.stall))
         stall(any_node());
     if (rng_chance(w.p.jump))
@@ -294,14 +340,6 @@ static void strike(void)
 }
 
 /* ---- the administrator ---- */
-
-static bool propose(struct node *leader, uint32_t mode, uint32_t count, const struct raft_change *changes)
-{
-    struct raft_conf_change change = {.mode = mode, .count = count};
-    uint64_t index, term;
-    memcpy(change.changes, changes, count * sizeof(*changes));
-    return raft_propose_conf(leader->raft, &change, &index, &term, NULL) == E_OK;
-}
 
 /* A learner that has all that is committed takes the place of the voter that lost its log. */
 static bool promote(struct node *leader, struct node *n)
@@ -334,6 +372,9 @@ static void administer(void)
     if (leader == NULL || leader->paused_until_ns > w.now_ns)
         return;
     raft_tick(leader->raft, node_local_time(leader));
+    const struct raft_conf *conf = raft_conf_now(leader->raft);
+    if (raft_conf_is_joint(conf) && !conf->auto_leave)
+        propose(leader, RAFT_CHANGE_LEAVE, 0, NULL);
     for (uint32_t i = 1; i <= w.p.nodes; i++)
         if (mend(leader, &w.nodes[i]))
             break;
@@ -347,9 +388,29 @@ static bool is_quorum_of(const struct raft_conf *conf)
     uint8_t votes[RAFT_MEMBERS_MAX] = {0};
     for (uint32_t i = 0; i < conf->count; i++) {
         const struct node *n = node_of(conf->members[i].id);
-        votes[i] = n != NULL && !w.broken[n->number] ? RAFT_VOTE_YES : RAFT_VOTE_NO;
+        bool there = n != NULL && !w.broken[n->number] && !n->disk.hurt;
+        votes[i] = there ? RAFT_VOTE_YES : RAFT_VOTE_NO;
     }
     return raft_conf_vote_result(conf, votes) == RAFT_VOTE_WON;
+}
+
+/* Changes that are in some log may still be decided. */
+static bool is_enough_for_pending(const struct node *n)
+{
+    const struct raft *r = n->raft;
+    struct raft_conf conf = r->conf, next;
+    for (uint64_t i = r->applied + 1; r->started && i <= r->last; i++) {
+        struct raft_entry entry;
+        struct raft_conf_change change;
+        if (!raft_entry_at(r, i, &entry) || entry.type != RAFT_ENTRY_CONF ||
+            raft_conf_change_decode(entry.data, entry.length, &change) != E_OK ||
+            raft_conf_apply(&conf, &change, &next, NULL) != E_OK)
+            continue;
+        if (!is_quorum_of(&next))
+            return false;
+        conf = next;
+    }
+    return true;
 }
 
 /* Of the newest configurations, not just of the last: the nodes that stay may not know that it is committed, and one
@@ -358,6 +419,9 @@ static bool is_core_enough(void)
 {
     for (uint32_t back = 0; ghost_conf_before(back) != NULL; back++)
         if (!is_quorum_of(ghost_conf_before(back)))
+            return false;
+    for (uint32_t i = 1; i <= w.p.nodes; i++)
+        if (!is_enough_for_pending(&w.nodes[i]))
             return false;
     return true;
 }

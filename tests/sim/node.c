@@ -129,7 +129,7 @@ static void new_identity(struct node *n)
 
 static void first_snapshot(struct node *n, const struct raft_snapshot *label)
 {
-    struct disk *d = &n->disk;
+    struct platter *d = &n->disk;
     struct tables_result result;
     tables_make(n);
     err_t err = tables_apply(n->tables, 1, 1, NULL, 0, &result);
@@ -181,7 +181,7 @@ static void forget_volatile(struct node *n)
 
 void node_start(struct node *n)
 {
-    struct disk *d = &n->disk;
+    struct platter *d = &n->disk;
     if (n->id.log == 0 || n->logs == 0)
         new_identity(n);
     n->life++;
@@ -189,15 +189,23 @@ void node_start(struct node *n)
     n->clock_global_ns = w.now_ns;
     n->clock_local_ns = rng_below(1000 * SECOND);
     tables_make(n);
-    struct raft_hard_state hard_state;
-    disk_recover(d, NULL, &hard_state, false);
+    struct raft_hard_state hard_state = {.term = 0};
+    uint64_t repair = 0;
+    if (d->store != NULL && disk_open(d, &hard_state, &repair) == DISK_LOST)
+        node_new_log(n); /* what was acknowledged is lost: it must not take part as who it was */
+    if (d->store == NULL)
+        disk_format(d);
+    if (repair != 0)
+        trace("node %u finds its log damaged, which reached %llu", n->number, (unsigned long long)repair);
     if (d->has_snapshot)
         tables_restore(n, d->snapshot_data, d->snapshot.bytes, d->snapshot.index);
     struct raft_config config = config_of(n);
     err_t err =
         raft_init(n->raft, &config, &n->memory, &hard_state, d->has_snapshot ? &d->snapshot : NULL, node_local_time(n));
     if (err == E_OK)
-        err = disk_recover(d, n->raft, &hard_state, true);
+        err = disk_feed(d, n->raft);
+    if (err == E_OK && repair != 0)
+        raft_repair(n->raft, repair);
     if (err == E_OK)
         err = raft_start(n->raft);
     if (err != E_OK)
@@ -235,6 +243,7 @@ static void send_one(struct node *n, const struct raft_message *m)
     const void *chunk = NULL;
     size_t bytes;
     ghost_send(n, m);
+    trace_json_message(n, m, true);
     if (m->type == RAFT_MSG_SNAPSHOT) {
         if (m->snapshot->index != n->disk.snapshot.index)
             return; /* the core has been told of a newer one since */
@@ -299,6 +308,8 @@ static void begin_install(struct node *n, const struct raft_snapshot *snapshot)
 
 static void do_update(struct node *n, const struct raft_update *u)
 {
+    if (u->message_count > 0 || u->persist.id != 0 || u->apply.first != 0)
+        trace_json(n, "Ready");
     for (uint32_t i = 0; i < u->message_count; i++)
         send_one(n, &u->messages[i]);
     if (u->persist.id != 0) {
@@ -306,8 +317,10 @@ static void do_update(struct node *n, const struct raft_update *u)
         for (uint64_t i = u->persist.first; i != 0 && i <= u->persist.last; i++)
             ghost_persist(n, i);
     }
-    if (u->conf_changed)
+    if (u->conf_changed) {
         ghost_conf(n);
+        trace_json_conf(n);
+    }
     for (uint32_t i = 0; i < u->read_count; i++)
         client_read_done(n, &u->reads[i]);
     if (u->chunk.bytes > 0)
@@ -383,11 +396,13 @@ static void on_packet(struct node *n, const struct event *e)
     if (raft_wire_decode(e->data, e->bytes, &m, &snapshot, &why) != E_OK)
         violation(EXIT_CORRECTNESS, "a message does not decode: %s", why);
     raft_receive(n->raft, &m);
+    if (raft_id_equal(m.to, n->id))
+        trace_json_message(n, &m, false);
 }
 
 static void on_snapshot_saved(struct node *n)
 {
-    struct disk *d = &n->disk;
+    struct platter *d = &n->disk;
     n->snapshotting = false;
     if (!raft_snapshot_saved(n->raft, &n->taking)) {
         free(n->taking_data);
@@ -409,7 +424,7 @@ static void on_snapshot_saved(struct node *n)
 
 static void on_installed(struct node *n)
 {
-    struct disk *d = &n->disk;
+    struct platter *d = &n->disk;
     uint8_t digest[32];
     ASSERT(n->incoming_bytes == n->installing.bytes);
     digest_of(n->incoming, n->incoming_bytes, digest);

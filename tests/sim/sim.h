@@ -2,10 +2,10 @@
  * disks, clocks and clients. One 64-bit seed decides everything; the same seed gives the same run.
  *
  * world.c    events in virtual time           node.c     a mount of lib/raft, as the kernel has one
- * disk.c     the log with lib/base/logformat   network.c  what the wires do
+ * disk.c     logstore's store on a lossy disk  network.c  what the wires do
  * client.c   clients with sessions             nemesis.c  what goes wrong, and who mends the membership
  * ghost.c    invariants after every step       history.c  is what the clients saw linearizable
- * main.c     batches of seeds, statistics
+ * trace.c    what happened, as NDJSON          main.c     batches of seeds, statistics, shrinking
  */
 #pragma once
 
@@ -14,7 +14,9 @@
 #include <string.h>
 
 #include <base/logformat.h>
+#include <linear.h>
 #include <raft/raft_wire.h>
+#include <store.h>
 #include <tables/tables.h>
 
 #define MS     1000000ull
@@ -22,7 +24,9 @@
 
 #define NODES_AT_MOST   5u
 #define CLIENTS_AT_MOST 8u
-#define KEYS            3u
+#define KEYS            3u /* queues at a time */
+#define REGISTERS       2u
+#define LOCKS           2u
 #define KEY_OPS_MAX     400u /* then the key's place is taken by a new one */
 
 enum exit_code { EXIT_PASSED = 0, EXIT_CRASH = 127, EXIT_LIVENESS = 128, EXIT_CORRECTNESS = 129 };
@@ -43,13 +47,15 @@ struct parameters {
     uint64_t flush_low_ns, flush_high_ns;
     uint64_t apply_ns; /* 0: at once */
     uint32_t drift_ppm;
-    uint32_t crash, pause, partition, wipe, transfer, stall, jump,
-        forget;                                /* per million, each time the nemesis looks */
+    uint32_t crash, pause, partition, wipe, transfer, stall, jump, forget,
+        member;                                /* per million, each time the nemesis looks */
     uint64_t nemesis_every_ns, noise_every_ns; /* noise: proposals of every node that believes to lead; 0: none */
     uint32_t crash_after_promise, same_timeouts;
     uint32_t torn, keep_all; /* per million: a crash tears sectors; a crash loses nothing */
+    uint32_t damage; /* per million, each time the nemesis looks: sectors at rest go bad, or were written elsewhere */
     uint64_t think_ns;
-    uint32_t read_share, client_loss; /* per million */
+    uint32_t read_share, client_loss;                 /* per million */
+    uint32_t queue_share, register_share, lock_share; /* of what the clients do */
     uint32_t slots, trailing, message_bytes, persist_bytes, apply_bytes, inflight, chunk_bytes;
     uint64_t safety_ns;
 };
@@ -60,6 +66,8 @@ struct statistics {
     uint64_t packets, lost, duplicated, cut, malformed;
     uint64_t noise, split_votes, crashes, torn_writes, pauses, partitions, wipes, stalls, jumps, truncations;
     uint64_t operations, reads, retries, reads_failed;
+    uint64_t members_moved, groups, damages, misdirected, bad_superblocks, damage_found, repaired;
+    uint64_t answers_lost, cas_done, cas_failed, grants, grants_in_line, given_up, linear_steps, undecided;
 };
 #define STATISTICS (sizeof(struct statistics) / sizeof(uint64_t))
 
@@ -92,43 +100,44 @@ struct event {
 void event_add(uint64_t after_ns, enum event_kind kind, uint32_t who, uint64_t life, void *data, size_t bytes);
 
 /* ---- disk: survives crashes ---- */
-struct superblock {
-    uint64_t sequence;
-    struct raft_hard_state hard_state;
-    uint64_t log_offset;    /* where the chain of records begins */
-    uint64_t base_index;    /* index before the first record */
-    uint32_t base_checksum; /* of the record before; 0: the chain begins */
-    uint32_t checksum;
-};
 struct disk_write {
-    uint64_t id; /* persist id; 0: only a superblock */
-    uint64_t offset;
-    size_t bytes;
-    uint8_t *data;                /* records, owned */
-    uint64_t last_index;          /* durable when done; 0: none */
-    bool first_block, last_block; /* a superblock before, and one after the records */
-    struct superblock before, after;
-    uint32_t phase;
+    uint64_t id;                            /* persist id; 0: only a compaction */
+    bool reset, hard_state_required, whole; /* whole: the log is not being repaired */
+    uint64_t truncate_from, compact_to;     /* 0: no */
+    uint8_t *records;                       /* owned */
+    uint32_t bytes;
+    uint64_t first, last; /* of the records; 0: none */
+    struct raft_hard_state hard_state;
 };
-#define DISK_QUEUE 64u
-struct disk {
-    uint8_t *log;
-    size_t log_room;
-    struct superblock blocks[2];
+#define DISK_QUEUE     64u
+#define PLATTER_BYTES  (32u * 1024 * 1024)
+#define CHECKSUMS_KEPT 4096u
+struct volatile_write { /* since the last flush, while the power goes */
+    uint64_t offset;
+    uint32_t bytes;
+    uint8_t *data;
+};
+struct platter {
+    uint8_t *image;
+    struct store *store; /* the mount's: begins anew with each life */
+    uint64_t formats;
     bool has_snapshot;
     struct raft_snapshot snapshot;
     uint8_t *snapshot_data;
     struct disk_write queue[DISK_QUEUE];
-    uint32_t queue_head, queue_count;
-    /* what the running mount knows of its own writes; void after a crash */
-    struct superblock newest;
-    struct {
-        uint64_t offset;
-        uint32_t checksum;
-        uint64_t term;
-    } * places; /* by index - places_base - 1 */
-    uint64_t places_base, places_count, places_room;
-    uint64_t durable_last, durable_term; /* ghost: newest record that a crash cannot lose; term in the superblock */
+    uint32_t queue_head, queue_count, batch; /* batch: how many of them become durable together now */
+    /* while the power goes */
+    uint64_t power_left; /* operations until it is off; 0: it stays on */
+    bool off, dirty;     /* dirty: something was written since the last flush */
+    struct volatile_write unflushed[8];
+    uint32_t unflushed_count;
+    /* what the running mount knows of its records; void after a crash */
+    uint32_t checksums[CHECKSUMS_KEPT];
+    uint64_t checksum_index, floor;
+    /* ghost: newest record that a crash cannot lose, term in the hard state, what must be found after a crash */
+    uint64_t durable_last, durable_term, promised_last, promised_term;
+    uint64_t once_durable; /* the same, before the damage that is being repaired */
+    bool hurt, repairing;  /* something of it was damaged in this life, or is found to be */
     uint64_t stalled_until_ns;
 };
 
@@ -143,7 +152,8 @@ struct waiter {
 struct reader {
     bool used;
     uint32_t client;
-    uint64_t attempt, token, must_see;
+    uint32_t what; /* enum read_of */
+    uint64_t attempt, token, must_see, ticket;
     char key[16];
 };
 
@@ -158,7 +168,7 @@ struct node {
     uint64_t wake_at_ns;
     struct raft *raft;
     struct raft_memory memory;
-    struct disk disk;
+    struct platter disk;
     struct tables *tables;
     void *chunks[4096];
     uint32_t chunk_count;
@@ -171,14 +181,16 @@ struct node {
     struct reader readers[READERS];
     uint64_t next_token;
     /* ghost */
-    uint64_t seen_term, seen_commit, seen_applied, promised_term;
+    uint64_t seen_term, seen_commit, seen_applied, seen_last, seen_stable, promised_term;
     enum raft_role seen_role;
 };
 
+enum read_of { READ_NOTHING, READ_QUEUE, READ_REGISTER, READ_TICKET };
+
 struct request {
     uint32_t client;
-    uint64_t attempt;
-    bool read;
+    uint64_t attempt, ticket;
+    enum read_of read; /* READ_NOTHING: `op` is proposed */
     uint32_t bytes;
     char key[16];
     uint8_t op[512];
@@ -187,10 +199,10 @@ struct reply {
     uint32_t client;
     uint64_t attempt;
     err_t err;
-    bool repeated;
-    uint64_t value;
+    bool applied, repeated; /* applied: `err` is the tables' */
+    uint64_t value, ticket;
     uint32_t hint;
-    uint32_t count;
+    uint32_t count; /* queue: elements; register: its value */
     uint64_t hash;
 };
 
@@ -211,6 +223,15 @@ void world_run(void);
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void violation(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* trace.c: all do nothing unless it was opened */
+void trace_json_open(const char *path);
+void trace_json_close(void);
+void trace_json(const struct node *n, const char *name);
+void trace_json_message(const struct node *n, const struct raft_message *m, bool sent);
+void trace_json_self(const struct node *n, uint32_t type, uint64_t index);
+void trace_json_appended(const struct node *n, uint64_t index);
+void trace_json_conf(const struct node *n);
+
 /* node.c */
 void node_genesis(void);
 void node_start(struct node *n);
@@ -223,13 +244,18 @@ struct node *node_of(struct raft_id id);
 struct node *leader_now(void); /* of the newest term; NULL: none */
 
 /* disk.c */
+void disk_format(struct platter *d);
 void disk_write_persist(struct node *n, const struct raft_persist *persist);
 void disk_compact(struct node *n, uint64_t index);
-void disk_done(struct node *n); /* the write under way reached the platter */
-void disk_crash(struct disk *d);
-void disk_wipe(struct disk *d);
-err_t disk_recover(struct disk *d, struct raft *r, struct raft_hard_state *hard_state_out, bool feed);
+void disk_done(struct node *n); /* the writes under way reached the platter */
+void disk_crash(struct platter *d);
+void disk_wipe(struct platter *d);
+/* Reads the log as a restart does. DAMAGED: it reached *repair_out once. LOST: nothing can be read any more. */
+enum disk_verdict { DISK_WHOLE, DISK_DAMAGED, DISK_LOST };
+enum disk_verdict disk_open(struct platter *d, struct raft_hard_state *hard_state_out, uint64_t *repair_out);
+err_t disk_feed(struct platter *d, struct raft *r);
 bool disk_has(const struct node *n, uint64_t index); /* durable */
+bool disk_hurt(struct platter *d);                   /* damages sectors at rest; false: there was nothing to damage */
 
 /* network.c */
 void network_send(const struct node *from, struct raft_id to, void *bytes, size_t count);
@@ -245,6 +271,9 @@ bool clients_progressed(uint32_t operations); /* since clients_mark(), each of t
 void clients_mark(void);
 void clients_stop(void);
 
+/* main.c */
+void limit_parameters(struct parameters *p); /* what the command line leaves of them */
+
 /* nemesis.c */
 void nemesis_draw(void);
 void nemesis_start(void);
@@ -257,6 +286,7 @@ void ghost_start(void);
 void ghost_genesis(const struct raft_conf *first);
 void ghost_step(struct node *n);
 void ghost_persist(struct node *n, uint64_t index);
+void ghost_restored(const struct logformat_record *record);
 void ghost_send(struct node *n, const struct raft_message *m);
 void ghost_apply(struct node *n, const struct raft_entry *entry);
 void ghost_conf(struct node *n);
@@ -264,12 +294,15 @@ void ghost_restart(struct node *n);
 void ghost_wipe(struct node *n);
 uint64_t ghost_committed(void);
 uint64_t ghost_conf_index(void);
-#define CONFS_KEPT 4u
+#define CONFS_KEPT 8u
 const struct raft_conf *ghost_conf_now(void);
 const struct raft_conf *ghost_conf_before(uint32_t back); /* 0: now; NULL: there was none */
 
 /* history.c */
-uint64_t history_invoke(uint32_t client, const char *key, bool read, uint32_t id);
-void history_complete(uint64_t op, uint32_t count, uint64_t hash); /* reads: elements seen and their hash */
+void history_open(const char *path); /* also written to a file */
+uint64_t history_invoke(const struct linear_op *op, const char *key,
+                        uint64_t of); /* of: the acquiring operation that this one ends; all ones: none */
+void history_complete(uint64_t op, enum linear_outcome outcome, uint64_t a, uint64_t b);
+void history_keep(uint64_t op, enum linear_outcome outcome); /* with a and b as they were */
 uint64_t history_hash(const uint8_t *value, uint32_t elements);
 void history_check(const struct tables *t);

@@ -9,3 +9,9 @@ $(RAFTD): $(RAFTD_OBJECTS)
 	@mkdir -p $(@D)
 	@$(CLANG) $^ -o $@
 -include $(RAFTD_OBJECTS:.o=.d)
+
+# The checker of histories, by itself; the simulator has the same search inside.
+LINEAR := $(BUILD)/host/linear
+$(LINEAR): $(wildcard tools/linear/*.[ch]) tools/raft/json.c tools/raft/json.h
+	@mkdir -p $(@D)
+	@$(CLANG) -std=gnu11 -O2 -g $(WARN) -Itools/raft -Itools/linear $(filter %.c,$^) -o $@

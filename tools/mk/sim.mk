@@ -1,13 +1,15 @@
-# The simulator: tests/sim with the same lib/ sources as the kernel links, optimised, assertions on.
+# The simulator: tests/sim with the same lib/ and logstore sources as Shoal runs, optimised, assertions on.
 #   make test-sim                  1,000 seeds, as part of the tests
-#   make sim SEEDS=N [SEED=FIRST]  any number;  $(SIM) --seed S --trace replays one and tells what happened
-#   make mutants                   every planted bug of tests/sim/mutants must be found within 1,000 seeds
+#   make sim SEEDS=N [SEED=FIRST]  any number;  $(SIM) --seed S --trace replays one and tells what happened;
+#                                  $(SIM) --shrink S makes a failing one small
+#   make mutants [ONLY=PART] [KEEP=FOLDER]  every planted bug of tests/sim/mutants must be found within 1,000 seeds
 SIM := $(BUILD)/sim/simulate
 SIM_SOURCES := $(wildcard tests/sim/*.c lib/raft/src/*.c lib/tables/src/*.c lib/wire/src/*.c) \
-  lib/base/crc32c.c lib/base/logformat.c
+  $(addprefix user/servers/logstore/,superblock.c groups.c scan.c) lib/base/logformat.c \
+  tools/linear/linear.c
 SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/sim/%.o)
 SIM_CFLAGS = -std=gnu11 -O2 -g -fno-omit-frame-pointer $(WARN) -Iabi/include \
-  $(foreach l,base wire raft tables,-Ilib/$(l)/include)
+  $(foreach l,base wire raft tables,-Ilib/$(l)/include) -Iuser/servers/logstore -Itools/linear
 SEEDS ?= 1000
 SEED  ?= 1
 
@@ -24,7 +26,8 @@ sim: $(SIM)
 	@$(SIM) --seeds $(SEEDS) --seed $(SEED)
 ONLY ?=
 mutants:
-	@$(PYTHON) tools/mutants.py --out $(BUILD)/mutants --compiler $(CLANG) --flags '$(SIM_CFLAGS)' --only '$(ONLY)'
+	@$(PYTHON) tools/mutants.py --out $(BUILD)/mutants --compiler $(CLANG) --flags '$(SIM_CFLAGS)' \
+	  --sources '$(SIM_SOURCES)' --only '$(ONLY)' $(KEEP:%=--keep '%')
 
 # What the core costs, without any I/O.
 BENCH_RAFT := $(BUILD)/bench/raft

@@ -197,6 +197,11 @@ static const char *verb_new(const struct json *a, struct text *out)
         why = "these options do not make a node: election must be more than two heartbeats, nothing may be 0";
     if (why == NULL)
         why = restore_entries(json_part(a, "entries"));
+    uint64_t repair;
+    if (why == NULL && (!json_number(a, "repair", 0, &repair) || repair > RAFT_INDEX_MAX))
+        why = "repair is an index";
+    if (why == NULL && repair != 0)
+        raft_repair(&raft, repair);
     if (why == NULL)
         why = refused(raft_start(&raft));
     if (why != NULL)
@@ -549,9 +554,9 @@ static const char *verb_status(const struct json *a, struct text *out)
     speech_id(out, s.leader, s.leader.node != s.leader.log);
     text_add(out, ",\"commit\":%llu,\"applied\":%llu,\"first\":%llu,\"last\":%llu,\"stable\":%llu", (ull)s.commit,
              (ull)s.applied, (ull)s.first, (ull)s.last, (ull)s.stable);
-    text_add(out, ",\"quorum\":%s,\"stalled\":%s,\"transferring\":%s,\"fault\":%s", s.quorum ? "true" : "false",
-             s.stalled ? "true" : "false", s.transferring ? "true" : "false",
-             s.fault == RAFT_FAULT_NONE ? "null" : "\"log lost\"");
+    text_add(out, ",\"quorum\":%s,\"stalled\":%s,\"transferring\":%s,\"repairing\":%llu,\"fault\":%s",
+             s.quorum ? "true" : "false", s.stalled ? "true" : "false", s.transferring ? "true" : "false",
+             (ull)s.repairing, s.fault == RAFT_FAULT_NONE ? "null" : "\"log lost\"");
     text_add(out, ",\"conf\":\"");
     speech_conf(out, raft_conf_now(&raft));
     text_add(out, "\"");

@@ -1,1 +1,1 @@
-HOST_RUN_NEEDS_tools := $(RAFTD)
+HOST_RUN_NEEDS_tools := $(RAFTD) $(LINEAR) $(SIM)
