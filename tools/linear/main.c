@@ -40,6 +40,11 @@ static uint64_t value_of(const struct json *value)
     return hash | 1ull << 63;
 }
 
+static uint64_t element_of(const struct json *value)
+{
+    return value->kind == JSON_NUMBER ? value->number : value_of(value);
+}
+
 /* What a queue held: its elements in a list, or how many and their hash. */
 static void take_elements(struct linear_op *op, const struct json *event)
 {
@@ -47,7 +52,7 @@ static void take_elements(struct linear_op *op, const struct json *event)
     op->a = op->b = 0;
     if (list != NULL && list->kind == JSON_ARRAY) {
         for (const struct json *element = list->first; element != NULL; element = element->next) {
-            op->b = linear_queue_hash(op->b, value_of(element));
+            op->b = linear_queue_hash(op->b, element_of(element));
             op->a++;
         }
         return;
@@ -110,7 +115,7 @@ static void take_arguments(struct row *row, const struct json *event)
     if (op->call == LINEAR_WRITE || op->call == LINEAR_CAS)
         op->b = value_of(json_part(event, "b"));
     if (op->call == LINEAR_APPEND) /* an element without a name of its own is the operation's */
-        op->b = json_part(event, "b") != NULL ? value_of(json_part(event, "b")) : row->number + 1;
+        op->b = json_part(event, "b") != NULL ? element_of(json_part(event, "b")) : row->number;
     if (op->call == LINEAR_CAS)
         op->a = value_of(json_part(event, "a"));
     if (op->call == LINEAR_RELEASE || op->call == LINEAR_RENEW)
