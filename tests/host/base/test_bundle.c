@@ -106,10 +106,34 @@ static void test_lies(void)
     CHECK_EQUAL(check(BYTES), E_CORRUPT);
 }
 
+/* Two names for the same bytes. */
+static void test_shared(void)
+{
+    struct bundle_part *parts = (struct bundle_part *)(image + sizeof(struct bundle_header));
+    make();
+    parts[2].offset = parts[0].offset;
+    parts[2].bytes = parts[0].bytes;
+    memcpy(parts[2].sha256, parts[0].sha256, sizeof parts[2].sha256);
+    seal();
+    CHECK_EQUAL(check(BYTES), E_OK);
+    image[parts[2].offset] ^= 1;
+    CHECK_EQUAL(check(BYTES), E_CORRUPT);
+    image[parts[2].offset] ^= 1;
+    parts[2].sha256[5] ^= 1; /* what the second name promises is not what lies there */
+    seal();
+    CHECK_EQUAL(check(BYTES), E_CORRUPT);
+    CHECK(strstr(what, "bin/part2") != NULL);
+    parts[2].sha256[5] ^= 1;
+    parts[2].bytes--; /* a part of the same bytes is another part */
+    seal();
+    CHECK_EQUAL(check(BYTES), E_CORRUPT);
+}
+
 int main(void)
 {
     RUN(test_good);
     RUN(test_every_part_is_covered);
     RUN(test_lies);
+    RUN(test_shared);
     return 0;
 }
