@@ -1,19 +1,24 @@
 #!/usr/bin/python3
-"""make bench: the figures of Shoal, as a table and as JSON in build/bench.json.
+"""make bench: the figures of Shoal, as a table and as JSON in build/bench.json. What each means: docs/009-figures.md.
 
-    bench.py [--only PART,...] [--cuts N] [--out FILE]      parts: kernel boot tables remote net failover idle size
+    bench.py [--only PART,...] [--cuts N] [--runs N] [--peer SCRIPT] [--out FILE]
 
-Counts of instructions come from `-icount shift=0,sleep=off` and repeat exactly; times are of this machine at this moment, so
-only ratios to a peer measured beside them mean anything (the machine's load is kept with each part).
+Counts (instructions, frames, bytes, log writes, flushes) repeat; times are of this machine at this moment, so only
+ratios to a peer measured beside them mean anything. The machine's load before and after is kept with each part. --peer runs
+another system's benchmark after each of our parts that it has a match for, and prints ratios (peer by ours).
 """
 import argparse
 import json
 import os
 import pathlib
 import platform
+import queue
 import re
+import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -23,6 +28,11 @@ from shoalcluster.client import Cluster  # noqa: E402
 
 BUILD = ROOT / "build"
 CLK_TCK = os.sysconf("SC_CLK_TCK")
+NODES = (1, 2, 3)
+OPERATIONS = ("put", "get", "lock", "lock-one")
+IDLE_S = 60
+GAP_MS = 15000  # how long the client of a power cut puts: several elections
+BULK_MIB = 32
 
 
 def log(text):
@@ -33,17 +43,16 @@ def machine():
     cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     qemu = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
     return {"cpu": cpu, "cores": os.cpu_count(), "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
-            "kernel": platform.release(), "qemu": qemu}
+            "kernel": platform.release(), "qemu": qemu, "accel": "tcg"}
 
 
 class Fleet:
     """A cluster for the time of one part."""
 
     def __init__(self, name, **settings):
-        self.name, self.settings = name, settings
+        self.name, self.settings = name, {"accel": "tcg", **settings}
 
     def __enter__(self):
-        self.begin = time.monotonic()
         self.cluster = Cluster.up(name=f"bench-{self.name}-{os.getpid()}", attached=True, **self.settings)
         return self.cluster
 
@@ -58,19 +67,84 @@ def run(cluster, node, command, limit=600):
     return result.text
 
 
+class Background:
+    """A command on a node, in a thread of its own; its lines as they come."""
+
+    def __init__(self, cluster, node, command, limit=600):
+        self.lines, self.rest, self.error = queue.Queue(), b"", None
+        self.thread = threading.Thread(target=self.work, args=(cluster, node, command, limit), daemon=True)
+        self.thread.start()
+
+    def work(self, cluster, node, command, limit):
+        try:
+            cluster.exec(node, command, limit=limit, on_output=self.output)
+        except (paths.ClusterError, OSError) as error:
+            self.error = error
+        self.lines.put(None)
+
+    def output(self, data):
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            self.lines.put(line.decode(errors="replace"))
+
+    def until(self, pattern, limit=300):
+        while True:
+            try:
+                line = self.lines.get(timeout=limit)
+            except queue.Empty:
+                raise RuntimeError(f"no line with {pattern}") from None
+            if line is None:
+                raise RuntimeError(f"ended before a line with {pattern}: {self.error or ''}")
+            if re.search(pattern, line):
+                return line
+
+
 def json_lines(text):
     """Lines that are JSON, also behind the time that the kernel log puts before each."""
     return [json.loads(line[line.index('{"'):]) for line in text.splitlines() if '{"' in line]
 
 
-def wait_member(cluster, node, limit=300):
-    """The node has applied what the leader has, so the tables answer."""
-    cluster.wait_until(lambda: "member" in cluster.exec(node, "status").text.lower(), f"node {node} a member", limit)
+def wait_members(cluster, nodes=NODES, limit=300):
+    """These nodes have applied what the leader has, so the tables answer."""
+    for node in nodes:
+        cluster.wait_until(lambda: re.search(r"^cluster .*: member", cluster.exec(node, "status").text, re.M),
+                           f"node {node} a member", limit, pause_s=0.05)
+
+
+def leader_of(cluster, asked=1):
+    return int(cluster.wait_until(lambda: re.search(r"^leader\s+node ([1-9]\d*)", cluster.exec(asked, "raft").text, re.M),
+                                  "a leader")[1])
+
+
+# ---- what an operation costs beside time ----
+
+def children(pid):
+    return open(f"/proc/{pid}/task/{pid}/children").read().split()
+
+
+def traffic(cluster):
+    """So far: frames and bytes between nodes, writes and flushes of all log disks, processor time of the whole cluster: its
+    QEMUs, the switch, the disk server."""
+    links = [link for link in cluster.switch("links")["links"] if link["from"] and link["to"]]
+    disks = [cluster.disk("counts", node)["counts"] for node in NODES]
+    return {"cpu_ms": 1000 * cpu_seconds(children(cluster.keeper.pid)),
+            "frames": sum(link["passed"] for link in links), "bytes": sum(link["bytes"] for link in links),
+            **{name: sum(disk[name] for disk in disks) for name in ("writes", "flushes", "flush_us")}}
+
+
+def counted(cluster, work):
+    """The rows of work(), with the cluster's traffic an operation; heartbeats and leases are in it."""
+    before = traffic(cluster)
+    rows = work()
+    after, count = traffic(cluster), sum(row["count"] for row in rows)
+    for row in rows:
+        row.update({f"{name}_each": round((after[name] - before[name]) / count, 2) for name in before})
+    return rows
 
 
 # ---- parts ----
 
-def part_kernel():
+def part_kernel(_):
     """Instructions in the kernel, counted by the processor's time stamp under icount."""
     command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-accel", "tcg", "-m", "256", "-nodefaults", "-display",
                "none", "-serial", "stdio", "-no-reboot", "-icount", "shift=0,sleep=off", "-device",
@@ -83,83 +157,113 @@ def part_kernel():
     return rows
 
 
-def boot_once(door, nodes):
-    begin = time.monotonic()
-    with Fleet(f"boot-{door}", boot=door, nodes=nodes) as cluster:
+def boot_once(door):
+    """Seconds from the moment before the first machine is switched on."""
+    with Fleet(f"boot-{door}", boot=door, nodes=3, power=False) as cluster:
+        begin = time.monotonic()
+        for node in NODES:
+            cluster.power_on(node)
         cluster.wait_shell(1)
         shell = time.monotonic() - begin
-        wait_member(cluster, 1)
-        return {"door": door, "nodes": nodes, "shell_s": round(shell, 2), "quorum_s": round(time.monotonic() - begin, 2)}
+        wait_members(cluster)
+        return shell, time.monotonic() - begin
 
 
-def part_boot():
-    """Power-on to shell and to quorum, by each door."""
-    return [boot_once(door, 3) for door in ("pvh", "uefi", "pxe")]
-
-
-def leader_of(cluster, asked=1):
-    found = re.search(r"leader\D*(\d+)", cluster.exec(asked, "raft").text, re.I)
-    return int(found.group(1)) if found else None
-
-
-def part_tables():
-    """put, get and lock+unlock with 1, 8 and 32 clients inside a guest; on the leader."""
+def part_boot(options):
+    """Power-on of three machines to the first one's shell, and to all three members with a leader; best and median of the runs."""
     rows = []
+    for door in ("pvh", "uefi", "pxe"):
+        runs = [boot_once(door) for _ in range(options.runs)]
+        for what, times in zip(("shell", "quorum"), zip(*runs)):
+            rows.append({"door": door, "to": what, "runs": len(times), "best_s": round(min(times), 2),
+                         "median_s": round(statistics.median(times), 2)})
+            log(rows[-1])
+    return rows
+
+
+def tables_on(cluster, node, where):
+    rows = []
+    for operation in OPERATIONS:
+        for clients in (1, 8, 32):
+            count = 200 if clients == 1 else 60 * clients
+            rows += counted(cluster, lambda: json_lines(run(cluster, node, f"bench {operation} {count} {clients}")))
+            rows[-1]["on"] = where
+            log(rows[-1])
+    return rows
+
+
+def tables_everywhere(cluster, operation):
+    """10 clients on each node at once."""
+    def work():
+        clients = [Background(cluster, node, f"bench {operation} 600 10") for node in NODES]
+        return [json.loads(client.until(r"^\{")) for client in clients]
+    rows = counted(cluster, work)
+    total = {"op": operation, "on": "each node", "clients": 30, "count": sum(row["count"] for row in rows),
+             "failed": sum(row["failed"] for row in rows), "p50_us": statistics.median(row["p50_us"] for row in rows),
+             "p99_us": max(row["p99_us"] for row in rows), "per_s": sum(row["per_s"] for row in rows)}
+    return total | {name: value for name, value in rows[0].items() if name.endswith("_each")}
+
+
+def part_tables(_):
+    """put, get and lock (acquire and release) by clients inside the guests; frames, bytes, writes, flushes, processor time: of
+    all nodes and of the switch and the disk server between them."""
     with Fleet("tables", nodes=3) as cluster:
-        for node in (1, 2, 3):
-            wait_member(cluster, node)
-        leader = leader_of(cluster) or 1
-        for operation in ("put", "get", "lock", "lock-one"):
-            for clients in (1, 8, 32):
-                count = 200 if clients == 1 else 100 * clients
-                rows += json_lines(run(cluster, leader, f"bench {operation} {count} {clients}"))
-                log(rows[-1])
-    return rows
+        wait_members(cluster)
+        leader = leader_of(cluster)
+        rows = tables_on(cluster, leader, "leader") + tables_on(cluster, leader % 3 + 1, "follower")
+        return rows + [tables_everywhere(cluster, operation) for operation in ("put", "get", "lock")]
 
 
-def part_remote():
-    """The smallest answered call, and a process started and awaited, on another node."""
-    with Fleet("remote", nodes=3) as cluster:
-        for node in (1, 3):
-            wait_member(cluster, node)
-        return [json_lines(run(cluster, 1, f"bench {operation} 200 1 {node}"))[0] | {"node": node}
-                for operation in ("remote-null", "spawn") for node in (1, 3)]
-
-
-def part_net():
-    """TCP between two nodes, and the round trip of ICMP."""
+def part_remote(_):
+    """The smallest answered call, and a program that does nothing started and awaited: here, and on another node."""
     rows = []
-    with Fleet("net", nodes=2) as cluster:
-        for node in (1, 2):
-            wait_member(cluster, node)
-        address = re.search(r"\d+\.\d+\.\d+\.\d+", run(cluster, 2, "ifconfig")).group(0)
-        rows.append({"op": "ping", "text": run(cluster, 1, f"ping {address}").strip().splitlines()[-1]})
+    with Fleet("remote", nodes=3) as cluster:
+        wait_members(cluster)
+        for operation in ("remote-null", "spawn"):
+            for node in (1, 3):
+                rows += counted(cluster, lambda: json_lines(run(cluster, 1, f"bench {operation} 300 1 {node}")))
+                rows[-1]["where"] = "here" if node == 1 else "on another node"
     return rows
 
 
-def part_failover(cuts):
-    """The leader's power is cut; time until a put on another node is acknowledged again."""
+def part_net(options):
+    """Round trips of 64 bytes between two nodes, and TCP bulk (best of the runs): all through lwIP and the sockets of programs."""
+    with Fleet("net", nodes=3) as cluster:
+        wait_members(cluster)
+        Background(cluster, 2, "bench serve", limit=3600).until("serving")
+        rows = [row for operation in ("icmp", "udp", "tcp")
+                for row in json_lines(run(cluster, 1, f"bench {operation} 500 1 2"))]
+        bulk = [json_lines(run(cluster, 1, f"bench tcp-bulk {BULK_MIB} 1 2"))[0] for _ in range(options.runs)]
+        return rows + [max(bulk, key=lambda row: row["mbit_s"])]
+
+
+def cut_once(cluster):
+    """The longest time between two acknowledgements that a client on a follower saw while the leader's power was cut."""
+    wait_members(cluster)
+    leader = leader_of(cluster)
+    client = Background(cluster, leader % 3 + 1, f"bench gap {GAP_MS}")
+    client.until("begun")
+    cluster.kill(leader)
+    row = json.loads(client.until(r"^\{"))
+    cluster.restart(leader)
+    if row["failed"]:
+        raise RuntimeError(f"puts failed: {row}")
+    return row["longest_us"] // 1000
+
+
+def part_failover(options):
+    """The leader's power is cut while a client on a follower puts without pause: its longest wait for an acknowledgement."""
     times = []
     with Fleet("failover", nodes=3) as cluster:
-        for _ in range(cuts):
-            for node in (1, 2, 3):
-                cluster.wait_shell(node)
-                wait_member(cluster, node)
-            leader = leader_of(cluster)
-            asked = next(node for node in (1, 2, 3) if node != leader)
-            run(cluster, asked, "put bench/failover before")
-            begin = time.monotonic()
-            cluster.kill(leader)
-            cluster.wait_until(lambda: cluster.exec(asked, "put bench/failover after", limit=60).status == 0,
-                               "a put after the leader's end", 120, pause_s=0.02)
-            times.append(round(1000 * (time.monotonic() - begin)))
-            log(f"leader {leader} cut: {times[-1]} ms")
-            cluster.restart(leader)
+        for _ in range(options.cuts):
+            times.append(cut_once(cluster))
+            log(f"cut {len(times)}: {times[-1]} ms")
     times.sort()
-    return [{"cuts": cuts, "median_ms": times[len(times) // 2], "min_ms": times[0], "max_ms": times[-1]}]
+    return [{"cuts": len(times), "median_ms": statistics.median(times), "p99_ms": times[(len(times) * 99 - 1) // 100],
+             "min_ms": times[0], "max_ms": times[-1]}]
 
 
-def qemu_cpu_seconds(pids):
+def cpu_seconds(pids):
     total = 0
     for pid in pids:
         fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
@@ -167,62 +271,138 @@ def qemu_cpu_seconds(pids):
     return total / CLK_TCK
 
 
-def part_idle():
-    """Three idle nodes: processor time of their QEMUs over 60 s, and the memory each uses."""
+def vcpu_sleeps(pid):
+    """How often the threads of a machine went to sleep so far: each is a wake-up."""
+    return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", open(f"/proc/{pid}/task/{task}/status").read(), re.M)[1])
+               for task in os.listdir(f"/proc/{pid}/task"))
+
+
+def memory_used_mib(text):
+    """Of `status`: usable minus free."""
+    used, unit = re.search(r"([\d.]+)([KMG]) of [\d.]+[KMG] memory used", text).groups()
+    return float(used) * {"K": 1 / 1024, "M": 1, "G": 1024}[unit]
+
+
+def part_idle(_):
+    """Three members that do nothing for 60 s: user+system time of their QEMUs in percent of one host core, wake-ups of
+    QEMU's threads a second, frames between the nodes a second; used memory (usable minus free)."""
     with Fleet("idle", nodes=3) as cluster:
-        for node in (1, 2, 3):
-            wait_member(cluster, node)
-        pids = [row["pid"] for row in cluster.status()["nodes"]]
-        before, begin = qemu_cpu_seconds(pids), time.monotonic()
-        time.sleep(60)
+        wait_members(cluster)
+        pids = {row["node"]: row["pid"] for row in cluster.status()["nodes"]}
+        before, frames = {node: (cpu_seconds([pid]), vcpu_sleeps(pid)) for node, pid in pids.items()}, traffic(cluster)
+        begin = time.monotonic()
+        time.sleep(IDLE_S)
         seconds = time.monotonic() - begin
-        share = 100 * (qemu_cpu_seconds(pids) - before) / seconds
-        memory = []
-        for node in (1, 2, 3):
-            found = re.search(r"([\d.]+)\s*MiB used", run(cluster, node, "top -1"))
-            memory.append(float(found.group(1)) if found else None)
-        return [{"seconds": round(seconds, 1), "percent_of_one_core": round(share, 1), "memory_mib": memory}]
+        after = {node: (cpu_seconds([pid]), vcpu_sleeps(pid)) for node, pid in pids.items()}
+        frames = (traffic(cluster)["frames"] - frames["frames"]) / seconds
+        rows = [{"node": node, "percent_of_one_core": round(100 * (after[node][0] - before[node][0]) / seconds, 1),
+                 "wakeups_per_s": round((after[node][1] - before[node][1]) / seconds),
+                 "memory_mib": memory_used_mib(run(cluster, node, "status"))} for node in NODES]
+        total = round(sum(after[node][0] - before[node][0] for node in NODES) * 100 / seconds, 1)
+        return rows + [{"node": "all", "percent_of_one_core": total, "frames_per_s": round(frames, 1)}]
 
 
-def part_size():
-    """Bytes of what boots."""
-    names = ("kernel.elf", "shoal.img", "BOOTX64.EFI", "disk.img")
-    return [{"file": name, "bytes": (BUILD / name).stat().st_size} for name in names if (BUILD / name).exists()]
+def part_size(_):
+    """Bytes of what boots: the kernel's file, the bundle with all programs, the loader."""
+    return [{"file": name, "bytes": (BUILD / name).stat().st_size} for name in ("kernel.elf", "shoal.img", "BOOTX64.EFI")]
 
 
 PARTS = {"kernel": part_kernel, "boot": part_boot, "tables": part_tables, "remote": part_remote, "net": part_net,
          "failover": part_failover, "idle": part_idle, "size": part_size}
 
+# ---- beside a peer ----
 
-def table(name, rows):
-    print(f"\n{name}: {PARTS[name].__doc__.strip()}")
+PEER_PHASES = {"boot": "boot", "tables": "disk", "remote": "cluster", "net": "cluster", "failover": "failover"}
+
+
+def find(rows, **wanted):
+    return next((row for row in rows if all(row.get(key) == value for key, value in wanted.items())), {})
+
+
+def peer_pairs(name, rows, peer):
+    """(what, ours, peer's) in one unit; rates come as their inverse, so that less is better everywhere."""
+    if name == "boot":
+        for door, kind in (("uefi", "ovmf"), ("pvh", "direct")):
+            yield f"{door} to quorum, s", find(rows, door=door, to="quorum").get("median_s"), peer.get("boot", {}).get(
+                kind, {}).get("cluster_quorum_wall_s")
+    elif name == "tables":
+        points = peer.get("load_disk", {}).get("points", [])
+        for operation in ("put", "get", "lock"):
+            for clients in (1, 8, 32):
+                ours = find(rows, op=operation, clients=clients, on="leader")
+                theirs = next((p for p in points if p["client_on"] == "leader" and "grpc" in p.get("what", "") and
+                               p["what"].split()[0] == operation and re.search(rf"\b{clients}\b", p["what"])), {})
+                yield f"{operation}, {clients} clients, p50 us", ours.get("p50_us"), theirs.get("p50_us")
+                yield f"{operation}, {clients} clients, us of an operation", *(
+                    value and 1e6 / value for value in (ours.get("per_s"), theirs.get("rate")))
+    elif name == "remote":
+        yield "remote start of a program, p50 us", find(rows, op="spawn", where="on another node").get("p50_us"), peer.get(
+            "remote", {}).get("dbclient_true", {}).get("p50_us")
+    elif name == "net":
+        for theirs in peer.get("net", []):
+            operation = next((o for o in ("icmp", "udp", "tcp") if o in theirs["what"].lower() and "p50_us" in theirs), None)
+            if operation:
+                yield f"{operation} round trip, p50 us", find(rows, op=operation).get("p50_us"), theirs["p50_us"]
+    elif name == "failover":
+        yield "without a leader, ms", rows[0]["median_ms"], peer.get("failover", {}).get("median_ms")
+
+
+def run_peer(script, name, rows):
+    """Its figures, and rows with the ratio to ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "peer.json")
+        subprocess.run([script, PEER_PHASES[name], "--out", out], check=True, timeout=3600, stdout=subprocess.DEVNULL)
+        peer = json.load(open(out))
+    ratios = [{"what": what, "ours": round(ours, 1), "peer": round(theirs, 1), "ratio": round(theirs / ours, 2)}
+              for what, ours, theirs in peer_pairs(name, rows, peer) if ours and theirs]
+    return peer, ratios
+
+
+# ---- the whole ----
+
+def table(title, rows):
+    print(f"\n{title}")
     for row in rows:
         print("  " + "  ".join(f"{key} {value}" for key, value in row.items()))
 
 
-def main():
+def measure(name, options):
+    part = {"what": " ".join(PARTS[name].__doc__.split()), "load_before": os.getloadavg()[0]}
+    log(f"{name}: {part['what']}")
+    part["rows"] = PARTS[name](options)
+    part["load_after"] = os.getloadavg()[0]
+    table(f"{name}: {part['what']} (load {part['load_before']:.1f} to {part['load_after']:.1f})", part["rows"])
+    if options.peer and name in PEER_PHASES:
+        part["peer"], part["ratios"] = run_peer(options.peer, name, part["rows"])
+        table(f"{name}: beside the peer, ratio of the peer's figure to ours", part["ratios"])
+    return part
+
+
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, with commas between: {', '.join(PARTS)}")
     parser.add_argument("--cuts", type=int, default=11, help="power cuts of the leader to measure")
+    parser.add_argument("--runs", type=int, default=3, help="boots by each door, and bulk transfers")
+    parser.add_argument("--peer", help="the benchmark of another system, run after each part that it has a match for")
     parser.add_argument("--out", default=str(BUILD / "bench.json"))
     options = parser.parse_args()
-    wanted = options.only.split(",")
-    for name in wanted:
+    options.only = options.only.split(",")
+    for name in options.only:
         if name not in PARTS:
             parser.error(f"{name}: no such part; there are {', '.join(PARTS)}")
+    return options
+
+
+def main():
+    options = arguments()
     result, failed = {"machine": machine(), "parts": {}}, []
     print("machine: " + ", ".join(f"{key} {value}" for key, value in result["machine"].items()))
-    for name in wanted:
-        log(f"{name}: {PARTS[name].__doc__.strip()}")
-        load = os.getloadavg()[0]
+    for name in options.only:
         try:
-            rows = PARTS[name](options.cuts) if name == "failover" else PARTS[name]()
-        except (paths.ClusterError, RuntimeError, subprocess.TimeoutExpired) as error:
+            result["parts"][name] = measure(name, options)
+        except (paths.ClusterError, RuntimeError, subprocess.SubprocessError) as error:
             log(f"{name} failed: {error}")
             failed.append(name)
-            continue
-        result["parts"][name] = {"load_before": load, "rows": rows}
-        table(name, rows)
     with open(options.out, "w") as stream:
         json.dump(result, stream, indent=1)
     print(f"\nkept in {os.path.relpath(options.out, ROOT)}" + (f"; failed: {', '.join(failed)}" if failed else ""))
