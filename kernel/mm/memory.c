@@ -195,6 +195,8 @@ err_t memory_copy_user(struct memory *m, uint64_t offset, uint64_t user, uint64_
             sched_breathe();
         if (thread_current()->pending & THREAD_DYING)
             return E_INTERRUPTED;
+        if (m->sealed && !to_user) /* since we began: its readers rely on what it holds now */
+            return E_NO_RIGHT;
     }
     return E_OK;
 }

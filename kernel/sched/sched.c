@@ -22,6 +22,7 @@ struct sched_cpu {
 
 static struct sched_cpu cpus[CPUS_MAX];
 static uint64_t online; /* bit per CPU that schedules */
+static uint64_t slice_ticks;
 
 always_inline bool is_idle(const struct cpu *c)
 {
@@ -34,16 +35,19 @@ static int top_priority(const struct cpu *c)
 
 /* ---- the one-shot timer ---- */
 
-static void timer_rearm(struct cpu *c)
+static called_rarely void timer_rearm(struct cpu *c)
 {
     struct sched_cpu *sc = &cpus[c->index];
     uint64_t at = timer_next(c->index);
-    if (c->slice_end_ns && c->slice_end_ns < at)
-        at = c->slice_end_ns;
-    if (at < sc->timer_at_ns) { /* a later time may stay: firing early does no harm */
-        sc->timer_at_ns = at;
-        arch_timer_arm(at);
+    if (c->slice_end_ticks) {
+        uint64_t slice_end_ns = arch_ticks_to_ns(c->slice_end_ticks) + 1; /* not before it */
+        at = slice_end_ns < at ? slice_end_ns : at;
     }
+    if (at >= sc->timer_at_ns) /* a later time may stay: firing early does no harm */
+        return;
+    sc->timer_at_ns = at;
+    c->timer_at_ticks = arch_ns_to_ticks(at);
+    arch_timer_arm(at);
 }
 
 void sched_timer_rearm(void)
@@ -54,16 +58,18 @@ void sched_timer_rearm(void)
 /* What is left of the slice of a thread whose cpu_ticks are up to date. It began when the thread last went to the tail
  * of a queue, or when it first had a rival. Being called, answering and waiting do not renew it: two threads that hand
  * the CPU to each other would otherwise keep it for ever. */
-static uint64_t slice_left_ns(const struct thread *t)
+always_inline uint64_t slice_left_ticks(const struct thread *t)
 {
-    uint64_t used = arch_ticks_span_ns(t->cpu_ticks - t->slice_base_ticks);
-    return used < SLICE_NS ? SLICE_NS - used : 0;
+    uint64_t used = t->cpu_ticks - t->slice_base_ticks;
+    return used < slice_ticks ? slice_ticks - used : 0;
 }
 
-static called_rarely void slice_time(struct cpu *c, const struct thread *t)
+/* The slice of `t`, which gets this CPU now, ends when it is used up. */
+always_inline void slice_time(struct cpu *c, const struct thread *t)
 {
-    c->slice_end_ns = arch_ticks_to_ns(c->switched_ticks) + slice_left_ns(t);
-    timer_rearm(c);
+    c->slice_end_ticks = c->switched_ticks + slice_left_ticks(t);
+    if (unlikely(c->slice_end_ticks < c->timer_at_ticks))
+        timer_rearm(c);
 }
 
 /* Brings the current thread's processor time up to date. */
@@ -79,19 +85,18 @@ static void slice_begin(struct cpu *c)
 {
     account(c);
     c->current->slice_base_ticks = c->current->cpu_ticks;
-    c->slice_end_ns = arch_ticks_to_ns(c->switched_ticks) + SLICE_NS;
-    timer_rearm(c);
+    slice_time(c, c->current);
 }
 
 void sched_timer_tick(uint64_t now_ns)
 {
     struct cpu *c = cpu_this();
     struct sched_cpu *sc = &cpus[c->index];
-    sc->timer_at_ns = UINT64_MAX;
+    sc->timer_at_ns = c->timer_at_ticks = UINT64_MAX;
     timer_run(c->index, now_ns);
     system_log_poll();
-    if (c->slice_end_ns && now_ns >= c->slice_end_ns) {
-        c->slice_end_ns = 0;
+    if (c->slice_end_ticks && arch_ticks() >= c->slice_end_ticks) {
+        c->slice_end_ticks = 0;
         sc->rotate = true;
         c->reschedule = true;
     }
@@ -147,7 +152,7 @@ static void poke(uint32_t cpu, const struct thread *t)
     struct cpu *c = cpus[cpu].cpu;
     const struct thread *running = c->current;
     bool here = c == cpu_this();
-    if (!is_idle(c) && (t->priority < running->priority || (t->priority == running->priority && c->slice_end_ns)))
+    if (!is_idle(c) && (t->priority < running->priority || (t->priority == running->priority && c->slice_end_ticks)))
         return;
     if (here && !is_idle(c) && t->priority == running->priority && running->state == THREAD_RUNNING) {
         slice_begin(c);
@@ -213,7 +218,7 @@ always_inline struct arch_aspace *become(struct cpu *c, struct thread *next)
     next->state = THREAD_RUNNING;
     next->cpu = c->index;
     next->started = true;
-    c->slice_end_ns = 0;
+    c->slice_end_ticks = 0;
     if (unlikely(c->ready >> next->priority & 1))
         slice_time(c, next);
     if (unlikely(next->pending))
@@ -274,7 +279,7 @@ static void reconsider(struct cpu *c, struct thread *t, bool slice_over)
         account(c);
         enqueue(t, c->index, !slice_over);
         run_next();
-    } else if (top == t->priority && !c->slice_end_ns) {
+    } else if (top == t->priority && !c->slice_end_ticks) {
         slice_begin(c);
     }
 }
@@ -292,17 +297,6 @@ void sched_check(void)
         reconsider(c, c->current, slice_over);
         c = cpu_this(); /* we may go on elsewhere */
     }
-}
-
-void sched_yield(void)
-{
-    struct cpu *c = cpu_this();
-    struct thread *t = c->current;
-    if (top_priority(c) < t->priority)
-        return;
-    account(c);
-    enqueue(t, c->index, false);
-    run_next();
 }
 
 void sched_breathe(void)
@@ -349,7 +343,7 @@ err_t sched_block(uint64_t deadline_ns)
  * whether it goes on at once all the same, before its equals, since its slice is not over. */
 static bool may_pass(const struct cpu *c, const struct thread *next)
 {
-    return (next->affinity & c->bit) && top_priority(c) <= next->priority && slice_left_ns(next) > 0;
+    return (next->affinity & c->bit) && top_priority(c) <= next->priority && slice_left_ticks(next) > 0;
 }
 
 /* Nobody has an older claim to this CPU than `next`. */
@@ -379,14 +373,32 @@ always_inline _Noreturn void rest_for(struct cpu *c, struct thread *t, struct th
     arch_rest(&t->arch, &next->arch, as);
 }
 
+/* Gives the CPU to the best that is ready. */
+static _Noreturn void rest_for_next(struct cpu *c, struct thread *t)
+{
+    struct thread *next = pick(c);
+    trace(TRACE_SWITCH, (uint64_t)next, (uint64_t)t);
+    rest_for(c, t, next);
+}
+
 void sched_rest(uint64_t deadline_ns)
 {
     struct cpu *c = cpu_this();
     struct thread *t = c->current;
     wait_begin(t, deadline_ns, &t->arch.frame->rax);
-    struct thread *next = pick(c);
-    trace(TRACE_SWITCH, (uint64_t)next, (uint64_t)t);
-    rest_for(c, t, next);
+    rest_for_next(c, t);
+}
+
+void sched_yield(void)
+{
+    struct cpu *c = cpu_this();
+    struct thread *t = c->current;
+    if (c->ready >> t->priority == 0)
+        return;
+    t->arch.frame->rax = E_OK;
+    account(c);
+    enqueue(t, c->index, false);
+    rest_for_next(c, t);
 }
 
 static __attribute__((noinline)) _Noreturn void rest_and_choose(struct cpu *c, struct thread *t, struct thread *next)
@@ -511,7 +523,7 @@ void sched_cpu_init(void)
     sc->idle.started = true;
     sc->idle.cpu = c->index;
     sc->idle.affinity = 1ull << c->index;
-    sc->timer_at_ns = UINT64_MAX;
+    sc->timer_at_ns = c->timer_at_ticks = UINT64_MAX;
     c->switched_ticks = arch_ticks();
     c->current = c->idle = &sc->idle;
     online |= c->bit;
@@ -519,6 +531,7 @@ void sched_cpu_init(void)
 
 static void sched_init(void)
 {
+    slice_ticks = arch_ns_to_ticks(SLICE_NS) - arch_ns_to_ticks(0);
     sched_cpu_init();
     reaper_start();
 }

@@ -322,6 +322,40 @@ static void protection(void)
     guest_close(m);
 }
 
+#define LONG_WRITE_BYTES (4u << 20) /* the kernel lets others in now and then */
+static uint8_t *ones;
+
+static void writes_long(void *argument, struct ipc_buffer *ipc)
+{
+    uint64_t done;
+    err_t err = os_memory_rw(*(handle_t *)argument, 0, ones, LONG_WRITE_BYTES, IPC_LEND_OUT, &done);
+    CHECK(err == (done == LONG_WRITE_BYTES ? E_OK : E_NO_RIGHT));
+}
+
+/* What is sealed stays as it is, also when a write was under way. */
+static void sealed_under_a_write(void)
+{
+    handle_t source = guest_create(OBJECT_MEMORY, LONG_WRITE_BYTES, 0, 0);
+    ones = guest_map(source, LONG_WRITE_BYTES, VM_READ | VM_WRITE);
+    memset(ones, 1, LONG_WRITE_BYTES);
+    for (uint32_t i = 0; i < 5; i++) {
+        handle_t m = guest_create(OBJECT_MEMORY, LONG_WRITE_BYTES, 0, 0);
+        volatile uint8_t *at = guest_map(m, LONG_WRITE_BYTES, VM_READ);
+        struct guest_thread t;
+        guest_thread_start(&t, 0, writes_long, &m);
+        while (!at[0])
+            os_yield();
+        OK(os_control(m, OP_MEMORY_SEAL, 0, 0, 0, 0).err);
+        uint8_t last = at[LONG_WRITE_BYTES - 1];
+        guest_thread_join(&t);
+        CHECK_EQ(at[LONG_WRITE_BYTES - 1], last);
+        guest_unmap((void *)at, LONG_WRITE_BYTES);
+        guest_close(m);
+    }
+    guest_unmap(ones, LONG_WRITE_BYTES);
+    guest_close(source);
+}
+
 const struct guest_test guest_tests[] = {
     {"a tree of Budgets", tree},
     {"what is left of what ended", shells},
@@ -332,5 +366,6 @@ const struct guest_test guest_tests[] = {
     {"a process destroys its own Budget", suicide},
     {"large Memory", large_memory},
     {"protection and sealing", protection},
+    {"sealed under a write", sealed_under_a_write},
 };
 const uint32_t guest_test_count = sizeof(guest_tests) / sizeof(guest_tests[0]);

@@ -110,5 +110,7 @@ enum system_counter {
     COUNTER_TLB_SHOOTDOWNS = 4,
     COUNTER_INTERRUPTS = 5,
     COUNTER_FASTPATH = 6,
-    COUNTER_COUNT = 7
+    COUNTER_SYSRETS = 7, /* returns to user mode, by sysret and by iretq */
+    COUNTER_IRETS = 8,
+    COUNTER_COUNT = 9
 };

@@ -20,10 +20,11 @@ static uint64_t *table(uint64_t entry)
 err_t arch_aspace_init(struct arch_aspace *as)
 {
     memset(as, 0, sizeof *as);
-    as->root_phys = page_alloc();
+    as->root_phys = page_alloc_dirty();
     if (as->root_phys == PAGE_NONE)
         return E_NO_MEMORY;
     as->table_pages = 1;
+    memset(phys_to_virt(as->root_phys), 0, PAGE_BYTES / 2); /* the upper half is filled next */
     paging_copy_kernel_half(phys_to_virt(as->root_phys));
     return E_OK;
 }

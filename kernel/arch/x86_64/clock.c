@@ -43,6 +43,10 @@ uint64_t time_now_ns(void)
 {
     return arch_ticks_to_ns(rdtsc());
 }
+uint64_t arch_ns_to_ticks(uint64_t ns)
+{
+    return clock_ns_to_tsc(ns);
+}
 uint64_t clock_tsc_hz(void)
 {
     return measured.tsc_hz;

@@ -30,5 +30,6 @@ void syscall_leave(void)
         sched_check();
         cpu = cpu_this(); /* perhaps another than before */
     }
+    cpu->counters[COUNTER_SYSRETS]++;
     lock_leave(cpu);
 }

@@ -128,6 +128,7 @@ void arch_rest(struct arch_thread *from, struct arch_thread *to, struct arch_asp
 
 void thread_begin_user(void)
 {
+    cpu_this()->counters[COUNTER_IRETS]++;
     kernel_unlock();
 }
 

@@ -32,6 +32,7 @@ static void set_deadline(uint64_t at_ns, uint64_t now)
 {
     if (at_ns > now + FAR_NS)
         at_ns = now + FAR_NS;
+    cpu_this()->counters[COUNTER_MSR_WRITES]++;
     msr_write(MSR_TSC_DEADLINE, clock_ns_to_tsc(at_ns) | 1); /* 0 would mean off */
 }
 

@@ -186,12 +186,15 @@ static void interrupt(struct trap_frame *f)
 
 void trap_dispatch(struct trap_frame *f)
 {
+    bool user = from_user(f);
     if (features.smap)
         __asm__ volatile("clac" ::: "cc"); /* user mode may have set AC; a trap keeps it */
     if (f->vector < EXCEPTIONS)
         exception(f);
     else
         interrupt(f);
+    if (user)
+        cpu_this()->counters[COUNTER_IRETS]++;
 }
 
 void trap_dispatch_paranoid(struct trap_frame *f)

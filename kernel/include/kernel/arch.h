@@ -59,10 +59,11 @@ struct cpu {
     uint64_t counters[COUNTER_COUNT];
 
     /* the scheduler's, here since every switch uses them */
-    bool reschedule;         /* sched_check() has something to do at the next way out */
-    uint32_t ready;          /* bit per priority of which threads wait to run here */
-    uint64_t switched_ticks; /* when the current thread got this CPU */
-    uint64_t slice_end_ns;   /* 0: its slice is not timed */
+    bool reschedule;          /* sched_check() has something to do at the next way out */
+    uint32_t ready;           /* bit per priority of which threads wait to run here */
+    uint64_t switched_ticks;  /* when the current thread got this CPU */
+    uint64_t slice_end_ticks; /* 0: its slice is not timed */
+    uint64_t timer_at_ticks;  /* when the one-shot timer fires; UINT64_MAX: never */
 };
 
 /* Interrupts must be off, or the caller pinned. In line, since nearly every path asks for it. */
@@ -147,7 +148,8 @@ static inline uint64_t arch_ticks(void)
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
 }
-uint64_t arch_ticks_to_ns(uint64_t ticks);   /* as a time */
+uint64_t arch_ticks_to_ns(uint64_t ticks); /* as a time */
+uint64_t arch_ns_to_ticks(uint64_t ns);
 uint64_t arch_ticks_span_ns(uint64_t ticks); /* as a difference of two times */
 void arch_timer_arm(uint64_t at_ns);         /* one shot on this CPU; UINT64_MAX: none */
 

@@ -83,6 +83,8 @@ static inline err_t sched_pending(struct thread *t)
     t->pending &= ~(uint32_t)THREAD_INTERRUPTED;
     return E_INTERRUPTED;
 }
+/* For the last act of a system call, too: goes behind all its equals and rests there, ready to go on with E_OK. Returns
+ * if nobody waits who is not less important. */
 void sched_yield(void);
 /* Lets other CPUs have the kernel lock between bounded pieces of work. Anything may have changed afterwards. */
 void sched_breathe(void);

@@ -11,7 +11,7 @@ static uint64_t ticks(void)
     return (uint64_t)high << 32 | low;
 }
 
-static uint64_t counters[COUNTER_COUNT];
+static uint64_t counters[COUNTER_COUNT], reading[COUNTER_COUNT]; /* at the start, and what reading them adds itself */
 
 static void read_counters(uint64_t out[COUNTER_COUNT])
 {
@@ -26,22 +26,29 @@ struct figure {
 
 static struct figure begin(const char *name)
 {
+    read_counters(reading);
     read_counters(counters);
+    for (uint32_t i = 0; i < COUNTER_COUNT; i++)
+        reading[i] = counters[i] - reading[i];
     return (struct figure){name, ticks()};
 }
 
+/* The expensive events of all rounds, for each round; swapgs is in every way in and every way out. */
 static void end(const struct figure *f, uint32_t rounds)
 {
     uint64_t spent = ticks() - f->start, after[COUNTER_COUNT];
     read_counters(after);
-    say("{\"figure\": \"%s\", \"instructions\": %llu, \"rounds\": %u, \"cr3\": %llu, \"msr\": %llu, \"fpu\": %llu, "
-        "\"switches\": %llu, \"fastpath\": %llu}",
-        f->name, (unsigned long long)(spent / rounds), rounds,
-        (unsigned long long)((after[COUNTER_CR3_WRITES] - counters[COUNTER_CR3_WRITES]) / rounds),
-        (unsigned long long)((after[COUNTER_MSR_WRITES] - counters[COUNTER_MSR_WRITES]) / rounds),
-        (unsigned long long)((after[COUNTER_FPU_SWITCHES] - counters[COUNTER_FPU_SWITCHES]) / rounds),
-        (unsigned long long)((after[COUNTER_CONTEXT_SWITCHES] - counters[COUNTER_CONTEXT_SWITCHES]) / rounds),
-        (unsigned long long)((after[COUNTER_FASTPATH] - counters[COUNTER_FASTPATH]) / rounds));
+    for (uint32_t i = 0; i < COUNTER_COUNT; i++)
+        after[i] = (after[i] - counters[i] - reading[i]) / rounds;
+    uint64_t ways_out = after[COUNTER_SYSRETS] + after[COUNTER_IRETS];
+    say("{\"figure\": \"%s\", \"instructions\": %llu, \"rounds\": %u, \"cr3\": %llu, \"wrmsr\": %llu, \"sysret\": "
+        "%llu, "
+        "\"iretq\": %llu, \"swapgs\": %llu, \"fpu\": %llu, \"switches\": %llu, \"fastpath\": %llu}",
+        f->name, (unsigned long long)(spent / rounds), rounds, (unsigned long long)after[COUNTER_CR3_WRITES],
+        (unsigned long long)after[COUNTER_MSR_WRITES], (unsigned long long)after[COUNTER_SYSRETS],
+        (unsigned long long)after[COUNTER_IRETS], (unsigned long long)(2 * ways_out),
+        (unsigned long long)after[COUNTER_FPU_SWITCHES], (unsigned long long)after[COUNTER_CONTEXT_SWITCHES],
+        (unsigned long long)after[COUNTER_FASTPATH]);
 }
 
 static void null_call(void)
@@ -58,6 +65,27 @@ static void null_call(void)
     for (uint32_t i = 0; i < ROUNDS; i++)
         os_clock(CLOCK_ID_MONOTONIC_NS);
     end(&f, ROUNDS);
+}
+
+static volatile bool stop_yielding;
+static void yields(void *argument, struct ipc_buffer *ipc)
+{
+    while (!stop_yielding)
+        os_yield();
+}
+
+static void yield_pair(void)
+{
+    struct guest_thread t;
+    stop_yielding = false;
+    guest_thread_start(&t, 0, yields, NULL);
+    os_yield();
+    struct figure f = begin("yield to another thread and back");
+    for (uint32_t i = 0; i < ROUNDS; i++)
+        os_yield();
+    end(&f, ROUNDS);
+    stop_yielding = true;
+    guest_thread_join(&t);
 }
 
 /* ---- messages to another process ---- */
@@ -98,6 +126,12 @@ static void messages(void)
     measure_calls(caller, "call and reply, 0 words", 0, 0, DEADLINE_NEVER);
     measure_calls(caller, "call and reply, 4 words", 4, 0, DEADLINE_NEVER);
     measure_calls(caller, "call and reply, 6 words", 6, 0, DEADLINE_NEVER);
+    /* An FS base is what threads of the C library have, and costs two writes of it. */
+    OK(os_control(guest.thread, OP_THREAD_FS_BASE, (uint64_t)&c, 0, 0, 0).err);
+    OK(os_control(c.thread, OP_THREAD_FS_BASE, (uint64_t)&c, 0, 0, 0).err);
+    measure_calls(caller, "call and reply, 4 words, both with an FS base", 4, 0, DEADLINE_NEVER);
+    OK(os_control(guest.thread, OP_THREAD_FS_BASE, 0, 0, 0, 0).err);
+    OK(os_control(c.thread, OP_THREAD_FS_BASE, 0, 0, 0, 0).err);
     measure_calls(caller, "call and reply, 4 words, with a deadline", 4, 0, now() + 3600 * SECOND);
     measure_calls(caller, "call and reply, 64 bytes", 4, 64, DEADLINE_NEVER);
     measure_calls(caller, "call and reply, 4 KiB", 4, 4096, DEADLINE_NEVER);
@@ -191,7 +225,7 @@ static void processes(void)
 }
 
 const struct guest_test guest_tests[] = {
-    {"null call", null_call},     {"messages", messages}, {"notifications", notifications},
+    {"null call", null_call},     {"yields", yield_pair}, {"messages", messages},   {"notifications", notifications},
     {"page faults", page_faults}, {"threads", threads},   {"processes", processes},
 };
 const uint32_t guest_test_count = sizeof(guest_tests) / sizeof(guest_tests[0]);
