@@ -277,7 +277,10 @@ static void reconsider(struct cpu *c, struct thread *t, bool slice_over)
         run_next();
     } else if (top > t->priority || (top == t->priority && slice_over)) {
         account(c);
-        enqueue(t, c->index, !slice_over);
+        if (choose_cpu(t) == c->index)
+            enqueue(t, c->index, !slice_over);
+        else
+            make_ready(t); /* another has nothing to do: it sleeps, and would not come for it */
         run_next();
     } else if (top == t->priority && !c->slice_end_ticks) {
         slice_begin(c);

@@ -115,6 +115,46 @@ static void a_pair_keeps_nobody_out(void)
     }
 }
 
+/* ---- one that is pushed aside ---- */
+
+static volatile bool went_on;
+static void pushes_aside(void *argument, struct ipc_buffer *ipc)
+{
+    uint64_t bits;
+    CHECK_EQ(os_wait(*(handle_t *)argument, 1, now() + 50 * MS, &bits),
+             E_TIMED_OUT); /* all others wait or spin by then */
+    uint64_t begin = spins[0], limit = now() + 10 * SECOND;
+    while (spins[0] < begin + 1000 && now() < limit)
+        ;
+    went_on = spins[0] >= begin + 1000;
+    stop_spinning = true;
+}
+
+/* Who has to leave its CPU to a more important thread goes on at another that has nothing to do. */
+static void pushed_aside(void)
+{
+    if (guest_cpus() == 1)
+        return;
+    struct guest_thread spinner, other;
+    handle_t never = guest_create(OBJECT_NOTIFICATION, 0, 0, 0);
+    stop_spinning = went_on = false;
+    spins[0] = 0;
+    guest_thread_create(&spinner, 0, spin, NULL);
+    guest_thread_create(&other, 1, pushes_aside, &never);
+    OK(os_control(other.handle, OP_THREAD_PRIORITY, PRIORITY_NORMAL + 5, 0, 0, 0).err);
+    guest_thread_pin(&spinner, 0);
+    guest_thread_pin(&other, 0);
+    guest_thread_run(&spinner);
+    while (!spins[0])
+        os_yield();
+    OK(os_control(spinner.handle, OP_THREAD_AFFINITY, UINT64_MAX, 0, 0, 0).err);
+    guest_thread_run(&other);
+    guest_thread_join(&other);
+    guest_thread_join(&spinner);
+    CHECK(went_on);
+    guest_close(never);
+}
+
 static void says_its_cpu(void *argument, struct ipc_buffer *ipc)
 {
     struct thread_info info;
@@ -206,6 +246,7 @@ const struct guest_test guest_tests[] = {
     {"higher priority runs first", higher_runs_first},
     {"slices", slices},
     {"a pair keeps nobody out", a_pair_keeps_nobody_out},
+    {"pushed aside", pushed_aside},
     {"affinity", affinity},
     {"futexes", futexes},
     {"wake-ups across CPUs", ping_pong},
