@@ -211,6 +211,25 @@ static void lead_genesis(struct node *n)
         return;
     tell_all(n);
     start(n);
+    n->first_election = true;
+}
+
+/* Nobody has led this cluster yet, so there is no leader whose silence must be waited for. Should it fail, the election
+ * timeout sees to the next. */
+static void first_election(struct node *n)
+{
+    uint32_t taking_part = 1;
+    if (!n->first_election || !n->raft_running)
+        return;
+    for (uint32_t v = 1; v <= n->config.voter_count; v++) {
+        const struct other *o = v == n->config.voter ? NULL : voter_at(n, v);
+        taking_part += o && o->hello.stage == STAGE_STARTED && same_id(o->hello.cluster_id, n->cluster_id);
+    }
+    if (2 * taking_part <= n->config.voter_count)
+        return;
+    n->first_election = false;
+    raft_tick(n->raft, n->now_ns);
+    raft_campaign(n->raft);
 }
 
 /* ---- joining ---- */
@@ -235,6 +254,7 @@ static bool find_cluster(struct node *n)
 
 void node_genesis_run(struct node *n)
 {
+    first_election(n);
     if (n->stage == STAGE_STARTED || n->recording || !node_log_usable(n) || n->now_ns < n->genesis_due_ns)
         return;
     n->genesis_due_ns = n->now_ns + RETRY_NS;

@@ -132,6 +132,7 @@ struct node {
     /* genesis */
     bool recording;       /* a superblock write of ours is under way */
     bool start_on_record; /* and when it is done we take part */
+    bool first_election;  /* this node led genesis: it campaigns once a majority takes part */
     bool prepared;        /* PREPARED is durable here */
     uint64_t genesis_due_ns;
     const char *problem;  /* what forbids taking part, in words; NULL: nothing */

@@ -1,6 +1,8 @@
 /* Three machines become a cluster, and stay one. */
 #include "lab.h"
 
+#define FIRST_LEADER_MS 450u /* less than the least election timeout of the lab */
+
 static void begin(uint64_t seed)
 {
     lab_start(3, seed);
@@ -23,6 +25,19 @@ static void test_genesis(void)
     CHECK(lab_has(2, "greeting", "hello") && lab_has(0, "greeting", "hello"));
     lab_check_equal(7);
     lab_stop();
+}
+
+/* Machines that are on at once need no election timeout to have their first leader. */
+static void test_first_leader(void)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        lab_start(3, seed);
+        for (uint32_t i = 0; i < 3; i++)
+            lab_power_on(i, true);
+        CHECK(lab_until_members(7, FIRST_LEADER_MS));
+        CHECK_EQUAL(lab_status(0).term, 2); /* the first one after genesis */
+        lab_stop();
+    }
 }
 
 static void test_memory_voters(void)
@@ -282,6 +297,7 @@ static void test_jobs_are_placed(void)
 int main(void)
 {
     RUN(test_genesis);
+    RUN(test_first_leader);
     RUN(test_memory_voters);
     RUN(test_no_genesis_without_the_flag);
     RUN(test_all_power_off_and_on);
