@@ -23,6 +23,7 @@ err_t bench_lock_one(const struct client *c);
 err_t bench_use_node(uint32_t node);
 err_t bench_spawn(const struct client *c);
 err_t bench_remote_null(const struct client *c);
+int bench_member(void);
 int bench_gap(uint32_t milliseconds);
 
 /* ---- net.c ---- */

@@ -97,6 +97,18 @@ void bench_begin(void)
         own_node = status.node;
 }
 
+int bench_member(void)
+{
+    uint32_t now;
+    err_t err = cluster_wait_state(os_startup_handle(STARTUP_CLUSTER), DEADLINE_NEVER, CLUSTER_MEMBER, &now);
+    if (err) {
+        fprintf(stderr, "bench: member: %s\n", os_error_text(err));
+        return 1;
+    }
+    printf("{\"op\":\"member\",\"since_start_us\":%llu}\n", (unsigned long long)bench_now_ns() / 1000);
+    return 0;
+}
+
 #define GAP_CALL_MS 60000u /* longer than any election */
 
 int bench_gap(uint32_t milliseconds)

@@ -7,6 +7,7 @@
  *
  *   {"op":"put","clients":8,"count":400,"failed":0,"p50_us":..,"p99_us":..,"per_s":..}
  *
+ * bench member: waits until this node is a member, and says how long after its kernel's start that is.
  * bench gap MILLISECONDS: one client puts without pause for so long; the longest time between two acknowledgements.
  */
 #include "bench.h"
@@ -110,10 +111,10 @@ static const struct {
 
 static int usage(void)
 {
-    fprintf(
-        stderr,
-        "usage: bench put|get|lock|lock-one COUNT [CLIENTS] | bench spawn|remote-null COUNT CLIENTS NODE |\n"
-        "       bench icmp|udp|tcp COUNT 1 NODE | bench tcp-bulk MIB 1 NODE | bench serve | bench gap MILLISECONDS\n");
+    fprintf(stderr,
+            "usage: bench put|get|lock|lock-one COUNT [CLIENTS] | bench spawn|remote-null COUNT CLIENTS NODE |\n"
+            "       bench icmp|udp|tcp COUNT 1 NODE | bench tcp-bulk MIB 1 NODE | bench serve | bench member |\n"
+            "       bench gap MILLISECONDS\n");
     return 2;
 }
 
@@ -143,6 +144,8 @@ int main(int argc, char **argv)
     unsigned long node = argc > 4 ? strtoul(argv[4], NULL, 10) : 0;
     if (argc == 2 && strcmp(argv[1], "serve") == 0)
         return bench_serve();
+    if (argc == 2 && strcmp(argv[1], "member") == 0)
+        return bench_member();
     if (count == 0 || count > COUNT_MAX || number == 0 || number > CLIENTS_MAX || number > count)
         return usage();
     bench_begin();

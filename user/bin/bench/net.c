@@ -97,8 +97,7 @@ err_t bench_use_network(uint32_t node)
 static err_t use(uint32_t node, int type, uint16_t port)
 {
     err_t err = bench_use_network(node);
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(to_ipv4)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(to_ipv4)};
     connection = err == E_OK ? socket(AF_INET, type, 0) : -1;
     if (connection < 0 || connect(connection, (struct sockaddr *)&to, sizeof to) != 0)
         return E_UNREACHABLE;
@@ -125,7 +124,7 @@ err_t bench_udp(const struct client *c)
 {
     uint8_t data[BYTES] = {1};
     return send(connection, data, sizeof data, 0) == BYTES && recv(connection, data, sizeof data, 0) == BYTES ? E_OK
-                                                                                                               : E_IO;
+                                                                                                              : E_IO;
 }
 
 err_t bench_tcp(const struct client *c)
