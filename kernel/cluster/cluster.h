@@ -154,6 +154,7 @@ void cluster_service_init(void);
 void cluster_service_run(void);
 void cluster_answer(struct request *r, err_t err, struct answer *a); /* a NULL when err; r is gone afterwards */
 void cluster_proposed(void *context, uint64_t token, const struct tables_result *result);
+void cluster_members_answered(void *context, uint64_t token, err_t err, const char *words);
 void cluster_readable(void *context, uint64_t token, err_t err);
 struct request *cluster_request(uint64_t token);
 

@@ -93,6 +93,7 @@ static void open_node(void)
                                             .log_put = cluster_log_put,
                                             .proposed = cluster_proposed,
                                             .readable = cluster_readable,
+                                            .members_answered = cluster_members_answered,
                                             .event = cluster_event,
                                             .replaced = cluster_replaced,
                                             .session_begin = hook_session_begin,

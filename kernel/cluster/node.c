@@ -157,6 +157,7 @@ void node_run(struct node *n, uint64_t now_ns)
     node_log_run(n);
     node_raft_run(n);
     node_lead_run(n);
+    node_members_run(n);
     node_propose_run(n);
     node_raft_run(n); /* what was just proposed goes out at once */
     node_snapshot_run(n);
@@ -188,6 +189,7 @@ uint64_t node_deadline(struct node *n)
         due = earlier(due, raft_deadline(n->raft));
     due = earlier(due, node_lead_deadline(n));
     due = earlier(due, node_log_deadline(n));
+    due = earlier(due, node_members_deadline(n));
     return earlier(due, node_propose_deadline(n));
 }
 

@@ -52,6 +52,8 @@ struct node_hooks {
     void (*proposed)(void *context, uint64_t token, const struct tables_result *result);
     /* Reads of `token` may be done now, or (an error) there is no leader to ask. */
     void (*readable)(void *context, uint64_t token, err_t err);
+    /* What an operator asked of the members, with node_members(), is done (E_OK), or not, and why. */
+    void (*members_answered)(void *context, uint64_t token, err_t err, const char *words);
     void (*event)(void *context, const struct tables_event *event); /* of the tables */
     void (*replaced)(void *context); /* the tables were replaced by a snapshot: events were missed */
     /* Links for remote calls; `node` is a node number. A session that ends was begun. */
@@ -89,6 +91,10 @@ err_t node_propose(struct node *n, uint64_t token, struct tables_op *op);
 /* Asks for a linearizable read. E_FULL, E_NOT_DELIVERED. */
 err_t node_read(struct node *n, uint64_t token);
 void node_forget(struct node *n, uint64_t token);
+
+/* Asks the leader to change the members: enum cluster_members of node `number`. Answered once, through
+ * hooks.members_answered. E_FULL, E_NOT_DELIVERED. */
+err_t node_members(struct node *n, uint64_t token, uint32_t action, uint32_t number);
 
 struct tables *node_tables(struct node *n); /* NULL: there are none yet */
 uint32_t node_number(const struct node *n); /* 0: not known yet */

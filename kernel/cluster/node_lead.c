@@ -1,4 +1,4 @@
-/* What the leader does beside leading: cluster time and leases, taking nodes in, placing jobs. */
+/* What the leader does beside leading: cluster time and leases, members, placing jobs. */
 #include "node_state.h"
 
 static bool propose(struct node *n, const struct tables_op *op)
@@ -27,7 +27,7 @@ static bool is_self(const struct node *n, const struct tables_node *row)
 /* ---- time and leases ---- */
 
 /* Cluster time runs by this leader's clock from what it found; a later value in the log moves it on. */
-static uint64_t cluster_now(struct node *n)
+uint64_t node_cluster_now(struct node *n)
 {
     uint64_t elapsed = n->now_ns - n->lead_since_ns, known = tables_time_ns(n->tables);
     if (known > n->lead_base_ns + elapsed)
@@ -37,7 +37,7 @@ static uint64_t cluster_now(struct node *n)
 
 static void renew(struct node *n)
 {
-    struct tables_op op = {.kind = TABLES_RENEW, .renew = {.now_ns = cluster_now(n)}};
+    struct tables_op op = {.kind = TABLES_RENEW, .renew = {.now_ns = node_cluster_now(n)}};
     for (uint32_t i = 1; i <= NODES_MAX; i++) {
         const struct tables_node *row = tables_node(n->tables, i);
         if (row && row->live && (is_self(n, row) || present(n, row)))
@@ -57,40 +57,6 @@ static void expire(struct node *n, uint64_t term)
             .expire = {
                 .node = i, .boot_id = {row->boot_id[0], row->boot_id[1]}, .renewal = row->renewal, .term = term}};
         propose(n, &op);
-    }
-}
-
-/* ---- taking in ---- */
-
-static bool wants_in(const struct node *n, const struct other *o)
-{
-    return o->session && o->heard && o->hello.ready && o->hello.stage == STAGE_STARTED &&
-           same_id(o->hello.cluster_id, n->cluster_id) &&
-           !raft_conf_member(raft_conf_now(n->raft), raft_id_of(o->node_id, o->hello.log_id));
-}
-
-/* A log that the node had before and that is gone: a learner's is forgotten, a voter's stays until it is replaced. */
-static void forget_old_logs(const struct raft_conf *conf, const struct other *o, struct raft_conf_change *change)
-{
-    for (uint32_t i = 0; i < conf->count && change->count < RAFT_CHANGES_MAX; i++) {
-        const struct raft_member *m = &conf->members[i];
-        if (m->id.node == o->node_id[0] && m->flags == RAFT_LEARNER)
-            change->changes[change->count++] = (struct raft_change){RAFT_REMOVE, m->id};
-    }
-}
-
-static void take_in(struct node *n)
-{
-    uint64_t index, term;
-    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
-        const struct other *o = &n->others[i];
-        if (!wants_in(n, o))
-            continue;
-        struct raft_conf_change change = {.mode = RAFT_CHANGE_SIMPLE, .count = 1};
-        change.changes[0] = (struct raft_change){RAFT_ADD_LEARNER, raft_id_of(o->node_id, o->hello.log_id)};
-        forget_old_logs(raft_conf_now(n->raft), o, &change);
-        raft_propose_conf(n->raft, &change, &index, &term, NULL);
-        return; /* one change at a time */
     }
 }
 
@@ -118,7 +84,7 @@ static bool describe(struct node *n, uint32_t number, struct candidate *c)
 {
     const struct tables_node *row = tables_node(n->tables, number);
     const struct other *o = row ? present(n, row) : NULL;
-    if (!row || !row->live || (!o && !is_self(n, row)))
+    if (!row || !row->live || row->wish == TABLES_WISH_DRAINED || (!o && !is_self(n, row)))
         return false;
     const struct node_load *load = o ? &o->load : &n->load;
     *c = (struct candidate){row, load->free_bytes, load->busy_percent, instances_on(n, number)};
@@ -207,9 +173,10 @@ void node_lead_run(struct node *n)
         n->leading = false;
         return;
     }
-    if (!n->leading)
+    bool begins = !n->leading;
+    if (begins)
         begin_leading(n);
-    take_in(n);
+    node_members_lead(n, begins);
     place(n);
     if (n->now_ns < n->renew_due_ns)
         return;

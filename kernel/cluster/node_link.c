@@ -2,7 +2,7 @@
 #include "node_state.h"
 
 #define HELLO_BYTES 48u
-#define LOAD_BYTES  16u
+#define LOAD_BYTES  (24u + MEMBERS_WHY_BYTES)
 
 uint32_t node_other_slot(const struct node *n, const struct other *o)
 {
@@ -86,6 +86,8 @@ static bool read_hello(struct wire_reader *r, struct hello *h)
  * nothing to who gets it. */
 static void tell_calls(struct node *n, struct other *o, uint32_t number)
 {
+    if (node_other_is_removed(n, o) || node_is_removed(n))
+        number = 0;
     if (o->told && o->number != number) {
         n->hooks.session_end(n->hooks.context, o->number);
         o->told = false;
@@ -109,6 +111,7 @@ static void take_hello(struct node *n, struct other *o, struct wire_reader *r)
     o->heard = true;
     tell_calls(n, o, h.number); /* now: the next message may be a call */
     n->genesis_due_ns = 0;
+    node_members_heard(n, o);
 }
 
 /* ---- loads ---- */
@@ -123,6 +126,7 @@ static void send_loads(struct node *n)
     wire_put_u64(&w, n->load.free_bytes);
     wire_put_u32(&w, n->load.running);
     wire_put_u32(&w, n->load.busy_percent);
+    node_members_words(n, &w);
     for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
         if (n->others[i].session)
             link_send_datagram(n->link, i, n->others[i].session, bytes, w.used);
@@ -135,8 +139,9 @@ static void take_load(struct node *n, struct other *o, const struct link_event *
     struct node_load load = {.free_bytes = wire_get_u64(&r)};
     load.running = wire_get_u32(&r);
     load.busy_percent = wire_get_u32(&r);
-    if (!wire_done(&r))
+    if (r.failed)
         return;
+    node_members_take_words(n, &r);
     o->load = load;
     o->load_ns = n->now_ns;
 }
@@ -164,6 +169,15 @@ static void take_control(struct node *n, struct other *o, const struct link_even
         break;
     case CONTROL_PROPOSE:
         node_take_propose(n, o, event->data + 1, event->bytes - 1);
+        break;
+    case CONTROL_MEMBERS:
+        node_take_members(n, o, &r);
+        break;
+    case CONTROL_MEMBERS_ANSWER:
+        node_take_members_answer(n, &r);
+        break;
+    case CONTROL_REMOVED:
+        node_take_removed(n, &r);
         break;
     default:
         link_drop(n->link, event->peer, event->session);

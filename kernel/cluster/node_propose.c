@@ -110,7 +110,7 @@ static void send_pending(struct node *n, const struct raft_status *s)
 /* Asks to take part with this boot, until the own row says so. */
 static void send_join(struct node *n, const struct raft_status *s)
 {
-    if (n->applied_join || n->now_ns < n->join_due_ns || !s->leader.log)
+    if (n->applied_join || n->now_ns < n->join_due_ns || !s->leader.log || node_is_removed(n))
         return;
     n->join_due_ns = n->now_ns + RETRY_NS;
     struct tables_op op = {.kind = TABLES_NODE_JOIN};
@@ -189,7 +189,7 @@ void node_applied(struct node *n, const struct raft_entry *entry, const struct t
     struct tables_op op;
     if (tables_decode(entry->data, entry->length, &op) != E_OK)
         return;
-    if (op.kind == TABLES_NODE_JOIN || op.kind == TABLES_EXPIRE)
+    if (op.kind == TABLES_NODE_JOIN || op.kind == TABLES_EXPIRE || op.kind == TABLES_NODE_WISH)
         node_tables_replaced(n);
     if (!op.node || !same_id(op.boot, n->config.boot_id))
         return;

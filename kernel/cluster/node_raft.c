@@ -173,6 +173,8 @@ static void send_message(struct node *n, const struct raft_message *m)
     size_t bytes;
     if (!o || !o->heard || o->hello.log_id[0] != m->to.log)
         return;
+    if ((m->type == RAFT_MSG_PREVOTE || m->type == RAFT_MSG_VOTE) && node_is_removed(n))
+        return; /* it does not know of its removal by its own log, and disturbs nobody */
     const uint8_t *chunk = m->type == RAFT_MSG_SNAPSHOT ? chunk_bytes(n, m) : NULL;
     if (m->type == RAFT_MSG_SNAPSHOT && !chunk)
         return;
@@ -191,7 +193,9 @@ void node_take_raft(struct node *n, struct other *o, const uint8_t *bytes, size_
     }
     raft_tick(n->raft, n->now_ns);
     raft_receive(n->raft, &m);
-    if (m.type == RAFT_MSG_SNAPSHOT) /* its bytes are gone when this returns */
+    if (m.type == RAFT_MSG_APPEND || m.type == RAFT_MSG_SNAPSHOT)
+        n->members.removed_told_ns = 0; /* a leader has taken this log in again */
+    if (m.type == RAFT_MSG_SNAPSHOT)    /* its bytes are gone when this returns */
         node_raft_run(n);
 }
 

@@ -98,8 +98,12 @@ static void waiting_in_cluster(struct node *n, struct text *t)
     raft_status(n->raft, &s);
     if (!n->network && !(s.role == RAFT_LEADER && n->applied_join)) {
         text_put(t, waiting_for_network(n));
+    } else if (node_is_removed(n)) {
+        text_put(t, "nothing: this node was removed from the cluster; `nodes add` on another node takes it back");
     } else if (no_raft_conf(n)) {
         text_put(t, "the leader to take this log in");
+    } else if (!s.leader.log && node_put_lost_majority(n, t)) {
+        return;
     } else if (!s.leader.log) {
         text_put(t, "a leader: ");
         text_put(t, s.voter ? "more than half of the voters must be reachable; " : "none is heard; ");
@@ -213,6 +217,8 @@ void node_status(struct node *n, struct cluster_status *s)
     memcpy(s->cluster_name, n->config.cluster_name, sizeof(s->cluster_name));
     if (n->raft_running)
         put_raft(n, s);
+    t = text_begin(s->voters, sizeof(s->voters));
+    node_put_voters(n, &t);
     put_links(n, s);
     count_nodes(n, s);
 }
@@ -251,21 +257,51 @@ static enum trouble trouble_of(struct node *n, const struct cluster_node *row)
     return o && o->heard ? o->hello.trouble : TROUBLE_NONE;
 }
 
-static void put_note(struct node *n, struct cluster_node *row)
+static bool old_log_votes(struct node *n, const struct cluster_node *row)
 {
-    struct text t = text_begin(row->note, sizeof(row->note));
-    enum trouble trouble = trouble_of(n, row);
-    if (trouble != TROUBLE_NONE) {
-        text_put(&t, node_trouble_note(trouble));
-        return;
-    }
     const struct raft_conf *conf = n->raft_running ? raft_conf_now(n->raft) : NULL;
     for (uint32_t i = 0; conf && i < conf->count; i++) {
         const struct raft_member *m = &conf->members[i];
-        if (m->id.node == row->node_id[0] && m->id.log != row->log_id[0] && m->flags & RAFT_VOTER) {
-            text_put(&t, "its log was lost: takes part without a vote");
-            return;
-        }
+        if (m->id.node == row->node_id[0] && m->id.log != row->log_id[0] && m->flags & RAFT_VOTER)
+            return true;
+    }
+    return false;
+}
+
+static const char *membership(const struct raft_member *m)
+{
+    if (!m)
+        return "";
+    if (m->flags & RAFT_LEARNER_NEXT || m->flags == RAFT_VOTER_OLD)
+        return "is giving up its vote";
+    return m->flags == RAFT_VOTER ? "" : m->flags & RAFT_VOTER_OLD ? "joint" : "";
+}
+
+static void put_note(struct node *n, struct cluster_node *row)
+{
+    static const char *const wishes[TABLES_WISHES] = {"", "votes by hand", "does not vote by hand", "drained",
+                                                      "removed"};
+    enum trouble trouble = trouble_of(n, row);
+    const struct tables_node *known = n->tables ? tables_node(n->tables, row->node) : NULL;
+    struct text t = text_begin(row->note, sizeof(row->note));
+    const struct raft_conf *conf = n->raft_running ? raft_conf_now(n->raft) : NULL;
+    const char *joint = conf ? membership(raft_conf_member(conf, raft_id_of(row->node_id, row->log_id))) : "";
+    if (known && known->wish)
+        text_put(&t, wishes[known->wish]);
+    if (known && known->wish == TABLES_WISH_REMOVED)
+        row->state = 3;
+    if (trouble != TROUBLE_NONE) {
+        text_put(&t, t.used ? ", " : "");
+        text_put(&t, node_trouble_note(trouble));
+        return;
+    }
+    if (joint[0]) {
+        text_put(&t, t.used ? ", " : "");
+        text_put(&t, joint);
+    }
+    if (old_log_votes(n, row)) {
+        text_put(&t, t.used ? ", " : "");
+        text_put(&t, "its log was lost: takes part without a vote");
     }
 }
 
@@ -365,14 +401,31 @@ bool node_row(struct node *n, uint32_t number, struct cluster_node *row)
 
 /* ---- for people ---- */
 
+static const char *member_role(const struct raft_conf *conf, uint32_t flags)
+{
+    if (flags & RAFT_LEARNER_NEXT)
+        return "  old voter, then learner";
+    if (flags == RAFT_VOTER)
+        return raft_conf_is_joint(conf) ? "  new voter" : "  voter";
+    if (flags == RAFT_VOTER_OLD)
+        return "  old voter";
+    return flags & RAFT_VOTER ? "  voter" : "  learner";
+}
+
 static void put_member_line(struct node *n, struct text *t, const struct raft_member *m)
 {
     const struct raft_peer *p = raft_peer(n->raft, m->id);
+    uint32_t number = number_of_raft(n, m->id.node);
+    const struct tables_node *row = n->tables ? tables_node(n->tables, number) : NULL;
     text_put(t, "  node ");
-    text_number(t, number_of_raft(n, m->id.node));
+    text_number(t, number);
     text_put(t, "  log ");
     text_hex(t, m->id.log);
-    text_put(t, m->flags & RAFT_VOTER ? "  voter" : "  learner");
+    text_put(t, member_role(raft_conf_now(n->raft), m->flags));
+    if (node_log_lost(n, m->id))
+        text_put(t, ", lost");
+    else if (row)
+        text_put(t, row->durable ? ", durable" : ", memory");
     if (p) {
         text_put(t, "  match ");
         text_number(t, p->match);
@@ -384,6 +437,15 @@ static void put_line(struct text *t, const char *what, uint64_t number)
 {
     text_put(t, what);
     text_number(t, number);
+    text_put(t, "\n");
+}
+
+static void put_words(struct text *t, const char *what, const char *words)
+{
+    if (!words[0])
+        return;
+    text_put(t, what);
+    text_put(t, words);
     text_put(t, "\n");
 }
 
@@ -402,14 +464,12 @@ size_t node_raft_text(struct node *n, char *to, size_t room)
     put_line(&t, "committed    ", s.commit);
     put_line(&t, "applied      ", s.applied);
     put_line(&t, "snapshot     ", n->saved_label.index);
-    text_put(&t, quorum(n) ? "quorum       yes\nmembers\n" : "quorum       no\nmembers\n");
+    text_put(&t, quorum(n) ? "quorum       yes\n" : "quorum       no\n");
+    put_words(&t, "voters       ", s.voters);
+    text_put(&t, "members\n");
     const struct raft_conf *conf = n->raft_running ? raft_conf_now(n->raft) : NULL;
     for (uint32_t i = 0; conf && i < conf->count; i++)
         put_member_line(n, &t, &conf->members[i]);
-    if (s.waiting[0]) {
-        text_put(&t, "waits for    ");
-        text_put(&t, s.waiting);
-        text_put(&t, "\n");
-    }
+    put_words(&t, "waits for    ", s.waiting);
     return t.used;
 }

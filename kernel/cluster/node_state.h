@@ -9,6 +9,7 @@
 #include <raft/raft_wire.h>
 #include <wire/wire.h>
 
+#include "members.h"
 #include "node.h"
 #include "text.h"
 
@@ -25,12 +26,15 @@
 
 /* ---- what nodes tell each other on the raft channel, first byte ---- */
 enum control {
-    CONTROL_RAFT = 1,     /* a message of lib/raft */
-    CONTROL_HELLO = 2,    /* struct hello: what I am; on every new session and when it changes */
-    CONTROL_PREPARE = 3,  /* cluster id, configuration: record it durably before we begin */
-    CONTROL_PREPARED = 4, /* cluster id: done */
-    CONTROL_START = 5,    /* cluster id: all have recorded it; begin */
-    CONTROL_PROPOSE = 6   /* an entry for the leader to propose */
+    CONTROL_RAFT = 1,           /* a message of lib/raft */
+    CONTROL_HELLO = 2,          /* struct hello: what I am; on every new session and when it changes */
+    CONTROL_PREPARE = 3,        /* cluster id, configuration: record it durably before we begin */
+    CONTROL_PREPARED = 4,       /* cluster id: done */
+    CONTROL_START = 5,          /* cluster id: all have recorded it; begin */
+    CONTROL_PROPOSE = 6,        /* an entry for the leader to propose */
+    CONTROL_MEMBERS = 7,        /* an operator asks the leader to change the members: id, action, node */
+    CONTROL_MEMBERS_ANSWER = 8, /* id, index to have applied, error, words */
+    CONTROL_REMOVED = 9         /* from the leader: cluster id; the receiver was removed from it */
 };
 
 /* How far this node's log is on the way into a cluster. Kept on the log's superblock. */
@@ -99,6 +103,49 @@ enum log_phase {
 struct pieces {
     uint8_t *piece[PIECES_MAX];
     uint64_t bytes;
+};
+
+/* ---- members ---- */
+#define NODE_ASKS_MAX       8u
+#define MEMBERS_WORDS_BYTES 160u
+
+struct members_good {
+    uint32_t session; /* 0: not good now */
+    uint64_t since_ns;
+};
+
+/* What an operator asked, at the leader. */
+struct members_ask {
+    bool active, own, wished; /* own: of this node; wished: it was proposed, or begun */
+    uint64_t boot_id[2], id;  /* who asks, and its number for it */
+    uint32_t action, number;
+    uint64_t since_ns;
+};
+
+/* And at the node where it was asked. */
+struct members_request {
+    uint64_t id, token; /* id 0: free */
+    uint32_t action, number;
+    uint64_t since_ns, sent_ns, sent_term, leader_ns; /* leader_ns: a leader was known */
+    bool answered;
+    err_t err;
+    uint64_t index;
+    char words[MEMBERS_WORDS_BYTES];
+};
+
+struct members {
+    struct members_request requests[NODE_ASKS_MAX];
+    uint64_t next_id;
+    uint64_t removed_told_ns; /* 0: never */
+    /* what the leader last said */
+    uint64_t said_term, said_ns;
+    char said[MEMBERS_WHY_BYTES];
+    /* the leader's */
+    struct members_view view;
+    struct members_decision decision;
+    struct members_good good[LINK_PEERS_MAX + 1]; /* by link slot; the last: this node */
+    uint64_t look_due_ns, proposed_at, settled_at, changed_ns, changes_seen, voters_seen;
+    struct members_ask ask;
 };
 
 struct pending {
@@ -191,6 +238,8 @@ struct node {
     /* the leader's duties */
     bool leading;
     uint64_t lead_since_ns, lead_base_ns, renew_due_ns;
+
+    struct members members;
 };
 
 static inline bool same_id(const uint64_t a[2], const uint64_t b[2])
@@ -301,6 +350,25 @@ void node_propose_run(struct node *n);
 void node_take_propose(struct node *n, const struct other *o, const uint8_t *entry, size_t bytes);
 uint64_t node_propose_deadline(const struct node *n);
 
+/* node_members.c */
+void node_members_lead(struct node *n, bool begins); /* the leader's part of a round */
+void node_members_ask(struct node *n, const struct raft_status *s);
+void node_members_run(struct node *n); /* everybody's: requests of this node */
+uint64_t node_members_deadline(const struct node *n);
+void node_members_heard(struct node *n, struct other *o); /* it said hello */
+bool node_is_removed(const struct node *n);
+bool node_other_is_removed(const struct node *n, const struct other *o);
+bool node_log_lost(const struct node *n, struct raft_id id); /* its node came back with another */
+void node_take_members(struct node *n, struct other *o, struct wire_reader *r);
+void node_take_members_answer(struct node *n, struct wire_reader *r);
+void node_take_removed(struct node *n, struct wire_reader *r);
+void node_members_words(const struct node *n, struct wire_writer *w); /* what the leader says of the voters */
+void node_members_take_words(struct node *n, struct wire_reader *r);
+void node_put_voters(const struct node *n, struct text *t);
+/* False, and nothing put: enough voters have their logs. */
+bool node_put_lost_majority(const struct node *n, struct text *t);
+
 /* node_lead.c */
+uint64_t node_cluster_now(struct node *n);
 void node_lead_run(struct node *n);
 uint64_t node_lead_deadline(const struct node *n);

@@ -28,6 +28,7 @@ static const struct service_op *const service_ops[] = {
     [CLUSTER_OP_WAIT_STATE] = &service_wait_state_op,
     [CLUSTER_OP_PERMISSIONS] = &service_permissions_op,
     [CLUSTER_OP_NARROW] = &service_narrow_op,
+    [CLUSTER_OP_MEMBERS] = &service_members_op,
 };
 #define OPS (sizeof(service_ops) / sizeof(service_ops[0]))
 

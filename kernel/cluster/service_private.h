@@ -30,6 +30,8 @@ extern const struct service_op service_job_submit_op, service_job_list_op, servi
     service_job_kill_op;
 extern const struct service_op service_permissions_op, service_narrow_op;
 
+extern const struct service_op service_members_op;
+
 /* Asks for leave to read; `begin` of the operations that only read. */
 void service_ask_read(struct request *r);
 /* False: it could not be proposed, and the request is answered. */

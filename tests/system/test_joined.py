@@ -144,12 +144,13 @@ def test_a_paused_leader_is_replaced_and_follows_afterwards(joined):
     assert read(joined, old, "paused") == "yes"
 
 
-def test_a_blank_disk_comes_back_without_a_vote(joined):
+def test_a_blank_disk_comes_back_and_votes_again(joined):
     put_until_done(joined, 1, "kept", "yes")
     joined.restart(3, blank_disk=True)
     joined.wait_shell(3, HANG_S)
     assert read(joined, 3, "kept") == "yes"
-    assert "learner" in run(joined, 3, "raft").text
+    joined.wait_until(lambda: re.search(r"^  node 3 .* voter, durable", run(joined, 3, "raft").text, re.M),
+                      "node 3 votes again", HANG_S)
 
 
 def test_lossy_links_slow_it_down_and_no_more(joined):

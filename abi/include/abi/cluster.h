@@ -22,6 +22,16 @@ enum cluster_class {
 #define CLUSTER_MAY_ALL    0x3ffu
 #define CLUSTER_PREFIX_MAX 63u /* bytes of the prefix that keys, locks and names must have */
 
+/* What an operator can ask of a node's membership: op members. */
+enum cluster_members {
+    CLUSTER_MEMBERS_ADD = 1,     /* takes part as the cluster decides: no longer removed, drained, demoted, promoted */
+    CLUSTER_MEMBERS_PROMOTE = 2, /* votes */
+    CLUSTER_MEMBERS_DEMOTE = 3,  /* does not vote */
+    CLUSTER_MEMBERS_DRAIN = 4,   /* gets no new jobs, does not lead, and its vote goes elsewhere if it can */
+    CLUSTER_MEMBERS_REMOVE = 5,  /* takes no part */
+    CLUSTER_MEMBERS_TRANSFER = 6 /* leads */
+};
+
 struct cluster_status {
     uint32_t state, node; /* own node number, 0 before it is known */
     uint64_t cluster_id[2], node_id[2], log_id[2], boot_id[2];
@@ -32,6 +42,7 @@ struct cluster_status {
     uint32_t quorum;         /* 1: a leader confirmed itself within the last seconds */
     uint32_t nodes_known, nodes_up, reserved;
     char waiting[160]; /* what it waits for, in words; empty when nothing */
+    char voters[256];  /* how many vote and are heard, and what becomes of the voters next, in words */
     char cluster_name[32];
     uint64_t frames_wrong_key, frames_replayed, frames_damaged, frames_foreign;
     uint64_t frames_sent, frames_received, bytes_sent, bytes_received;

@@ -69,6 +69,7 @@ static const struct rule rules[TABLES_KINDS] = {
     [TABLES_NAME_PUT] = {names_apply_put, false},         [TABLES_NAME_DELETE] = {names_apply_delete, false},
     [TABLES_JOB_SUBMIT] = {jobs_apply_submit, false},     [TABLES_JOB_PLACE] = {jobs_apply_place, true},
     [TABLES_JOB_REPORT] = {jobs_apply_report, false},     [TABLES_JOB_KILL] = {jobs_apply_kill, false},
+    [TABLES_NODE_WISH] = {nodes_apply_wish, true},
 };
 
 /* Is it from a node that is taking part with this very boot (else E_GONE), and new? */

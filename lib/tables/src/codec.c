@@ -40,6 +40,8 @@ static const struct field fields[] = {
     ID(TABLES_EXPIRE, expire.boot_id),
     NUMBER(TABLES_EXPIRE, expire.renewal),
     NUMBER(TABLES_EXPIRE, expire.term),
+    NUMBER(TABLES_NODE_WISH, node_wish.node),
+    NUMBER(TABLES_NODE_WISH, node_wish.wish),
     NUMBER(TABLES_PROCESS_END, process_end.process_id),
     NUMBER(TABLES_SESSION_OPEN, session_open.process_id),
     NUMBER(TABLES_SESSION_CLOSE, session_close.session),

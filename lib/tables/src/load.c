@@ -56,6 +56,7 @@ static err_t load_node(struct tables *t, struct wire_reader *r)
     node.durable = wire_get_u32(r);
     node.cpus = wire_get_u32(r);
     node.live = wire_get_u32(r);
+    node.wish = wire_get_u32(r);
     get_id(r, node.node_id);
     get_id(r, node.log_id);
     get_id(r, node.boot_id);
@@ -66,8 +67,8 @@ static err_t load_node(struct tables *t, struct wire_reader *r)
         node.sequence_bits[i] = wire_get_u64(r);
     wire_get_bytes(r, node.name, sizeof(node.name));
     bool right = node.number >= 1 && node.number <= NODES_MAX && !tables_node(t, node.number) && node.durable <= 1 &&
-                 node.live <= 1 && node.renewed_ns <= t->now_ns && node.renewal <= t->index &&
-                 node.name[sizeof(node.name) - 1] == 0;
+                 node.live <= 1 && node.wish < TABLES_WISHES && !(node.live && node.wish == TABLES_WISH_REMOVED) &&
+                 node.renewed_ns <= t->now_ns && node.renewal <= t->index && node.name[sizeof(node.name) - 1] == 0;
     err_t err = check(r, right);
     if (!err)
         t->nodes[node.number - 1] = node;

@@ -111,6 +111,10 @@ void nodes_apply_join(struct tables *t, const struct tables_op *op, struct table
         result->err = E_FULL;
         return;
     }
+    if (known && node->wish == TABLES_WISH_REMOVED) {
+        result->err = E_NO_RIGHT;
+        return;
+    }
     bool same_boot = known && same_id(node->boot_id, op->node_join.boot_id);
     if (known && node->live && !same_boot)
         end_boot(t, node);
@@ -151,5 +155,20 @@ void nodes_apply_expire(struct tables *t, const struct tables_op *op, struct tab
              op->expire.term != t->term || !tables_lease_over(t, node->number))
         result->err = E_CONFLICT;
     else
+        end_boot(t, node);
+}
+
+/* Who is removed has nothing any more; it may come in again after another wish. */
+void nodes_apply_wish(struct tables *t, const struct tables_op *op, struct tables_result *result)
+{
+    const struct tables_node *known =
+        op->node_wish.node <= NODES_MAX ? tables_node(t, (uint32_t)op->node_wish.node) : NULL;
+    if (!known || op->node_wish.wish >= TABLES_WISHES) {
+        result->err = known ? E_INVALID : E_NOT_FOUND;
+        return;
+    }
+    struct tables_node *node = &t->nodes[known->number - 1];
+    node->wish = (uint32_t)op->node_wish.wish;
+    if (node->wish == TABLES_WISH_REMOVED && node->live)
         end_boot(t, node);
 }

@@ -34,6 +34,7 @@ static void put_node(const struct tables_node *node, struct wire_writer *w)
     wire_put_u32(w, node->durable);
     wire_put_u32(w, node->cpus);
     wire_put_u32(w, node->live);
+    wire_put_u32(w, node->wish);
     put_id(w, node->node_id);
     put_id(w, node->log_id);
     put_id(w, node->boot_id);

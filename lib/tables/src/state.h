@@ -83,6 +83,7 @@ void tables_tell(struct tables *t, const struct tables_event *event);
 void nodes_apply_join(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void nodes_apply_renew(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void nodes_apply_expire(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void nodes_apply_wish(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void sessions_apply_open(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void sessions_apply_close(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void sessions_apply_process_end(struct tables *t, const struct tables_op *op, struct tables_result *result);

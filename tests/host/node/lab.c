@@ -1,5 +1,7 @@
 #include "lab.h"
 
+#include "node_state.h"
+
 struct lab lab;
 
 /* ---- hooks ---- */
@@ -41,6 +43,17 @@ static void readable(void *context, uint64_t token, err_t err)
         return;
     m->read_done = true;
     m->read_err = err;
+}
+
+static void members_answered(void *context, uint64_t token, err_t err, const char *words)
+{
+    struct machine *m = context;
+    CHECK(words[0]);
+    if (m->members.token != token)
+        return;
+    m->members.done = true;
+    m->members.err = err;
+    snprintf(m->members.words, sizeof(m->members.words), "%s", words);
 }
 
 static void event(void *context, const struct tables_event *e)
@@ -107,8 +120,9 @@ void lab_power_on(uint32_t index, bool genesis)
                                  .link_bytes = 4u << 20};
     memset(config.cluster_key, 5, sizeof(config.cluster_key));
     random_fill(&lab.random, config.random, sizeof(config.random));
-    struct node_hooks hooks = {m,        take,          give,        log_put,      proposed,  readable,  event,
-                               replaced, session_begin, session_end, call_message, call_next, call_sent, say};
+    struct node_hooks hooks = {m,     take,     give,          log_put,     proposed,     readable,  members_answered,
+                               event, replaced, session_begin, session_end, call_message, call_next, call_sent,
+                               say};
     CHECK_EQUAL(node_open(&config, &hooks, lab.now_ns, &m->n), E_OK);
     if (m->has_disk)
         disk_open(&m->disk);
@@ -304,6 +318,48 @@ err_t lab_propose(uint32_t machine, struct tables_op op, struct tables_result *r
         return E_TIMED_OUT;
     *result = m->answer.result;
     return result->err;
+}
+
+err_t lab_members(uint32_t machine, enum cluster_members action, uint32_t node)
+{
+    struct machine *m = &lab.machines[machine];
+    uint64_t end = lab.now_ns + 70000 * MS;
+    m->members = (struct lab_members){.token = ++lab.next_token};
+    while (node_members(m->n, m->members.token, action, node) != E_OK && lab.now_ns < end)
+        step(end);
+    while (!m->members.done && lab.now_ns < end)
+        step(end);
+    return m->members.done ? m->members.err : E_TIMED_OUT;
+}
+
+static bool voters_are(uint32_t who, uint32_t voters)
+{
+    for (uint32_t i = 0; i < LAB_NODES; i++) {
+        if (!(who >> i & 1))
+            continue;
+        struct machine *m = &lab.machines[i];
+        if (!m->n || !m->n->raft_running || raft_conf_is_joint(raft_conf_now(m->n->raft)))
+            return false;
+        const struct raft_conf *conf = raft_conf_now(m->n->raft);
+        uint32_t found = 0;
+        for (uint32_t at = 0; at < conf->count; at++) {
+            bool lost = node_log_lost(m->n, conf->members[at].id);
+            if (conf->members[at].flags & RAFT_VOTER && lost)
+                return false;
+            found |= conf->members[at].flags & RAFT_VOTER ? 1u << (conf->members[at].id.node - 1000) : 0;
+        }
+        if (found != voters)
+            return false;
+    }
+    return true;
+}
+
+bool lab_until_voters(uint32_t who, uint32_t voters, uint64_t ms)
+{
+    uint64_t end = lab.now_ns + ms * MS;
+    while (lab.now_ns < end && !voters_are(who, voters))
+        step(lab.now_ns + 100 * MS < end ? lab.now_ns + 100 * MS : end);
+    return voters_are(who, voters);
 }
 
 static struct tables_text text(const char *s)

@@ -23,6 +23,13 @@ struct lab_answer {
     struct tables_result result;
 };
 
+struct lab_members {
+    uint64_t token;
+    bool done;
+    err_t err;
+    char words[200];
+};
+
 struct machine {
     struct node *n; /* NULL: off */
     uint32_t index;
@@ -35,6 +42,7 @@ struct machine {
     uint32_t granted;  /* events seen */
     uint32_t call_ends;
     struct lab_answer answer;
+    struct lab_members members;
     uint64_t read_token;
     err_t read_err;
     bool read_done;
@@ -69,6 +77,10 @@ uint32_t lab_leader(void); /* machine, or LAB_NODES */
 
 /* Proposes at a machine and runs until it is answered; E_TIMED_OUT. */
 err_t lab_propose(uint32_t machine, struct tables_op op, struct tables_result *result_out);
+/* An operator asks at a machine; E_TIMED_OUT. The words are in the machine's `members`. */
+err_t lab_members(uint32_t machine, enum cluster_members action, uint32_t node);
+/* Runs until exactly the machines of this mask vote, by the word of all of `who`, and no change is under way. */
+bool lab_until_voters(uint32_t who, uint32_t voters, uint64_t ms);
 err_t lab_put(uint32_t machine, const char *key, const char *value);
 /* A linearizable read at a machine: true if the key has that value. */
 bool lab_has(uint32_t machine, const char *key, const char *value);

@@ -8,7 +8,7 @@ static struct tables_op random_op(struct random *random, uint64_t index)
 {
     struct tables_text name = text(names[random_below(random, 6)]);
     struct tables_op op = {.kind = 1 + random_below(random, TABLES_KINDS - 1)};
-    bool leader = op.kind <= TABLES_EXPIRE || op.kind == TABLES_JOB_PLACE;
+    bool leader = op.kind <= TABLES_EXPIRE || op.kind == TABLES_JOB_PLACE || op.kind == TABLES_NODE_WISH;
     uint64_t process = random_below(random, 4);
     op.node = leader ? 0 : 1 + random_below(random, 4);
     op.boot[0] = 1 + random_below(random, 8) / 7;
@@ -29,6 +29,10 @@ static struct tables_op random_op(struct random *random, uint64_t index)
         op.expire.boot_id[0] = 1;
         op.expire.renewal = recent;
         op.expire.term = 1;
+        break;
+    case TABLES_NODE_WISH:
+        op.node_wish.node = 1 + random_below(random, 5);
+        op.node_wish.wish = random_below(random, 8);
         break;
     case TABLES_PROCESS_END:
     case TABLES_SESSION_OPEN:

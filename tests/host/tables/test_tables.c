@@ -30,6 +30,36 @@ static void test_nodes_get_numbers(void)
     CHECK_EQUAL(replica_apply(&r, op), E_FULL);
 }
 
+static err_t wish(uint32_t node, uint64_t what)
+{
+    return replica_apply(&r, (struct tables_op){.kind = TABLES_NODE_WISH, .node_wish = {node, what}});
+}
+
+static void test_a_removed_node_has_nothing_and_may_come_again(void)
+{
+    struct tables_lock_view view;
+    uint32_t node = join(&r, 100, 1), other = join(&r, 200, 1);
+    CHECK_EQUAL(lock(&r, node, 1, "L", TABLES_EXCLUSIVE), E_OK);
+    CHECK_EQUAL(lock(&r, other, 1, "L", TABLES_EXCLUSIVE), E_OK);
+    CHECK_EQUAL(wish(node, TABLES_WISH_DRAINED), E_OK);
+    CHECK_EQUAL(put(&r, node, "a", "while drained"), E_OK);
+    CHECK_EQUAL(wish(node, TABLES_WISH_REMOVED), E_OK);
+    CHECK_EQUAL(wish(node, TABLES_WISH_REMOVED), E_OK); /* the leader may say it twice */
+    CHECK(tables_lock(r.t, text("L"), &view) && view.node == other);
+    CHECK_EQUAL(put(&r, node, "a", "too late"), E_GONE);
+    for (uint64_t boot = 1; boot <= 2; boot++) {
+        struct tables_op again = {.kind = TABLES_NODE_JOIN, .node_join = {.node_id = {100}, .boot_id = {boot}}};
+        CHECK_EQUAL(replica_apply(&r, again), E_NO_RIGHT);
+    }
+    CHECK(!tables_node(r.t, node)->live);
+    CHECK_EQUAL(wish(node, TABLES_WISH_NONE), E_OK);
+    CHECK_EQUAL(join(&r, 100, 2), node); /* under its old number */
+    CHECK_EQUAL(put(&r, node, "a", "again"), E_OK);
+    CHECK_EQUAL(wish(node, TABLES_WISHES), E_INVALID);
+    CHECK_EQUAL(wish(60, TABLES_WISH_NONE), E_NOT_FOUND);
+    CHECK_EQUAL(wish(UINT32_MAX, TABLES_WISH_NONE), E_NOT_FOUND);
+}
+
 static void test_keys(void)
 {
     struct tables_key_view view;
@@ -265,6 +295,7 @@ static void test_no_memory_stops_the_replica(void)
 int main(void)
 {
     FRESH(test_nodes_get_numbers);
+    FRESH(test_a_removed_node_has_nothing_and_may_come_again);
     FRESH(test_keys);
     FRESH(test_keys_in_order);
     FRESH(test_room_for_keys);

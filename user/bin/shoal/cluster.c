@@ -49,13 +49,13 @@ uint32_t cluster_node_number(const char *word)
 {
     static struct cluster_node nodes[NODES_MAX];
     uint64_t number;
-    if (parse_number(strncmp(word, "node", 4) == 0 ? word + 4 : word, NODES_MAX, &number))
+    if (parse_number(word, NODES_MAX, &number))
         return (uint32_t)number;
     uint32_t count = cluster_nodes_read(nodes, NODES_MAX);
     for (uint32_t i = 0; i < count; i++)
         if (strncmp(nodes[i].name, word, sizeof nodes[i].name) == 0)
             return nodes[i].node;
-    return 0;
+    return strncmp(word, "node", 4) == 0 && parse_number(word + 4, NODES_MAX, &number) ? (uint32_t)number : 0;
 }
 
 /* ---- nodes ---- */
@@ -80,14 +80,10 @@ static void show_node(const struct cluster_node *n, uint32_t self)
            n->busy_percent, n->running, size_text(n->free_bytes), n->note);
 }
 
-int nodes_run(int argc, char **argv)
+static int show_nodes(void)
 {
     static struct cluster_node nodes[NODES_MAX];
     struct cluster_status status;
-    if (argc > 1)
-        return usage();
-    if (!cluster_handle())
-        return 1;
     if (!cluster_status_read(&status))
         return fail("the cluster service does not answer");
     uint32_t count = cluster_nodes_read(nodes, NODES_MAX);
@@ -97,7 +93,49 @@ int nodes_run(int argc, char **argv)
         show_node(&nodes[i], status.node);
     if (count == 0)
         printf("none but this one: %s\n", status.waiting[0] ? status.waiting : "the cluster has no other nodes");
+    if (status.voters[0])
+        printf("voters: %.256s\n", status.voters);
     return 0;
+}
+
+static const struct {
+    const char *word;
+    uint32_t action; /* enum cluster_members */
+} members_words[] = {{"add", CLUSTER_MEMBERS_ADD},          {"undrain", CLUSTER_MEMBERS_ADD},
+                     {"promote", CLUSTER_MEMBERS_PROMOTE},  {"demote", CLUSTER_MEMBERS_DEMOTE},
+                     {"drain", CLUSTER_MEMBERS_DRAIN},      {"remove", CLUSTER_MEMBERS_REMOVE},
+                     {"transfer", CLUSTER_MEMBERS_TRANSFER}};
+
+static int change_members(uint32_t action, const char *which)
+{
+    char words[CLUSTER_MEMBERS_WORDS_MAX + 1];
+    uint32_t result, node = cluster_node_number(which);
+    if (!node)
+        return fail("%s: there is no such node", which);
+    err_t err = cluster_members(cluster_handle(), os_deadline_ms(90000), action, node, &result, words);
+    if (err)
+        return fail("%s: %s", which, words_for(err));
+    if (result)
+        return fail("%s", words);
+    puts(words);
+    return 0;
+}
+
+static int members_run(const char *word, const char *which)
+{
+    for (size_t i = 0; i < sizeof members_words / sizeof members_words[0]; i++)
+        if (strcmp(members_words[i].word, word) == 0)
+            return change_members(members_words[i].action, which);
+    return usage();
+}
+
+int nodes_run(int argc, char **argv)
+{
+    if ((argc != 1 && argc != 3) || (argc == 3 && strcmp(argv[1], "transfer") == 0))
+        return usage();
+    if (!cluster_handle())
+        return 1;
+    return argc == 3 ? members_run(argv[1], argv[2]) : show_nodes();
 }
 
 /* ---- raft ---- */
@@ -107,10 +145,12 @@ int raft_run(int argc, char **argv)
     char text[CLUSTER_RAFT_TEXT_MAX + 1];
     uint32_t length;
     handle_t cluster = cluster_handle();
-    if (argc > 1)
+    if ((argc != 1 && argc != 3) || (argc == 3 && strcmp(argv[1], "transfer") != 0))
         return usage();
     if (!cluster)
         return 1;
+    if (argc == 3)
+        return members_run(argv[1], argv[2]);
     err_t err = cluster_raft(cluster, soon(), text, sizeof text - 1, &length);
     if (err)
         return fail("%s", words_for(err));

@@ -13,7 +13,10 @@ static const char *const group_names[] = {"The cluster", "Processes and jobs", "
                                           "The shell"};
 
 static const struct entry cluster_entries[] = {
-    {"nodes", "nodes", "the machines of the cluster, and how they are", {"nodes"}},
+    {"nodes",
+     "nodes [add|undrain|promote|demote|drain|remove NODE]",
+     "the machines of the cluster, and how they are; whether one votes, gets jobs, takes part",
+     {"nodes"}},
     {"on",
      "on NODE PROGRAM [WORD...]",
      "runs a program on another machine, with this one's files and terminal",
@@ -35,7 +38,10 @@ static const struct entry cluster_entries[] = {
     {"get", "get KEY", "shows a key's value", {"get color"}},
     {"keys", "keys [PREFIX]", "lists keys", {"keys"}},
     {"del", "del KEY", "removes a key", {"del color"}},
-    {"raft", "raft", "how the machines agree: role, term, log, peers", {"raft"}},
+    {"raft",
+     "raft [transfer NODE]",
+     "how the machines agree: role, term, log, members; transfer: another leads",
+     {"raft"}},
     {"ping", "ping NODE-OR-ADDRESS [COUNT]", "asks a machine for an answer", {"ping 127.0.0.1 1"}},
     {NULL, NULL, NULL, {NULL}}};
 

@@ -11,9 +11,9 @@ static const struct {
     const char *usage;
 } commands[] = {
     {"help", help_run, "help [COMMAND]"},
-    {"nodes", nodes_run, "nodes"},
+    {"nodes", nodes_run, "nodes [add|undrain|promote|demote|drain|remove NODE]"},
     {"status", status_run, "status"},
-    {"raft", raft_run, "raft"},
+    {"raft", raft_run, "raft [transfer NODE]"},
     {"ps", ps_run, "ps"},
     {"kill", kill_run, "kill [-SIGNAL] NODE.PROCESS..."},
     {"top", top_run, "top"},

@@ -40,7 +40,18 @@ enum tables_kind {
     TABLES_JOB_PLACE = 16,  /* leader */
     TABLES_JOB_REPORT = 17, /* the node it is placed on */
     TABLES_JOB_KILL = 18,
-    TABLES_KINDS = 19
+    TABLES_NODE_WISH = 19, /* leader: what an operator wants of a node from now on */
+    TABLES_KINDS = 20
+};
+
+/* What an operator wants of a node. The leader makes it so as far as that is safe; until it is, it stays a wish. */
+enum tables_wish {
+    TABLES_WISH_NONE = 0,    /* the cluster decides whether it votes */
+    TABLES_WISH_VOTER = 1,   /* it is to vote */
+    TABLES_WISH_LEARNER = 2, /* it is not to vote */
+    TABLES_WISH_DRAINED = 3, /* nothing new is placed on it, it does not lead, and its vote goes elsewhere if it can */
+    TABLES_WISH_REMOVED = 4, /* it takes no part */
+    TABLES_WISHES = 5
 };
 
 enum tables_lock_mode { TABLES_EXCLUSIVE = 1, TABLES_SHARED = 2 };
@@ -63,6 +74,9 @@ struct tables_op {
         struct {
             uint64_t node, boot_id[2], renewal, term;
         } expire;
+        struct {
+            uint64_t node, wish;
+        } node_wish;
         struct {
             uint64_t process_id;
         } process_end;

@@ -69,6 +69,7 @@ struct tables_node {
     uint32_t number; /* 1..NODES_MAX, 0: no such node */
     uint32_t durable, cpus;
     uint32_t live; /* its present boot's lease has not ended */
+    uint32_t wish; /* enum tables_wish; what is REMOVED is not live */
     uint64_t node_id[2], log_id[2], boot_id[2];
     uint64_t renewed_ns;                        /* cluster time of its last renewal */
     uint64_t renewal;                           /* index of the entry that last renewed it */
