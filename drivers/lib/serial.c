@@ -29,6 +29,7 @@ static void take_bytes(struct line *l, struct serial_read_out *out, uint8_t *buf
 {
     out->data = buffer;
     out->data_length = byte_queue_take(&l->queues.rx, buffer, 1024);
+    l->hardware->kick(l->hardware->context, &l->queues);
 }
 
 static void drop_reader(struct line *l, uint32_t n)

@@ -26,7 +26,7 @@ static void interrupt(void *context, struct serial_queues *queues, uint64_t bits
 
 static void kick(void *context, struct serial_queues *queues)
 {
-    uart_kick(&uart, &queues->tx);
+    uart_kick(&uart, &queues->rx, &queues->tx);
 }
 
 const char driver_name[] = "serial";

@@ -37,20 +37,21 @@ void uart_start(struct uart *u)
     set_interrupts(u, ENABLE_RX | ENABLE_ERRORS);
 }
 
+/* What there is no room for stays in the chip. */
 static void receive(struct uart *u, struct byte_queue *rx)
 {
     for (uint32_t n = 0; n < ROUNDS_MAX; n++) {
         uint8_t status = get(u, LINE_STATUS);
         u->rx_lost += (status & LINE_OVERRUN) != 0;
         u->line_errors += (status & LINE_ERRORS) != 0;
-        if (!(status & LINE_READY))
+        if (!(status & LINE_READY) || byte_queue_room(rx) == 0)
             return;
         uint8_t byte = get(u, DATA);
-        u->rx_lost += byte_queue_put(rx, &byte, 1) == 0;
+        byte_queue_put(rx, &byte, 1);
     }
 }
 
-/* Fills the transmitter when it is empty. Its interrupt is on exactly while there is more to send. */
+/* Fills the transmitter when it is empty. */
 static void transmit(struct uart *u, struct byte_queue *tx)
 {
     uint8_t bytes[16];
@@ -59,7 +60,13 @@ static void transmit(struct uart *u, struct byte_queue *tx)
         for (uint32_t i = 0; i < count; i++)
             put(u, DATA, bytes[i]);
     }
-    set_interrupts(u, (uint8_t)(ENABLE_RX | ENABLE_ERRORS | (byte_queue_used(tx) > 0 ? ENABLE_TX : 0)));
+}
+
+/* Interrupts are on exactly while there is more to send, and while there is room for what arrives. */
+static void choose_interrupts(struct uart *u, const struct byte_queue *rx, const struct byte_queue *tx)
+{
+    set_interrupts(u, (uint8_t)(ENABLE_ERRORS | (byte_queue_room(rx) > 0 ? ENABLE_RX : 0) |
+                                (byte_queue_used(tx) > 0 ? ENABLE_TX : 0)));
 }
 
 void uart_interrupt(struct uart *u, struct byte_queue *rx, struct byte_queue *tx)
@@ -68,6 +75,7 @@ void uart_interrupt(struct uart *u, struct byte_queue *rx, struct byte_queue *tx
         uint8_t identity = get(u, IDENTITY);
         receive(u, rx);
         transmit(u, tx);
+        choose_interrupts(u, rx, tx);
         if (identity & IDENTITY_NONE)
             return;
         if ((identity & 0x0e) == 0)
@@ -75,8 +83,11 @@ void uart_interrupt(struct uart *u, struct byte_queue *rx, struct byte_queue *tx
     }
 }
 
-void uart_kick(struct uart *u, struct byte_queue *tx)
+void uart_kick(struct uart *u, struct byte_queue *rx, struct byte_queue *tx)
 {
+    if (!(u->interrupts & ENABLE_RX))
+        receive(u, rx);
     if (!(u->interrupts & ENABLE_TX))
         transmit(u, tx);
+    choose_interrupts(u, rx, tx);
 }

@@ -26,6 +26,8 @@ def machine(tmp_path_factory):
     ("echo one > /tmp/t; echo two >> /tmp/t; cat < /tmp/t; rm /tmp/t", 0, "one\ntwo\n"),
     ("cat /nope 2> /tmp/e; cat /tmp/e", 0, "cat: /nope: No such file or directory\n"),
     ("cat /nope 2>&1 | wc -l", 0, "      1 \n"),
+    ("echo out 2> /tmp/e >&2; cat /tmp/e; echo gone >&2 | wc -c > /tmp/e; cat /tmp/e", 0, "out\ngone\n      0 \n"),
+    ("ls /nope > /tmp/e 2>&1 > /tmp/f; wc -l < /tmp/e; wc -l < /tmp/f; rm /tmp/e /tmp/f", 0, "      1 \n      0 \n"),
     ("seq 5 | sort | head -n 2", 0, "1\n2\n"),
     ("seq 100000 | wc", 0, " 100000  100000  588895 \n"),
     ("mkdir /tmp/g; cd /tmp/g; echo 1 > a.x; echo 2 > b.x; echo 3 > c.y; echo *.x '*.x' *.z; cd /; rm -r /tmp/g", 0,
@@ -34,6 +36,9 @@ def machine(tmp_path_factory):
     ("jobs | wc -l", 0, "      0 \n"),
     ("sh -c 'echo $1 $#' word", 0, "word 1\n"),
     ("echo 'echo script $1' > /tmp/s; /tmp/s here", 0, "script here\n"),
+    ("sh -c 'kill $$'; echo $?", 0, "sh: sh: killed by signal 15\n143\n"),
+    ("mkdir /tmp/m; echo > /tmp/a; echo > /tmp/b; mv /tmp/a /tmp/b /tmp/m; ls /tmp/m; rm -r /tmp/m", 0, "a\nb\n"),
+    ("jobs | true; seq 9 | jobs; echo alive", 0, "alive\n"),
     ("sleep 0 & wait; echo done", 0, "done\n"),
     ("sleep 100 & kill %1; wait %1; echo $?", 0, "143\n"),
     ("hash /dev/null", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  /dev/null\n"),
@@ -51,6 +56,15 @@ def test_commands(machine, command, status, says):
     ("true &&", 2, "a command is expected after && or ||"),
     ("echo >", 2, "a file name is expected after < or >"),
     ("echo x > /bin/y", 1, "read-only"),
+    ("cat /etc", 1, "cat: /etc: Is a directory"),
+    ("sh /etc", 126, "Is a directory"),
+    ("sh /bin/ls", 126, "this is no script"),
+    (". /etc", 1, "Is a directory"),
+    ("head -n -1 /etc/supervisor.conf", 2, "a number of lines is expected, not '-1'"),
+    ("date now", 2, "usage: date"),
+    ("echo >&3", 2, "a file name is expected"),
+    ("on two true", 125, "'two' is no node; `nodes` lists them"),
+    (f"echo {'a' * 70000}", 126, "a command is at most 65536 bytes"),
     ("cd /nope", 1, "No such file"),
     ("kill", 2, "expected"),
     ("kill 0.4242", 1, "no such process; `ps` lists them"),
@@ -99,6 +113,28 @@ def test_cancel(machine):
     assert "sleep" not in machine.output("ps")
 
 
+def test_input_waits_for_a_reader_that_is_busy(machine):
+    """More than all queues of the line hold."""
+    first = machine.start("sleep 2")
+    second = machine.start(f"echo {'a' * 60000} | wc -c")
+    assert machine.finish(first) == (0, "")
+    assert machine.finish(second) == (0, "  60001 \n")
+
+
+def test_a_command_that_was_cut_short_on_the_line_is_given_up(machine):
+    machine.start("true")
+    machine.line.sendall(b"\x02 4000 1000\necho only this of it arrives")
+    machine.connect()
+    assert machine.run("echo back") == (0, "back\n")
+
+
+def test_programs_that_find_no_memory_are_an_error_and_the_shell_goes_on(machine):
+    status, text = machine.run("sleep 100 & " * 40 + "jobs | wc -l; kill %1; wait %1; echo alive")
+    assert "all memory for programs is promised" in text or "jobs are running" in text
+    assert status == 0 and text.endswith("alive\n")
+    assert machine.run("sleep 0; echo back") == (0, "back\n")
+
+
 def test_output_is_not_held_back_by_what_stays_behind(machine):
     assert machine.run("sleep 1000 & echo started") == (0, "started\n")
 
@@ -145,6 +181,10 @@ def test_interrupt_on_the_console(tmp_path):
         one.expect(r"\^C\n.*\$ ")
         one.type("echo status=$?\r")
         one.expect("status=130\n")
+        one.type("sleep 1000; echo not\\ this; echo nor\\ this\r")
+        one.expect(r"nor\\ this\n")
+        one.type("\x03")
+        assert "not this" not in one.expect(r"\^C\n.*\$ ")
         one.type("cat\rline\r")
         one.expect(r"line\n+line\n")
         one.type("\x04")

@@ -11,6 +11,10 @@ def request(identifier, command):
     return b"\x02 %d %d\n" % (identifier, len(data)) + data
 
 
+def unsendable(command):
+    return "\0" in command or "\2" in command
+
+
 CANCEL = b"\x02 0 0\n"
 
 

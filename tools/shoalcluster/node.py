@@ -285,6 +285,8 @@ class Node:
         """Yields ("out", bytes)... and last ("exit", status). The agent lock is held."""
         if not self.agent_writer:
             raise ClusterError(f"node {self.number} is off")
+        if agent.unsendable(command):
+            raise ClusterError("a command cannot hold the characters with the codes 0 and 2")
         self.request_id += 1
         self.request = asyncio.Queue()
         finished = False

@@ -2,8 +2,12 @@
 #include <stdio.h>
 #include <time.h>
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) {
+        fprintf(stderr, "date: no words are expected; usage: date\n");
+        return 2;
+    }
     char text[64];
     time_t now = time(NULL);
     struct tm *utc = gmtime(&now);

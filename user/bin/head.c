@@ -21,8 +21,9 @@ int main(int argc, char **argv)
     if (argc > 2 && strcmp(argv[1], "-n") == 0) {
         char *end;
         lines = strtoul(argv[2], &end, 10);
-        if (*end || end == argv[2]) {
-            fprintf(stderr, "head: %s is not a number of lines\n", argv[2]);
+        if (*end || argv[2][0] < '0' || argv[2][0] > '9') {
+            fprintf(stderr, "head: a number of lines is expected, not '%s'; usage: head [-n LINES] [FILE...]\n",
+                    argv[2]);
             return 2;
         }
         i = 3;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define START        2 /* begins a request */
 #define COMMAND_MAX  65536u
 #define OUT_MAX      3000u
 #define BIT_READABLE 4ull
@@ -246,20 +247,27 @@ static bool take_number(unsigned *number, int end)
 
 static void take_request(char *command)
 {
+    static bool begun; /* the start of this request cut off the one before */
     unsigned id, length;
-    if (next_byte() != 2 || next_byte() != ' ' || !take_number(&id, ' ') || !take_number(&length, '\n'))
+    bool started = begun || next_byte() == START;
+    begun = false;
+    if (!started || next_byte() != ' ' || !take_number(&id, ' ') || !take_number(&length, '\n'))
         return; /* noise: look for the next start */
     if (id == 0 && length == 0)
         return cancel();
     for (unsigned i = 0; i < length; i++) {
-        char c = (char)next_byte();
+        int c = next_byte();
+        if (c == START) { /* no text has this byte: some of the command was lost on the line */
+            begun = true;
+            return;
+        }
         if (i < COMMAND_MAX)
-            command[i] = c;
+            command[i] = (char)c;
     }
     command[length < COMMAND_MAX ? length : COMMAND_MAX] = 0;
     if (length <= COMMAND_MAX && strlen(command) == length)
         return run_one(id, command);
-    const char *text = "sh: a command is at most 65536 bytes of text without zero bytes\n";
+    const char *text = "sh: a command is at most 65536 bytes of text without the bytes 0 and 2\n";
     send_out(id, text, (uint32_t)strlen(text));
     send_exit(id, 126);
 }

@@ -107,8 +107,12 @@ static int run_source(int argc, char **argv)
     char *text = NULL;
     size_t room = 0;
     ssize_t bytes = getdelim(&text, &room, 0, file);
+    int status = 0;
+    if (bytes < 0 && ferror(file))
+        complain(".: %s: %s", argv[1], strerror(errno)), status = 1;
     fclose(file);
-    int status = bytes > 0 ? run_text(text) : 0;
+    if (bytes > 0)
+        status = run_text(text);
     free(text);
     return status;
 }

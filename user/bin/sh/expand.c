@@ -45,7 +45,7 @@ static const char *expand_variable(const struct expander *e, struct text *t, con
     bool braces = *at == '{';
     const char *start = at - 1;
     at += braces;
-    if (*at == '?' || *at == '#' || isdigit((unsigned char)*at))
+    if (*at == '?' || *at == '#' || *at == '$' || isdigit((unsigned char)*at))
         name[n++] = *at++;
     else
         while (is_name(*at) && n < sizeof name - 1)

@@ -1,5 +1,5 @@
-/* Words as they are used: quotes and backslashes taken away, $NAME, ${NAME}, $?, $#, $1.. replaced by their values (not
- * split at blanks), and words with an unquoted * ? or [ replaced by the files they match. */
+/* Words as they are used: quotes and backslashes taken away, $NAME, ${NAME}, $?, $#, $$, $1.. replaced by their values
+ * (not split at blanks), and words with an unquoted * ? or [ replaced by the files they match. */
 #pragma once
 
 #include <stdbool.h>

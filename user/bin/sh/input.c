@@ -1,8 +1,12 @@
 /* One line from the user: with editing, history and completion on a terminal, plainly otherwise. */
 #include "shell.h"
 
+#include <abi/cluster.h>
 #include <errno.h>
+#include <idl/cluster.h>
 #include <linenoise.h>
+#include <os/service.h>
+#include <os/startup.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +35,47 @@ static void add_candidate(const char *name, void *context)
         linenoiseAddCompletion(c->list, line);
 }
 
-static bool is_command_position(const char *line, const char *word)
+enum expected { EXPECT_FILE, EXPECT_COMMAND, EXPECT_NODE };
+
+/* What the word at `word` may be, by the words before it in the same command. */
+static enum expected expected_at(const char *line, const char *word)
 {
-    while (word > line && (word[-1] == ' ' || word[-1] == '\t'))
-        word--;
-    return word == line || strchr("|&;", word[-1]) != NULL;
+    char text[1024], *rest, *before, *first = NULL, *last = NULL;
+    int count = 0;
+    const char *from = word;
+    while (from > line && !strchr("|&;", from[-1]))
+        from--;
+    snprintf(text, sizeof text, "%.*s", (int)(word - from), from);
+    for (before = strtok_r(text, " \t", &rest); before; before = strtok_r(NULL, " \t", &rest), count++) {
+        first = first ? first : before;
+        last = before;
+    }
+    if (count == 0)
+        return EXPECT_COMMAND;
+    if (count == 1 && strcmp(first, "on") == 0)
+        return EXPECT_NODE;
+    bool starts = (count == 1 && (strcmp(first, "run") == 0 || strcmp(first, "help") == 0)) ||
+                  (count == 2 && strcmp(first, "on") == 0) || (strcmp(first, "lock") == 0 && strcmp(last, "--") == 0);
+    return starts ? EXPECT_COMMAND : EXPECT_FILE;
+}
+
+static void add_nodes(struct candidates *c)
+{
+    static struct cluster_node nodes[CLUSTER_NODES_ROWS_MAX / sizeof(struct cluster_node)];
+    handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
+    uint32_t position = 0, next, length;
+    while (cluster &&
+           cluster_nodes(cluster, os_deadline_ms(500), position, &next, nodes, sizeof nodes, &length) == E_OK &&
+           length > 0) {
+        for (uint32_t i = 0; i < length / sizeof nodes[0]; i++) {
+            char number[16];
+            snprintf(number, sizeof number, "%u", (unsigned)nodes[i].node);
+            add_candidate(number, c);
+        }
+        if (next <= position)
+            return;
+        position = next;
+    }
 }
 
 static void complete(const char *line, linenoiseCompletions *list, void *context)
@@ -52,7 +92,12 @@ static void complete(const char *line, linenoiseCompletions *list, void *context
                            .directory = directory};
     if (slash && (size_t)(slash - word) < sizeof directory - 1)
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - word) + 1, word);
-    if (!slash && is_command_position(line, word)) {
+    enum expected expected = slash ? EXPECT_FILE : expected_at(line, word);
+    if (expected == EXPECT_NODE) {
+        add_nodes(&c);
+        return;
+    }
+    if (expected == EXPECT_COMMAND) {
         for (const char *const *name = builtin_names(); *name; name++)
             add_candidate(*name, &c);
         strcpy(directory, "/bin");

@@ -97,8 +97,10 @@ int job_wait(struct job *job)
         uint64_t bits;
         if (os_wait(shell.notification, BIT_CHILD | BIT_INTERRUPT, DEADLINE_NEVER, &bits))
             continue;
-        if (bits & BIT_INTERRUPT)
-            job_kill(job, 2 /* SIGINT */);
+        if (!(bits & BIT_INTERRUPT))
+            continue;
+        shell.interrupted = true;
+        job_kill(job, 2 /* SIGINT */);
     }
     if (ran)
         reset_terminal();

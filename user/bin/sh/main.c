@@ -8,6 +8,7 @@
 #include <os/service.h>
 #include <os/startup.h>
 #include <os/syscall.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ static void loop(void)
         uint64_t bits;
         os_wait(shell.notification, BIT_INTERRUPT, DEADLINE_POLL,
                 &bits); /* a ^C that came too late is no longer meant */
+        shell.interrupted = false;
         jobs_show_ended();
         snprintf(prompt, sizeof prompt, "%s$ ", node_name());
         char *line = input_line(prompt);
@@ -84,6 +86,14 @@ static int run_file(const char *path)
         return 127;
     }
     ssize_t bytes = getdelim(&text, &room, 0, file);
+    if (bytes < 0 && ferror(file)) {
+        complain("%s: %s", path, strerror(errno));
+        return 126;
+    }
+    if (bytes > 0 && strlen(text) < (size_t)bytes) {
+        complain("%s: this is no script: it has zero bytes", path);
+        return 126;
+    }
     return bytes > 0 ? run_text(text) : 0;
 }
 
@@ -132,6 +142,7 @@ int main(int argc, char **argv)
         complain("there is no memory to start with");
         return 125;
     }
+    signal(SIGPIPE, SIG_IGN); /* a reader of a built-in's output may have gone: no reason to end */
     if (!getenv("PATH"))
         setenv("PATH", "/bin", 1);
     if (argc > 1 && strcmp(argv[1], "--agent") == 0)

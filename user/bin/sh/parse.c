@@ -97,8 +97,8 @@ static bool take_redirect_sign(struct parser *p, struct redirect *r)
     at++;
     if (r->kind == REDIRECT_WRITE && *at == '>')
         r->kind = REDIRECT_APPEND, at++;
-    else if (r->fd == 2 && at[0] == '&' && at[1] == '1')
-        r->kind = REDIRECT_SAME, at += 2;
+    else if (r->kind == REDIRECT_WRITE && at[0] == '&' && (at[1] == '1' || at[1] == '2'))
+        r->kind = REDIRECT_SAME, r->same = at[1] - '0', at += 2;
     p->at = at;
     return true;
 }

@@ -2,7 +2,7 @@
  *
  *     list     := pipeline ((';' | '&' | '&&' | '||' | newline) pipeline)*
  *     pipeline := command ('|' command)*
- *     command  := (word | '<' word | '>' word | '>>' word | '2>' word | '2>>' word | '2>&1')+
+ *     command  := (word | '<' word | '>' word | '>>' word | '2>' word | '2>>' word | '2>&1' | '>&2')+
  *
  * A word keeps its quotes; expand.h takes them away when the command runs. */
 #pragma once
@@ -12,11 +12,12 @@
 
 #define PARSE_REDIRECTS_MAX 8
 
-enum redirect_kind { REDIRECT_READ = 1, REDIRECT_WRITE, REDIRECT_APPEND, REDIRECT_SAME /* 2>&1 */ };
+enum redirect_kind { REDIRECT_READ = 1, REDIRECT_WRITE, REDIRECT_APPEND, REDIRECT_SAME /* 2>&1, >&2 */ };
 
 struct redirect {
     int fd;
     enum redirect_kind kind;
+    int same;     /* with REDIRECT_SAME: as this descriptor */
     char *target; /* a word; NULL with REDIRECT_SAME */
 };
 

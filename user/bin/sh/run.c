@@ -25,33 +25,40 @@ void complain(const char *format, ...)
 
 /* ---- redirection ---- */
 
+static err_t copy_handle(handle_t from, handle_t *to)
+{
+    return os_handle_dup(from, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO, to);
+}
+
+static err_t redirect_target(const struct redirect *r, const struct redirected *files, handle_t *file_out)
+{
+    if (r->kind == REDIRECT_SAME) {
+        err_t err = copy_handle(files->file[r->same], file_out);
+        if (err)
+            complain("descriptor %d: %s", r->same, os_error_text(err));
+        return err;
+    }
+    char *path = expand_one(&shell_expander, r->target);
+    err_t err = path ? open_redirect(path, r->kind, file_out) : E_NO_MEMORY;
+    if (err)
+        complain("%s: %s", path ? path : "?", os_error_text(err));
+    free(path);
+    return err;
+}
+
 static bool redirect(const struct redirect *r, struct redirected *files)
 {
-    handle_t file = files->file[1];
-    bool owned = false;
-    if (r->kind != REDIRECT_SAME) {
-        char *path = expand_one(&shell_expander, r->target);
-        err_t err = path ? open_redirect(path, r->kind, &file) : E_NO_MEMORY;
-        if (err)
-            complain("%s: %s", path ? path : "?", os_error_text(err));
-        free(path);
-        if (err)
-            return false;
-        owned = true;
-    }
+    handle_t file;
+    if (redirect_target(r, files, &file))
+        return false;
     if (files->owned[r->fd])
         os_handle_close(files->file[r->fd]);
     files->file[r->fd] = file;
-    files->owned[r->fd] = owned;
+    files->owned[r->fd] = true;
     return true;
 }
 
 /* ---- built-in commands ---- */
-
-static bool copy_handle(handle_t from, handle_t *to)
-{
-    return os_handle_dup(from, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO, to) == E_OK;
-}
 
 /* Runs a built-in with its output and errors where they belong. The descriptors are put back afterwards. */
 static int run_builtin(builtin_run *run, const struct words *words, const struct redirected *files)
@@ -63,14 +70,17 @@ static int run_builtin(builtin_run *run, const struct words *words, const struct
             continue;
         kept[fd] = dup(fd);
         handle_t copy;
-        int taken = copy_handle(files->file[fd], &copy) ? shoal_fd_open(copy) : -1;
+        int taken = copy_handle(files->file[fd], &copy) ? -1 : shoal_fd_open(copy);
         if (taken >= 0) {
             dup2(taken, fd);
             close(taken);
         }
     }
     int status = run(words->count, words->word);
-    fflush(NULL);
+    if (fflush(stdout) != 0 && status == 0)
+        status = 1;
+    clearerr(stdout);
+    fflush(stderr);
     for (int fd = 1; fd < 3; fd++) {
         if (kept[fd] < 0)
             continue;
@@ -204,7 +214,7 @@ int run_text(const char *text)
         return shell.status = 2;
     }
     const struct pipeline *before = NULL;
-    for (int i = 0; i < script->count && !shell.leaving; i++) {
+    for (int i = 0; i < script->count && !shell.leaving && !shell.interrupted; i++) {
         const struct pipeline *p = &script->pipelines[i];
         if (is_wanted(before, shell.status))
             shell.status = run_pipeline(p, p->joint == JOINT_BACKGROUND);

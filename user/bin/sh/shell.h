@@ -35,7 +35,8 @@ struct job {
 
 struct shell {
     bool interactive, leaving;
-    int status; /* $? */
+    bool interrupted; /* by ^C: what follows in the line is not run */
+    int status;       /* $? */
     handle_t notification;
     int argc; /* $1.. of a script */
     char **argv;

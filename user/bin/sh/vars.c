@@ -1,15 +1,21 @@
 /* Variables: the environment, and what only the shell knows. */
 #include "shell.h"
 
+#include <abi/ids.h>
+#include <os/startup.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *variable_get(const char *name)
 {
-    static char number[16];
+    static char number[24];
     if (strcmp(name, "?") == 0)
         return snprintf(number, sizeof number, "%d", shell.status), number;
+    if (strcmp(name, "$") == 0) {
+        uint64_t id = os_startup()->process_id;
+        return snprintf(number, sizeof number, "%u.%u", PROCESS_ID_NODE(id), PROCESS_ID_SERIAL(id)), number;
+    }
     if (strcmp(name, "#") == 0)
         return snprintf(number, sizeof number, "%d", shell.argc > 0 ? shell.argc - 1 : 0), number;
     if (name[0] >= '0' && name[0] <= '9') {

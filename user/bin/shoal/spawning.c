@@ -224,6 +224,17 @@ static const char *node_text(uint32_t node)
     return text;
 }
 
+/* A machine that is alone cannot say. */
+static bool node_is_known(uint32_t node)
+{
+    static struct cluster_node nodes[NODES_MAX];
+    uint32_t count = cluster_nodes_read(nodes, NODES_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        if (nodes[i].node == node)
+            return true;
+    return count == 0;
+}
+
 int on_run(int argc, char **argv)
 {
     handle_t service;
@@ -231,10 +242,10 @@ int on_run(int argc, char **argv)
         return usage();
     uint32_t node = cluster_node_number(argv[1]);
     if (node == 0)
-        return fail("'%s' is no node; `nodes` lists them", argv[1]);
+        return fail("'%s' is no node; `nodes` lists them", argv[1]), 125;
     err_t err = node_processes(node, &service);
-    if (err == E_NOT_FOUND)
-        return fail("node %u is not known; `nodes` lists them", node);
+    if (err == E_NOT_FOUND || (err == E_NOT_DELIVERED && !node_is_known(node)))
+        return fail("node %u is not known; `nodes` lists them", node), 125;
     if (err)
         return fail("node %u cannot be reached: %s", node, words_for(err)), 125;
     return spawn_and_wait(service, node_text(node), argv + 2, HANDLE_NONE);

@@ -7,6 +7,7 @@
 #include <os/syscall.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 handle_t net_service(const char *program)
 {
@@ -20,10 +21,13 @@ handle_t net_service(const char *program)
 
 int net_address(const char *program, handle_t net, const char *name, uint32_t *ipv4_out)
 {
-    err_t err = net_resolve(net, DEADLINE_NEVER, name, ipv4_out);
+    char node[16];
+    bool number = name[0] && strlen(name) < 4 && strspn(name, "0123456789") == strlen(name);
+    snprintf(node, sizeof node, "node%.4s", name);
+    err_t err = net_resolve(net, DEADLINE_NEVER, number ? node : name, ipv4_out);
     if (err != E_OK)
-        fprintf(stderr, "%s: %s: neither an address like 10.0.0.1 nor a name that is known: %s\n", program, name,
-                os_error_text(err));
+        fprintf(stderr, "%s: %s: neither a node, nor an address like 10.0.0.1, nor a name that is known: %s\n", program,
+                name, os_error_text(err));
     return err == E_OK ? 0 : 1;
 }
 

@@ -6,14 +6,14 @@
 
 struct serial_queues {
     struct byte_queue rx, tx;
-    uint64_t rx_lost; /* arrived while rx was full */
+    uint64_t rx_lost; /* arrived and could not be kept */
 };
 
 struct serial_hardware {
     void *context;
     /* Interrupts `bits` came (acknowledged already): move what arrived into rx, and from tx what can be sent. */
     void (*interrupt)(void *context, struct serial_queues *queues, uint64_t bits);
-    /* tx got bytes: start sending if that does not go on by itself. */
+    /* tx got bytes, or rx got room: go on where that does not happen by itself. */
     void (*kick)(void *context, struct serial_queues *queues);
 };
 
