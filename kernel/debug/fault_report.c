@@ -24,10 +24,10 @@ struct names {
 
 static struct names find_names(const char *process)
 {
-    static const char *const places[] = {"sym/%s", "sym/bin/%s"};
+    static const char *const places[] = {"sym/%s", "sym/bin/%s", "sym/test/%s"};
     char path[64];
     const void *table;
-    for (uint32_t i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         kformat(path, sizeof path, places[i], process);
         const struct bundle_part *part = bundle_find(path, &table);
         if (part)
@@ -66,7 +66,8 @@ void fault_report(const struct trap_frame *f, enum fault_kind kind, uint64_t add
     const struct process *p = thread_current()->process;
     struct names names = find_names(p->name);
     const char *what = kind < sizeof kinds / sizeof kinds[0] && kinds[kind] ? kinds[kind] : "fault";
-    klog("process %lu '%s': %s at %lx, ip %lx", p->object.serial, p->name, what, address, f->rip);
+    klog("process %lu '%s', label %lu: %s at %lx, ip %lx", p->object.serial, p->name, p->object.budget->label, what,
+         address, f->rip);
     klog("  rsp %lx rbp %lx rax %lx rbx %lx rcx %lx rdx %lx", f->rsp, f->rbp, f->rax, f->rbx, f->rcx, f->rdx);
     klog("  rsi %lx rdi %lx r8 %lx r9 %lx r10 %lx r11 %lx", f->rsi, f->rdi, f->r8, f->r9, f->r10, f->r11);
     klog("  r12 %lx r13 %lx r14 %lx r15 %lx rflags %lx", f->r12, f->r13, f->r14, f->r15, f->rflags);

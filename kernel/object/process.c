@@ -90,11 +90,13 @@ static void release_shell_extras(struct process *p)
 static void report_end(const struct process *p)
 {
     if (p->cause == EXIT_FAULT)
-        klog("process %llu %s: fault %u at %llx, ip %llx", (unsigned long long)p->object.serial, p->name, p->code,
-             (unsigned long long)p->fault_address, (unsigned long long)p->fault_ip);
+        klog("process %llu '%s', label %llu: ended by fault %u at %llx, ip %llx", (unsigned long long)p->object.serial,
+             p->name, (unsigned long long)p->object.budget->label, p->code, (unsigned long long)p->fault_address,
+             (unsigned long long)p->fault_ip);
     else if (p->cause == EXIT_MEMORY)
-        klog("process %llu %s: out of memory at %llx, ip %llx", (unsigned long long)p->object.serial, p->name,
-             (unsigned long long)p->fault_address, (unsigned long long)p->fault_ip);
+        klog("process %llu '%s', label %llu: out of memory at %llx, ip %llx", (unsigned long long)p->object.serial,
+             p->name, (unsigned long long)p->object.budget->label, (unsigned long long)p->fault_address,
+             (unsigned long long)p->fault_ip);
     if (p->vital)
         panic("%s ended: cause %u code %u", p->name, p->cause, p->code);
 }

@@ -75,6 +75,27 @@ def test_control_c_ends_a_far_program(joined):
     joined.expect(1, r"node1\$", since=before, limit=HANG_S)
 
 
+def test_tab_completes_nodes_and_commands(joined):
+    before = joined.type(1, "on \t\r")
+    joined.expect(1, r"on: expected: on NODE PROGRAM", since=before, limit=HANG_S)
+    before = joined.type(1, "on 3\t unam\t -n\r")
+    joined.expect(1, r"\nnode3\r?\n", since=before, limit=HANG_S)
+    before = joined.type(1, "lock alone -- ech\t locked\r")
+    joined.expect(1, r"\nlocked\r?\n", since=before, limit=HANG_S)
+
+
+def test_the_log_tells_of_one_process(joined):
+    """Of a program that died: its registers, its functions, and nothing of others. The two need what only a first process has."""
+    said = text(joined, 2, "/test/test_basic; /test/test_faults")
+    numbers = re.findall(r"^sh: /test/(\w+): fault: .*; `log (2\.\d+)` tells more$", said, re.M)
+    assert [name for name, _ in numbers] == ["test_basic", "test_faults"], said
+    for (name, number), (other, _) in (numbers, numbers[::-1]):
+        log = text(joined, 2, f"log {number}")
+        assert re.search(rf"process \d+ '{name}'.*forbidden memory.*\n.* rsp [0-9a-f]+ .*\+0x[0-9a-f]+\n", log, re.S), log
+        assert other not in log and "cluster" not in log, log
+    assert "another node's" in text(joined, 1, f"log {numbers[0][1]}")
+
+
 def test_exit_status_and_cause_come_back(joined):
     assert joined.exec(1, "on 2 sh -c 'exit 42'", limit=HANG_S).status == 42
     joined.type(1, "on 2 sleep 999\n")

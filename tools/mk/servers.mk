@@ -24,7 +24,9 @@ SHOAL_COMMANDS := help nodes status raft ps kill top on run lock put get del key
 define SHOAL_COMMAND
 $(BUILD)/root/bin/$(1): $(BUILD)/root/bin/shoal
 	@cp $$< $$@
-ROOT_FILES += $(BUILD)/root/bin/$(1)
+$(BUILD)/root/sym/bin/$(1): $(BUILD)/root/sym/bin/shoal
+	@cp $$< $$@
+ROOT_FILES += $(BUILD)/root/bin/$(1) $(BUILD)/root/sym/bin/$(1)
 endef
 $(foreach name,$(SHOAL_COMMANDS),$(eval $(call SHOAL_COMMAND,$(name))))
 

@@ -1,6 +1,7 @@
 /* Jobs: what was started in one line. */
 #include "shell.h"
 
+#include <abi/ids.h>
 #include <idl/control.h>
 #include <idl/file.h>
 #include <os/log.h>
@@ -67,7 +68,10 @@ static void tell_end(const struct child *child, bool killed)
     }
     os_spawn_end_text(&child->end, text, sizeof text);
     bool expected = child->end.cause == EXIT_KILLED && (killed || child->end.code == 13 /* SIGPIPE */);
-    if (text[0] && !expected)
+    if (text[0] && child->end.cause == EXIT_FAULT)
+        complain("%s: %s; `log %u.%u` tells more", child->name, text, PROCESS_ID_NODE(child->spawned.process_id),
+                 PROCESS_ID_SERIAL(child->spawned.process_id));
+    else if (text[0] && !expected)
         complain("%s: %s", child->name, text);
 }
 

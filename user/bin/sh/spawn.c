@@ -177,7 +177,8 @@ static int explain(const char *name, err_t err)
     if (err == E_NO_ENTRY && !strchr(name, '/'))
         complain("%s: no such command; `help` lists what there is", name);
     else if (err == E_NO_MEMORY)
-        complain("%s: not started: all memory for programs is promised to those that run; wait for one, or end one", name);
+        complain("%s: not started: all memory for programs is promised to those that run; wait for one, or end one",
+                 name);
     else
         complain("%s: not started: %s", name, os_error_text(err));
     return err == E_NO_ENTRY ? 127 : 126;

@@ -1,6 +1,7 @@
 /* This machine: status, log, services, power. What these need beyond other programs, the shell gives them. */
 #include "shoal.h"
 
+#include <abi/ids.h>
 #include <idl/supervisor.h>
 #include <os/log.h>
 #include <os/service.h>
@@ -107,15 +108,36 @@ int service_run(int argc, char **argv)
 
 /* ---- log ---- */
 
-/* Does a line speak of this process (written like 2.17, or by its name)? */
+/* What the kernel's lines about a process have: its number as label of its Budget, or its name. */
+static bool log_filter(const char *word, char *filter, size_t room)
+{
+    struct cluster_status s;
+    uint64_t id;
+    if (!parse_process_id(word, &id)) {
+        snprintf(filter, room, "%s", word);
+        return true;
+    }
+    uint32_t own = cluster_status_read(&s) ? s.node : 0;
+    if (PROCESS_ID_NODE(id) != own && PROCESS_ID_NODE(id) != 0) {
+        fail("%s: that process is another node's; its shell shows its log", word);
+        return false;
+    }
+    snprintf(filter, room, "', label %u:", PROCESS_ID_SERIAL(id));
+    return true;
+}
+
+/* The lines that have the filter's text, each with those after it that are indented: registers and a backtrace. */
 static void show_lines(const char *text, size_t bytes, const char *filter)
 {
+    bool shown = false;
     while (bytes > 0) {
         const char *end = memchr(text, '\n', bytes);
         size_t length = end ? (size_t)(end - text) + 1 : bytes;
         char line[600];
         snprintf(line, sizeof line, "%.*s", (int)length, text);
-        if (!filter || strstr(line, filter))
+        const char *said = strstr(line, "] ");
+        shown = !filter || strstr(line, filter) || (shown && said && strncmp(said + 2, "  ", 2) == 0);
+        if (shown)
             fputs(line, stdout);
         text += length;
         bytes -= length;
@@ -127,8 +149,11 @@ int log_run(int argc, char **argv)
     handle_t system = needed(STARTUP_SYSTEM);
     uint64_t position = 0, next;
     size_t used = 0;
+    char filter[64];
     if (!system || argc > 2)
         return system ? usage() : 1;
+    if (argc > 1 && !log_filter(argv[1], filter, sizeof filter))
+        return 1;
     char *text = malloc(128 * 1024);
     if (!text)
         return fail("there is no memory left");
@@ -140,7 +165,7 @@ int log_run(int argc, char **argv)
         used += r.value;
         position = next;
     }
-    show_lines(text, used, argc > 1 ? argv[1] : NULL);
+    show_lines(text, used, argc > 1 ? filter : NULL);
     return 0;
 }
 
