@@ -124,6 +124,25 @@ def test_run_with_a_script_ends_with_its_last_status(tmp_path_factory):
     assert not os.path.exists(folder)
 
 
+@pytest.mark.parametrize("boot, options, says", [
+    ("pvh", ("--conf", "bogus = 1"), "stopped while starting: .*'bogus' is no key.*what to do: .* boot again\n"),
+    ("uefi", ("--diskless", "1", "--conf", "disk = tape"), "stopped while starting: .*'tape' is no value.*what to do: "),
+    ("pvh", ("--mem", "8"), r"restarts again and again: .*\*\*\* panic"),
+])
+def test_run_does_not_wait_for_a_boot_that_stops(tmp_path_factory, boot, options, says):
+    """The exit status is not 0, whatever the script, and the machine's own words say why."""
+    folder = str(tmp_path_factory.mktemp("c") / "d")
+    done = run_script(folder, "true\n", "--limit", "100000", "--boot", boot, *options)
+    assert done.returncode == 1 and re.search(says, done.stderr, re.S), done.stderr
+    assert not os.path.exists(folder)
+
+
+def test_run_of_a_script_that_is_not_there_starts_nothing(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("c") / "d")
+    done = run_script(folder, "", "/nowhere/script")
+    assert done.returncode == 1 and "/nowhere/script: No such file or directory" in done.stderr and "starting" not in done.stderr
+
+
 def read_until(descriptor, pattern, seen=b""):
     end = time.monotonic() + HANG_S
     while not re.search(pattern, seen):

@@ -2,6 +2,7 @@
 import argparse
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -18,6 +19,10 @@ DETACH = b"\x1d"  # ^]
 READY_LIMIT_S = 300.0
 QUORUM_LIMIT_S, QUORUM_PAUSE_S = 60.0, 0.2
 COMMAND_NOT_FOUND = 127
+RESTARTS_MOST = 3
+WORDS_LIMIT_S, WORDS_PAUSE_S = 2.0, 0.05
+STOPPED = re.compile(r"\*\*\* what to do: |Press a key to restart the machine")  # last words of a boot that goes no further
+WHY = re.compile(r"the boot stops: |Shoal cannot start|\*\*\* panic")
 
 
 def folder_of(options):
@@ -71,6 +76,10 @@ def wait_for_shells(cluster, nodes, limit):
             if row is None:
                 raise ClusterError("the cluster went down meanwhile")
             progress.update(row)
+            if STOPPED.search(row["line"]):
+                raise ClusterError(f"node {row['node']} stopped while starting: {stop_words(row['log'])}")
+            if row["restarts"] >= RESTARTS_MOST and not row["shell"]:
+                raise ClusterError(f"node {row['node']} restarts again and again: {stop_words(row['log'])}")
             rows = progress.rows.values()
             gone = [r for r in rows if r["state"] == "off" and r["boots"]]
             if gone:
@@ -81,6 +90,19 @@ def wait_for_shells(cluster, nodes, limit):
             if left <= 0 or not (b"\n" in connection.buffer or select.select([connection.socket], [], [], left)[0]):
                 silent = [str(r["node"]) for r in rows if not r["shell"]]
                 raise ClusterError(f"after {limit:.0f} s there is no shell on node {', '.join(silent)}")
+
+
+def stop_words(log):
+    """Why the kernel or the loader stopped, and what to do, as the console said it last."""
+    end = time.monotonic() + WORDS_LIMIT_S
+    text = ""
+    while not text.endswith("\n") and time.monotonic() < end:  # the last line is still on its way
+        time.sleep(WORDS_PAUSE_S)
+        with open(log, errors="replace") as stream:
+            text = stream.read()
+    lines = [line.strip() for line in text.splitlines()]
+    start = max((i for i, line in enumerate(lines) if WHY.search(line)), default=max(len(lines) - 4, 0))
+    return "\n".join(lines[start:start + 4]).strip()
 
 
 def wait_for_quorum(cluster, nodes):
@@ -161,20 +183,27 @@ def command_up(options):
 
 # ---- run: up, node 1's console, down ----
 
-def run_script(cluster, path):
-    """Feeds a file's commands to node 1's shell one by one; the last one's status."""
+def open_script(path):
+    try:
+        return sys.stdin if path == "-" else open(path)
+    except OSError as error:
+        raise ClusterError(f"{path}: {error.strerror}; a file of commands for node 1's shell is expected") from error
+
+
+def run_script(cluster, stream):
+    """Feeds commands to node 1's shell one by one; the last one's status."""
     status = 0
-    with (sys.stdin if path == "-" else open(path)) as stream:
-        for line in stream:
-            command = line.strip()
-            if not command or command.startswith("#"):
-                continue
-            status = cluster.exec(1, command, on_output=write_out).status
+    for line in stream:
+        command = line.strip()
+        if not command or command.startswith("#"):
+            continue
+        status = cluster.exec(1, command, on_output=write_out).status & 0xff
     return status
 
 
 def command_run(options):
-    script = options.script or (None if sys.stdin.isatty() else "-")
+    path = options.script or (None if sys.stdin.isatty() else "-")
+    script = open_script(path) if path else None
     cluster = start(options, attached=True)
     try:
         if script:
