@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "tools"))
@@ -18,6 +19,17 @@ sys.path.insert(0, os.path.join(TOP, "tools"))
 from shoalcluster import paths  # noqa: E402
 from shoalcluster.client import Cluster  # noqa: E402
 from shoalcluster.paths import ClusterError  # noqa: E402
+
+START_LIMIT_S = 60.0
+
+
+def wait_for(path):
+    """The emulator makes the socket when it is up; gdb would not wait for it."""
+    end = time.monotonic() + START_LIMIT_S
+    while not os.path.exists(path):
+        if time.monotonic() > end:
+            sys.exit(f"debug: the emulator did not make {path}")
+        time.sleep(0.05)
 
 
 def main():
@@ -39,6 +51,7 @@ def main():
     # ^C belongs to gdb: it stops the guest, not this program.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        wait_for(socket)
         command = ["gdb", "-q", f"{build}/kernel.elf", "-ex", f"source {TOP}/tools/shoal_gdb.py", "-ex",
                    f"target remote {socket}"]
         for name in options.program:

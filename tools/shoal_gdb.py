@@ -10,9 +10,9 @@ BUILD = os.path.dirname(gdb.objfiles()[0].filename) if gdb.objfiles() else "buil
 def programs():
     """{name: ELF file with symbols} of every program that was built."""
     found = {}
-    for path in glob.glob(f"{BUILD}/user/**/*.elf", recursive=True) + glob.glob(f"{BUILD}/user/bin/*"):
+    for path in glob.glob(f"{BUILD}/user/programs/*/*"):
         if os.path.isfile(path):
-            found.setdefault(os.path.splitext(os.path.basename(path))[0], path)
+            found.setdefault(os.path.basename(path), path)
     return found
 
 
