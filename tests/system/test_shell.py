@@ -122,10 +122,11 @@ def test_input_waits_for_a_reader_that_is_busy(machine):
 
 
 def test_a_command_that_was_cut_short_on_the_line_is_given_up(machine):
-    machine.start("true")
-    machine.line.sendall(b"\x02 4000 1000\necho only this of it arrives")
-    machine.connect()
-    assert machine.run("echo back") == (0, "back\n")
+    for start in (b"\x02 4000 1000\necho only this of it arrives", b"\x02 4000 10", b"\x02", b"\x02 9 \x02 x\x02"):
+        machine.start("true")
+        machine.line.sendall(start)
+        machine.connect()
+        assert machine.run("echo back") == (0, "back\n")
 
 
 def test_programs_that_find_no_memory_are_an_error_and_the_shell_goes_on(machine):

@@ -230,12 +230,22 @@ static int next_byte(void)
     return (unsigned char)bytes[used++];
 }
 
+/* The line may lose bytes, or its other end go away within a request: wherever a start comes, a request begins. */
+static bool begun;
+
+static int next_of_request(void)
+{
+    int c = next_byte();
+    begun = c == START;
+    return c;
+}
+
 /* A number of at most 9 digits and the character after it; false if it is not like that. */
 static bool take_number(unsigned *number, int end)
 {
     *number = 0;
     for (int digits = 0; digits < 10; digits++) {
-        int c = next_byte();
+        int c = next_of_request();
         if (c == end)
             return digits > 0;
         if (c < '0' || c > '9' || digits == 9)
@@ -247,20 +257,17 @@ static bool take_number(unsigned *number, int end)
 
 static void take_request(char *command)
 {
-    static bool begun; /* the start of this request cut off the one before */
     unsigned id, length;
-    bool started = begun || next_byte() == START;
-    begun = false;
-    if (!started || next_byte() != ' ' || !take_number(&id, ' ') || !take_number(&length, '\n'))
-        return; /* noise: look for the next start */
+    while (!begun)
+        next_of_request();
+    if (next_of_request() != ' ' || !take_number(&id, ' ') || !take_number(&length, '\n'))
+        return;
     if (id == 0 && length == 0)
         return cancel();
     for (unsigned i = 0; i < length; i++) {
-        int c = next_byte();
-        if (c == START) { /* no text has this byte: some of the command was lost on the line */
-            begun = true;
+        int c = next_of_request();
+        if (begun)
             return;
-        }
         if (i < COMMAND_MAX)
             command[i] = (char)c;
     }
