@@ -309,6 +309,19 @@ static uint64_t due(const struct members_view *v, const struct members_log *log)
     return later(log->good_since_ns + v->hold_ns, v->changed_ns + v->rest_ns);
 }
 
+/* Decides on it, if its time has come and it is safe; else says what it waits for. */
+static bool when_due(const struct members_view *v, struct members_decision *d, struct text *t,
+                     const struct raft_conf_change *c, uint64_t at)
+{
+    if (v->now_ns >= at && safe(v, c))
+        return decided(d, c);
+    if (v->now_ns < at)
+        put_seconds(t, at - v->now_ns);
+    else
+        text_put(t, ": waits until that leaves a quorum");
+    return false;
+}
+
 static bool replace(const struct members_view *v, struct members_decision *d)
 {
     for (uint32_t i = 0; i < v->count; i++) {
@@ -326,14 +339,7 @@ static bool replace(const struct members_view *v, struct members_decision *d)
         add(&c, RAFT_ADD_VOTER, now->id);
         add_removals(v, &c, now->id, true);
         put_node(&t, "", now, " gets its vote back");
-        if (v->now_ns < at) {
-            put_seconds(&t, at - v->now_ns);
-            return false;
-        }
-        if (safe(v, &c))
-            return decided(d, &c);
-        text_put(&t, ": waits until that leaves a quorum");
-        return false;
+        return when_due(v, d, &t, &c, at);
     }
     d->why[0] = 0;
     return false;
@@ -416,14 +422,7 @@ static bool grow(const struct members_view *v, struct members_decision *d)
         add_removals(v, &c, best[i]->id, false);
     }
     put_best(&t, best, wanted);
-    if (v->now_ns < at) {
-        put_seconds(&t, at - v->now_ns);
-        return false;
-    }
-    if (safe(v, &c))
-        return decided(d, &c);
-    text_put(&t, ": waits until that leaves a quorum");
-    return false;
+    return when_due(v, d, &t, &c, at);
 }
 
 /* ---- the decision ---- */

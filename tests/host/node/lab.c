@@ -362,6 +362,13 @@ bool lab_until_voters(uint32_t who, uint32_t voters, uint64_t ms)
     return voters_are(who, voters);
 }
 
+bool lab_until_said(uint32_t machine, const char *words)
+{
+    for (int i = 0; i < 100 && !strstr(lab_status(machine).voters, words); i++)
+        lab_run(100);
+    return strstr(lab_status(machine).voters, words);
+}
+
 static struct tables_text text(const char *s)
 {
     return (struct tables_text){s, (uint32_t)strlen(s)};

@@ -81,6 +81,8 @@ err_t lab_propose(uint32_t machine, struct tables_op op, struct tables_result *r
 err_t lab_members(uint32_t machine, enum cluster_members action, uint32_t node);
 /* Runs until exactly the machines of this mask vote, by the word of all of `who`, and no change is under way. */
 bool lab_until_voters(uint32_t who, uint32_t voters, uint64_t ms);
+/* Runs until the leader's words on the voters, as that machine knows them, hold these. */
+bool lab_until_said(uint32_t machine, const char *words);
 err_t lab_put(uint32_t machine, const char *key, const char *value);
 /* A linearizable read at a machine: true if the key has that value. */
 bool lab_has(uint32_t machine, const char *key, const char *value);

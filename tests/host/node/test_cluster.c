@@ -133,8 +133,7 @@ static void test_blank_disk_comes_back_and_votes_again(void)
     CHECK(lab_has(2, "k", "v"));
     struct cluster_node row;
     CHECK(node_row(lab.machines[0].n, 3, &row) && strstr(row.note, "without a vote"));
-    lab_run(6000); /* the leader tells the others what it waits for */
-    CHECK(strstr(lab_status(0).voters, "node 3 gets its vote back in"));
+    CHECK(lab_until_said(0, "node 3 gets its vote back in"));
     CHECK(lab_until_voters(7, 7, 60000));
     lab_power_cut(2); /* and its new log is good */
     lab_power_on(2, false);

@@ -174,19 +174,27 @@ static void check_by_itself(const struct raft_conf *next)
     }
 }
 
+/* Draws what is known, and has it decided on. False: there is nothing to check. */
+static bool decides(bool wishes, struct raft_conf *next)
+{
+    if (!draw(wishes))
+        return false;
+    members_decide(&view, &decision);
+    CHECK(decision.why[0]);
+    if (!decision.change)
+        return false;
+    make(next);
+    check_always(next);
+    return true;
+}
+
 static void test_what_it_decides_by_itself(void)
 {
     uint32_t decided = 0;
     for (uint32_t round = 0; round < ROUNDS; round++) {
         struct raft_conf next;
-        if (!draw(false))
+        if (!decides(false, &next))
             continue;
-        members_decide(&view, &decision);
-        CHECK(decision.why[0]);
-        if (!decision.change)
-            continue;
-        make(&next);
-        check_always(&next);
         check_by_itself(&next);
         decided += changed_voters(&next) != 0;
     }
@@ -198,14 +206,8 @@ static void test_what_it_decides_by_wish(void)
     uint32_t decided = 0;
     for (uint32_t round = 0; round < ROUNDS; round++) {
         struct raft_conf next;
-        if (!draw(true))
+        if (!decides(true, &next))
             continue;
-        members_decide(&view, &decision);
-        CHECK(decision.why[0]);
-        if (!decision.change)
-            continue;
-        make(&next);
-        check_always(&next);
         for (uint32_t i = 0; i < view.count; i++) {
             const struct members_log *l = &view.logs[i];
             const struct raft_member *a = raft_conf_member(&conf, l->id), *b = raft_conf_member(&next, l->id);
