@@ -27,8 +27,13 @@ def prepare(top, place, patch):
     return subprocess.run(["patch", "-s", "-p1", "-i", str(patch)], cwd=place, capture_output=True).returncode == 0
 
 
-def build(place, flags, sources, compiler):
-    subprocess.run([compiler, *flags, "-w", *sources, "-o", "simulate"], cwd=place, check=True)
+def build(top, place, patch, flags, sources, objects, compiler):
+    """Compiles what the patch changes, and takes the rest as the simulator has it (all anew where a header changes)."""
+    changed = set(re.findall(r"^\+\+\+ b/(\S+)", patch.read_text(), re.M))
+    if not all(name.endswith(".c") for name in changed):
+        changed = set(sources)
+    parts = [name if name in changed else str(top / objects / name[:-2]) + ".o" for name in sources]
+    subprocess.run([compiler, *flags, "-w", *parts, "-o", "simulate"], cwd=place, check=True)
 
 
 def hunt(place, seeds):
@@ -51,6 +56,7 @@ def main():
     parser.add_argument("--compiler", default="clang")
     parser.add_argument("--flags", default="", help="of the compiler, in one string")
     parser.add_argument("--sources", required=True, help="files of the simulator, in one string")
+    parser.add_argument("--objects", type=pathlib.Path, required=True, help="folder of their object files")
     parser.add_argument("--only", default="", help="part of a mutant's name")
     parser.add_argument("--keep", type=pathlib.Path, help="folder in which the mutants' simulators are kept")
     arguments = parser.parse_args()
@@ -62,7 +68,8 @@ def main():
         place = top / arguments.out / patch.stem
         seed, said = None, "the patch does not fit the sources"
         if prepare(top, place, patch):
-            build(place, arguments.flags.split(), arguments.sources.split(), arguments.compiler)
+            build(top, place, patch, arguments.flags.split(), arguments.sources.split(), arguments.objects,
+                  arguments.compiler)
             seed, said = hunt(place, arguments.seeds)
             if arguments.keep:
                 shutil.copy(place / "simulate", arguments.keep / patch.stem)

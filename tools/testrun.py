@@ -153,7 +153,8 @@ def run_entry(entry, folder, limit):
     if not colon or kind not in ("pytest", "init", "run"):
         kind, rest = "program", entry
     words = rest.split(",")
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", os.path.relpath(words[0], TOP) if kind == "program" else entry)
+    program = words[1] if words[0].endswith(".sh") and len(words) > 1 else words[0]  # a script is about what it runs
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", os.path.relpath(program, TOP) if kind == "program" else entry)
     log = os.path.join(folder, name + ".log")
     started = time.monotonic()
     if kind == "pytest":

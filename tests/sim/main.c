@@ -166,7 +166,7 @@ static struct worker begin(uint64_t seed, const struct options *o)
         fflush(stdout);
         if (write(ends[1], &w.s, sizeof(w.s)) != sizeof(w.s))
             _exit(2);
-        _exit(EXIT_PASSED);
+        exit(EXIT_PASSED); /* not _exit: what is built to count coverage writes its counts down */
     }
     close(ends[1]);
     return (struct worker){.pid = pid, .pipe = ends[0], .seed = seed};

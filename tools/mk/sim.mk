@@ -25,9 +25,9 @@ SIM_TESTS += $(SIM),--seeds,1000
 sim: $(SIM)
 	@$(SIM) --seeds $(SEEDS) --seed $(SEED)
 ONLY ?=
-mutants:
+mutants: $(SIM)
 	@$(PYTHON) tools/mutants.py --out $(BUILD)/mutants --compiler $(CLANG) --flags '$(SIM_CFLAGS)' \
-	  --sources '$(SIM_SOURCES)' --only '$(ONLY)' $(KEEP:%=--keep '%')
+	  --sources '$(SIM_SOURCES)' --objects $(BUILD)/sim --only '$(ONLY)' $(KEEP:%=--keep '%')
 
 # What the core costs, without any I/O.
 BENCH_RAFT := $(BUILD)/bench/raft
