@@ -166,7 +166,8 @@ void cluster_recheck(struct request *r);                                    /* W
 void cluster_cancel(struct request *r);                                     /* the caller gave up */
 
 /* owners.c: processes, and the locks that handles hold */
-err_t cluster_own(struct call *c); /* the caller's process has something from now on. Kernel lock held */
+err_t cluster_own(struct call *c);             /* the caller's process has something from now on. Kernel lock held */
+bool cluster_owner_lives(uint64_t process_id); /* one that cluster_own() was called for. Kernel lock held */
 void cluster_owners_run(void);
 err_t cluster_held_make(uint64_t ticket, struct handle_ref *out); /* kernel lock held */
 void cluster_release_ticket(uint64_t ticket); /* nobody wants that lock, or place in the line, any more */

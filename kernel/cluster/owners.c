@@ -13,6 +13,7 @@ static void process_ended(struct process *p, void *context)
 {
     struct owner *o = context;
     list_remove(&o->all);
+    remote_withdraw(o->serial);
     list_append(&cluster.inbox.ended, &o->node);
     cluster_wake();
 }
@@ -32,6 +33,16 @@ err_t cluster_own(struct call *c)
     p->on_end = process_ended;
     p->on_end_context = o;
     return E_OK;
+}
+
+bool cluster_owner_lives(uint64_t process_id)
+{
+    list_for_each(node, &cluster.owners)
+    {
+        if (container_of(node, struct owner, all)->serial == PROCESS_ID_SERIAL(process_id))
+            return true;
+    }
+    return false;
 }
 
 static struct owner *next_ended(void)

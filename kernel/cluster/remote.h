@@ -36,9 +36,10 @@ const uint8_t *remote_next_outgoing(uint32_t node, size_t *bytes_out);
 void remote_outgoing_sent(uint32_t node);
 
 /* ---- well-known services ---- */
-/* Offers an endpoint of this node to all peers under `name`; takes the reference over; replaces an earlier one. E_FULL.
- */
-err_t remote_offer(const char *name, struct handle_ref *endpoint);
+/* Offers an endpoint of this node to all peers under `name`; takes the reference over. Replaces what `owner` (a
+ * process's serial) offered before, and what has died. E_EXISTS: another's stands. E_FULL. */
+err_t remote_offer(const char *name, uint64_t owner, struct handle_ref *endpoint);
+void remote_withdraw(uint64_t owner); /* it has ended, and so have its offers */
 /* The endpoint `name` of `node`: done() is called once, maybe before this returns. On E_OK the handle is the callee's.
  * An own `node` is served from the own offers. */
 typedef void remote_found_fn(void *context, err_t err, struct handle_ref *found);

@@ -5,6 +5,7 @@
 struct offer {
     char name[REMOTE_NAME_MAX + 1];
     struct handle_ref ref; /* object NULL: free */
+    uint64_t owner;
 };
 
 static struct offer offers[REMOTE_OFFERS];
@@ -26,22 +27,31 @@ static struct offer *offer_free(void)
     return NULL;
 }
 
-err_t remote_offer(const char *name, struct handle_ref *endpoint)
+err_t remote_offer(const char *name, uint64_t owner, struct handle_ref *endpoint)
 {
     size_t length = __builtin_strlen(name);
     assert(endpoint->object->type == OBJECT_ENDPOINT);
     struct offer *o = length > 0 && length <= REMOTE_NAME_MAX ? offer_named(name) : NULL;
     if (!o)
         o = offer_free();
-    if (!o || length == 0 || length > REMOTE_NAME_MAX) {
+    bool taken = o && o->ref.object && !o->ref.object->dead && o->owner != owner;
+    if (!o || taken || length == 0 || length > REMOTE_NAME_MAX) {
         handle_ref_drop(endpoint);
-        return o ? E_INVALID : E_FULL;
+        return taken ? E_EXISTS : o ? E_INVALID : E_FULL;
     }
+    o->owner = owner;
     if (o->ref.object)
         handle_ref_drop(&o->ref);
     __builtin_memcpy(o->name, name, length + 1);
     handle_ref_move(endpoint, &o->ref);
     return E_OK;
+}
+
+void remote_withdraw(uint64_t owner)
+{
+    for (uint32_t i = 0; i < REMOTE_OFFERS; i++)
+        if (offers[i].ref.object && offers[i].owner == owner)
+            handle_ref_drop(&offers[i].ref);
 }
 
 /* An offer whose endpoint has died is as good as none. */

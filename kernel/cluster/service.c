@@ -29,7 +29,9 @@ static void copy_message(struct request *r, const struct call *c)
 
 static bool binds_to_process(uint32_t op)
 {
-    return op == CLUSTER_OP_LOCK || op == CLUSTER_OP_SESSION_OPEN || op == CLUSTER_OP_NAME_REGISTER;
+    return op == CLUSTER_OP_LOCK || op == CLUSTER_OP_SESSION_OPEN || op == CLUSTER_OP_NAME_REGISTER ||
+           op == CLUSTER_OP_NODE_OFFER || op == CLUSTER_OP_JOB_NEXT || op == CLUSTER_OP_JOB_STOP_NEXT ||
+           op == CLUSTER_OP_JOB_REPORT;
 }
 
 /* The check of permissions, the only one: what is refused here has done nothing. */

@@ -19,9 +19,10 @@ static void begin_del(struct request *r)
 static void begin_append(struct request *r)
 {
     DECODE(append, r)
-    service_propose(r, &(struct tables_op){.kind = TABLES_KEY_APPEND,
-                                           .key_append = {in.session, in.sequence, text_of(in.key, in.key_length),
-                                                          text_of(in.data, in.data_length)}});
+    service_propose(
+        r, &(struct tables_op){.kind = TABLES_KEY_APPEND,
+                               .key_append = {in.session, in.sequence, r->process_id, text_of(in.key, in.key_length),
+                                              text_of(in.data, in.data_length)}});
 }
 
 static void begin_session_open(struct request *r)

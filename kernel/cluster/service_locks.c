@@ -12,8 +12,10 @@ static void begin_lock(struct request *r)
 static void begin_unlock(struct request *r)
 {
     DECODE(unlock, r)
-    service_propose(r,
-                    &(struct tables_op){.kind = TABLES_UNLOCK, .unlock = {in.fence, text_of(in.name, in.name_length)}});
+    service_propose(
+        r, &(struct tables_op){.kind = TABLES_UNLOCK,
+                               .unlock = {in.fence, r->process_id, (r->permitted.classes & CLUSTER_MAY_ADMIN) != 0,
+                                          text_of(in.name, in.name_length)}});
 }
 
 static void granted(struct request *r, uint64_t fence)

@@ -27,6 +27,7 @@ static const struct service_op *const service_ops[] = {
     [CLUSTER_OP_SESSION_OPEN] = &service_session_open_op,
     [CLUSTER_OP_WAIT_STATE] = &service_wait_state_op,
     [CLUSTER_OP_PERMISSIONS] = &service_permissions_op,
+    [CLUSTER_OP_JOB_STOP_NEXT] = &service_job_stop_next_op,
     [CLUSTER_OP_NARROW] = &service_narrow_op,
     [CLUSTER_OP_MEMBERS] = &service_members_op,
 };

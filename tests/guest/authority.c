@@ -1,6 +1,9 @@
 /* authority try NAME       asks everything of the cluster service, with NAME as key, lock and name: a line for each
  *                          operation, "OP refused" or "OP allowed"
  * authority widen          tries to get a wider handle than its own
+ * authority session KEY    opens a client session, appends under it, says its number, and stays until it is ended
+ * authority append KEY N   appends under session N of another
+ * authority unlock NAME F  releases a lock by its fence
  * authority bare NODE      starts `allow` on another node without giving it a handle to the cluster
  */
 #include <abi/cluster.h>
@@ -60,7 +63,7 @@ static void try_writing(const char *name)
 
 static void try_the_rest(void)
 {
-    uint64_t job = 0;
+    uint64_t job = 0, fence;
     uint32_t instance;
     static char command[CLUSTER_JOB_NEXT_COMMAND_MAX + 1];
     handle_t handle;
@@ -68,7 +71,8 @@ static void try_the_rest(void)
     tell("job_submit", cluster_job_submit(cluster, soon(), 1, "true", &job));
     tell("job_kill", cluster_job_kill(cluster, soon(), UINT64_MAX));
     tell("node_offer", cluster_node_offer(cluster, soon(), "fake", endpoint));
-    tell("job_next", cluster_job_next(cluster, os_deadline_ms(1000), &job, &instance, command, &handle));
+    tell("job_next", cluster_job_next(cluster, os_deadline_ms(1000), &job, &instance, &fence, command, &handle));
+    tell("job_stop_next", cluster_job_stop_next(cluster, os_deadline_ms(1000), &job, &instance, &fence));
     tell("job_report", cluster_job_report(cluster, soon(), 1, 0, 3, 1, 0, 0));
 }
 
@@ -116,6 +120,27 @@ static int start_there(uint32_t node, handle_t given)
     return (int)os_spawn_status(&end);
 }
 
+static int hold_session(const char *key)
+{
+    uint64_t session, revision;
+    uint32_t word = 0;
+    err_t err = cluster_session_open(cluster, soon(), &session);
+    if (!err)
+        err = cluster_append(cluster, soon(), session, 1, key, "v", 1, &revision);
+    if (err)
+        return printf("error %u\n", (unsigned)err), 1;
+    printf("session %llu\n", (unsigned long long)session);
+    fflush(stdout);
+    (void)os_futex_wait(&word, 0, DEADLINE_NEVER);
+    return 0;
+}
+
+static int tell_one(const char *op, err_t err)
+{
+    tell(op, err);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     cluster = os_startup_handle(STARTUP_CLUSTER);
@@ -125,6 +150,13 @@ int main(int argc, char **argv)
         return try_reading(argv[2]), try_writing(argv[2]), try_the_rest(), 0;
     if (argc == 2 && strcmp(argv[1], "widen") == 0)
         return widen();
+    uint64_t revision, number = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
+    if (argc == 3 && strcmp(argv[1], "session") == 0)
+        return hold_session(argv[2]);
+    if (argc == 4 && strcmp(argv[1], "append") == 0)
+        return tell_one("append", cluster_append(cluster, soon(), number, 2, argv[2], "w", 1, &revision));
+    if (argc == 4 && strcmp(argv[1], "unlock") == 0)
+        return tell_one("unlock", cluster_unlock(cluster, soon(), number, argv[2]));
     if (argc == 3 && strcmp(argv[1], "bare") == 0)
         return start_there((uint32_t)atoi(argv[2]), HANDLE_NONE);
     return puts("see the source"), 2;

@@ -114,6 +114,7 @@ static void encode_lock_change(const struct client *c, struct tables_op *op)
     } else if (c->want == WANT_UNLOCK) {
         op->kind = TABLES_UNLOCK;
         op->unlock.fence = c->fence;
+        op->unlock.process_id = process_of(c);
         op->unlock.name = text(c->lock);
     } else {
         op->kind = TABLES_PROCESS_END;
@@ -137,6 +138,7 @@ static void encode(struct client *c)
         op.kind = TABLES_KEY_APPEND;
         op.key_append.session = c->session;
         op.key_append.number = c->append_number;
+        op.key_append.process_id = c->number + 1;
         op.key_append.name = text(c->key);
         op.key_append.data = (struct tables_text){.at = &c->id, .bytes = sizeof(c->id)};
     } else if (c->want == WANT_PUT || c->want == WANT_CAS || c->want == WANT_DELETE) {

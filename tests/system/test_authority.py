@@ -9,7 +9,7 @@ NEEDS = {
     "put": {"write"}, "del": {"write"}, "session_open": {"sessions"}, "append": {"write", "sessions"},
     "lock": {"locks"}, "unlock": {"locks"}, "name_register": {"names"}, "name_lookup": {"names"},
     "node_service": {"nodes"}, "job_submit": {"jobs"}, "job_kill": {"jobs"},
-    "node_offer": {"serve"}, "job_next": {"serve"}, "job_report": {"serve"},
+    "node_offer": {"serve"}, "job_next": {"serve"}, "job_stop_next": {"serve"}, "job_report": {"serve"},
 }
 PREFIXED = {"get", "list", "put", "del", "append", "lock", "unlock", "name_register", "name_lookup"}
 SHELL = {"status", "read", "write", "locks", "names", "sessions", "nodes", "jobs", "admin"}
@@ -70,3 +70,75 @@ def test_every_class_and_prefix_is_enforced(joined):
     for instance, node in enumerate(done.findall(say(joined, 2, "placements"))):
         text = say(joined, int(node), f"cat /tmp/job-{job}.{instance}")
         assert permitted(text) == {"jobs", "read"} and "begin with app/" in text
+
+
+def test_what_a_process_holds_is_its_own(joined):
+    mine = "status read write locks names sessions nodes jobs"  # all of a shell's but admin
+    joined.type(1, "lock gate -- sleep 1000 &\n")
+    joined.wait_until(lambda: "gate" in say(joined, 2, "lock --list"), "the lock is held", HANG_S)
+    fence = re.search(r"^gate .* (\d+)$", say(joined, 2, "lock --list"), re.M)[1]
+    for node in (1, 2):
+        assert say(joined, node, f"allow {mine} -- authority unlock gate {fence}") == "unlock refused\n"
+    assert "gate" in say(joined, 2, "lock --list")
+    assert say(joined, 2, f"authority unlock gate {fence}") == "unlock allowed\n"  # an administrator may
+    assert "gate" not in say(joined, 2, "lock --list")
+
+    joined.type(1, "authority session own > /tmp/session &\n")
+    joined.wait_until(lambda: "session" in run(joined, 1, "cat /tmp/session").text, "the session is open", HANG_S)
+    session = say(joined, 1, "cat /tmp/session").split()[1]
+    assert say(joined, 1, f"authority append own {session}") == "append refused\n"
+    assert say(joined, 2, f"authority append own {session}") == "append allowed\n"  # E_NO_SESSION: not of that node
+    assert say(joined, 3, "get own") == "v\n"
+
+
+def instances(cluster, node, job):
+    """[(node, state, status)] of a job's rows."""
+    return re.findall(rf"^\s*{job}\.\d+\s+(\d+)\s+(\w+)\s+(\d+)\s", say(cluster, node, "placements"), re.M)
+
+
+def submit(cluster, node, words):
+    job = re.search(r"job (\d+)", say(cluster, node, f"run {words}"))[1]
+    return job
+
+
+def all_are(cluster, node, job, state):
+    cluster.wait_until(lambda: {row[1] for row in instances(cluster, node, job)} == {state}, f"job {job} is {state}", HANG_S)
+
+
+def running(cluster, node, program):
+    return [line for line in say(cluster, node, "ps").splitlines() if f" {program} " in line and "running" in line]
+
+
+def test_a_killed_job_ends_everywhere(joined):
+    job = submit(joined, 1, "-n 3 --job sleep 1000")
+    all_are(joined, 1, job, "running")
+    assert {row[0] for row in instances(joined, 1, job)} == {"1", "2", "3"}
+    assert say(joined, 2, f"kill --job {job}") == f"job {job}: 3 killed, 0 had ended\n"
+    assert {row[1:] for row in instances(joined, 3, job)} == {("killed", "15")}
+    joined.wait_until(lambda: not running(joined, 1, "sleep"), "nothing of it runs", HANG_S)
+
+    # One that has ended keeps its own end.
+    job = submit(joined, 1, "--job true")
+    all_are(joined, 1, job, "ended")
+    assert say(joined, 1, f"kill --job {job}") == f"job {job}: 0 killed, 1 had ended\n"
+    assert run(joined, 1, "kill --job 99999").status == 1
+
+    # A node that was away when the kill was committed ends its instance when it hears of it, whatever its row says.
+    job = submit(joined, 1, "-n 3 --job sleep 1000")
+    all_are(joined, 1, job, "running")
+    joined.cut(1, 3)
+    joined.cut(2, 3)
+    joined.wait_until(lambda: re.search(r"job", run(joined, 1, f"kill --job {job}").text), "it is killed", HANG_S)
+    joined.heal(1, 3)
+    joined.heal(2, 3)
+    joined.wait_until(lambda: not running(joined, 1, "sleep"), "nothing of it runs", HANG_S)
+    joined.wait_until(lambda: {row[1] for row in instances(joined, 1, job)} <= {"killed", "lost"}, "their rows say so", HANG_S)
+
+    # A process server that was started again knows its jobs. These ended with its predecessor, since their shells lost
+    # sight of what they waited for: their ends are told, by who comes after.
+    job = submit(joined, 1, "-n 3 --job sleep 1000")
+    all_are(joined, 1, job, "running")
+    for node in (1, 2, 3):
+        joined.type(node, "service stop process\n")
+    all_are(joined, 1, job, "ended")
+    assert {row[2] for row in instances(joined, 3, job)} == {"125"}

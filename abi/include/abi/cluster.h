@@ -69,8 +69,9 @@ struct cluster_lock {
 
 struct cluster_job {
     uint64_t job;
-    uint32_t instance, node, state, cause, code, reserved; /* state 1 placed, 2 running, 3 ended */
-    uint64_t process_id;
+    uint32_t instance, node, state, cause, code; /* state 1 placed, 2 running, 3 ended */
+    uint32_t stopping;          /* its process was asked to end: the job was killed, or its node's lease ended */
+    uint64_t process_id, fence; /* fence: of its placement, unique in the cluster */
     char command[64];
     char why[64];
 };

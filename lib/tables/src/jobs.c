@@ -154,6 +154,15 @@ void jobs_apply_report(struct tables *t, const struct tables_op *op, struct tabl
     }
 }
 
+/* Once: who carried out the first need not hear of another. */
+static void stop_instance(struct tables *t, const struct job *j, struct tables_instance *i)
+{
+    if (i->stop)
+        return;
+    i->stop = t->index;
+    tell_instance(t, TABLES_EVENT_JOB_KILLED, j, i);
+}
+
 void jobs_apply_kill(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
     struct job *j = find(t, op->job_kill.job);
@@ -167,7 +176,7 @@ void jobs_apply_kill(struct tables *t, const struct tables_op *op, struct tables
         if (i->state == TABLES_JOB_WAITING)
             end_instance(j, i, EXIT_KILLED, 0);
         else if (i->state != TABLES_JOB_ENDED)
-            tell_instance(t, TABLES_EVENT_JOB_KILLED, j, i);
+            stop_instance(t, j, i);
     }
 }
 
@@ -177,8 +186,10 @@ void jobs_end(struct tables *t, uint32_t node)
         struct job *j = TABLES_ROW(at, struct job);
         for (uint32_t n = 0; n < j->row.count; n++) {
             struct tables_instance *i = &j->row.instances[n];
-            if (i->node == node && (i->state == TABLES_JOB_PLACED || i->state == TABLES_JOB_RUNNING))
-                end_instance(j, i, EXIT_NODE_LOST, 0);
+            if (i->node != node || (i->state != TABLES_JOB_PLACED && i->state != TABLES_JOB_RUNNING))
+                continue;
+            stop_instance(t, j, i); /* a node that was only cut off may still run it */
+            end_instance(j, i, EXIT_NODE_LOST, 0);
         }
     }
 }

@@ -135,6 +135,8 @@ void keys_apply_append(struct tables *t, const struct tables_op *op, struct tabl
     struct session *s = sessions_find(t, op->key_append.session);
     if (!s || s->node != op->node) {
         result->err = E_NO_SESSION;
+    } else if (s->process_id != op->key_append.process_id) {
+        result->err = E_NO_RIGHT;
     } else if (op->key_append.number == s->last_number && s->last_number) {
         result->err = s->last_err;
         result->value = s->last_value;

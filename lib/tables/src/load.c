@@ -184,6 +184,7 @@ static err_t load_instance(struct tables *t, struct tables_loader *loader, struc
     get_id(r, i.boot);
     i.process_id = wire_get_u64(r);
     i.fence = wire_get_u64(r);
+    i.stop = wire_get_u64(r);
     wire_get_bytes(r, i.why, sizeof(i.why));
     err_t err = check(r, job && loader->staged_instances < job->row.count && i.state <= TABLES_JOB_ENDED &&
                              i.node <= NODES_MAX && i.why[sizeof(i.why) - 1] == 0);

@@ -196,7 +196,9 @@ void locks_apply_unlock(struct tables *t, const struct tables_op *op, struct tab
 {
     struct lock *lock = TABLES_ROW(tree_find(&t->locks, op->unlock.name), struct lock);
     struct request *r = lock && op->unlock.fence ? holder_with(lock, op->unlock.fence) : NULL;
-    if (r)
+    if (r && !op->unlock.any && !owned_by(r->node, r->process_id, op->node, op->unlock.process_id))
+        result->err = E_NO_RIGHT;
+    else if (r)
         remove_request(t, r);
     else
         result->err = lock && lock->fence > op->unlock.fence ? E_STALE_FENCE : E_NOT_FOUND;

@@ -112,6 +112,7 @@ static void put_instance(const struct tables_instance *i, struct wire_writer *w)
     put_id(w, i->boot);
     wire_put_u64(w, i->process_id);
     wire_put_u64(w, i->fence);
+    wire_put_u64(w, i->stop);
     wire_put_bytes(w, i->why, sizeof(i->why));
 }
 

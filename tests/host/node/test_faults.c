@@ -36,7 +36,7 @@ static void propose(uint32_t machine)
     if (c->session) {
         op = (struct tables_op){
             .kind = TABLES_KEY_APPEND,
-            .key_append = {c->session, c->number, {key, (uint32_t)strlen(key)}, {item, (uint32_t)strlen(item)}}};
+            .key_append = {c->session, c->number, 1, {key, (uint32_t)strlen(key)}, {item, (uint32_t)strlen(item)}}};
     }
     m->answer = (struct lab_answer){.token = ++lab.next_token};
     c->waiting = node_propose(m->n, m->answer.token, &op) == E_OK;

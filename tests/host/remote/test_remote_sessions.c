@@ -74,7 +74,7 @@ static struct handle_ref stand_in(uint32_t index)
 /* The peer asks for an offer of ours: its export index. */
 static uint32_t offered(struct handle_ref endpoint)
 {
-    CHECK_EQUAL(remote_offer("here", &endpoint), E_OK);
+    CHECK_EQUAL(remote_offer("here", 1, &endpoint), E_OK);
     struct remote_message m = {.kind = REMOTE_FIND, .call = 1};
     strcpy(m.name, "here");
     CHECK(peer_says(&m));

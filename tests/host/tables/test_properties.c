@@ -54,6 +54,7 @@ static struct tables_op random_op(struct random *random, uint64_t index)
         op.key_append.session = recent;
         op.key_append.number = 1 + random_below(random, 3);
         op.key_append.name = name;
+        op.key_append.process_id = 1 + random_below(random, 3);
         op.key_append.data = text("data");
         break;
     case TABLES_LOCK:
@@ -68,6 +69,8 @@ static struct tables_op random_op(struct random *random, uint64_t index)
     case TABLES_UNLOCK:
         op.unlock.fence = 1ull << 56 | recent << 12;
         op.unlock.name = name;
+        op.unlock.process_id = 1 + random_below(random, 3);
+        op.unlock.any = random_below(random, 2);
         break;
     case TABLES_NAME_PUT:
     case TABLES_NAME_DELETE:

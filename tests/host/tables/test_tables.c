@@ -111,11 +111,13 @@ static void test_room_for_keys(void)
     CHECK_EQUAL(put(&r, node, "key7", "still changes"), E_OK);
 }
 
+static uint64_t appending = 5; /* process */
+
 static err_t append(uint32_t node, uint64_t session, uint64_t number, const char *data)
 {
-    return replica_from(
-        &r, node,
-        (struct tables_op){.kind = TABLES_KEY_APPEND, .key_append = {session, number, text("log"), text(data)}});
+    return replica_from(&r, node,
+                        (struct tables_op){.kind = TABLES_KEY_APPEND,
+                                           .key_append = {session, number, appending, text("log"), text(data)}});
 }
 
 static void test_append_at_most_once(void)
@@ -179,7 +181,11 @@ static void test_locks_in_line(void)
     CHECK(tables_lock(r.t, text("L"), &view) && view.holders == 1 && view.waiters == 3 && view.node == a);
     struct tables_op try = {.kind = TABLES_LOCK, .lock = {TABLES_SHARED, 1, 22, text("L")}};
     CHECK_EQUAL(replica_from(&r, b, try), E_BUSY);
-    struct tables_op unlock = {.kind = TABLES_UNLOCK, .unlock = {fence, text("L")}};
+    struct tables_op unlock = {.kind = TABLES_UNLOCK, .unlock = {fence, 10, 0, text("L")}};
+    unlock.unlock.process_id = 11;
+    CHECK_EQUAL(replica_from(&r, a, unlock), E_NO_RIGHT); /* not who holds it */
+    unlock.unlock.process_id = 10;
+    CHECK_EQUAL(replica_from(&r, b, unlock), E_NO_RIGHT); /* a process of another node */
     CHECK_EQUAL(replica_from(&r, a, unlock), E_OK);
     CHECK_EQUAL(r.event_count, 2); /* both shared ones, not the exclusive one behind them */
     CHECK(r.events[0].process_id == 20 && r.events[1].process_id == 21);
@@ -245,6 +251,11 @@ static void test_jobs(void)
     CHECK_EQUAL(tables_job(r.t, job)->placed_from, 1);
     CHECK_EQUAL(replica_from(&r, a, (struct tables_op){.kind = TABLES_JOB_KILL, .job_kill = {job}}), E_OK);
     CHECK_EQUAL(r.event_count, 1);
+    uint64_t asked = tables_job(r.t, job)->instances[0].stop;
+    CHECK_EQUAL(asked, tables_applied_index(r.t));
+    CHECK_EQUAL(replica_from(&r, a, (struct tables_op){.kind = TABLES_JOB_KILL, .job_kill = {job}}), E_OK);
+    CHECK_EQUAL(tables_job(r.t, job)->instances[0].stop, asked);
+    CHECK_EQUAL(r.event_count, 0); /* once is enough */
     CHECK_EQUAL(tables_job(r.t, job)->instances[1].state, TABLES_JOB_ENDED);
     join(&r, 1, 2);                                           /* its node starts anew */
     CHECK_EQUAL(tables_job(r.t, job)->instances[0].cause, 6); /* EXIT_NODE_LOST */

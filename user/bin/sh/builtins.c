@@ -145,9 +145,21 @@ static int kill_one(const char *word, int signal)
     return strchr(word, '\'') ? 2 : run_text(text);
 }
 
+static int kill_cluster_job(const char *word)
+{
+    char text[64];
+    snprintf(text, sizeof text, "/bin/kill --job '%.30s'", word);
+    return strchr(word, '\'') ? 2 : run_text(text);
+}
+
 static int run_kill(int argc, char **argv)
 {
     int first = 1, signal = 15, status = 0;
+    if (argc > 2 && strcmp(argv[1], "--job") == 0) {
+        for (int i = 2; i < argc; i++)
+            status |= kill_cluster_job(argv[i]);
+        return status;
+    }
     if (argc > 1 && argv[1][0] == '-') {
         signal = signal_number(argv[1] + 1);
         first = 2;

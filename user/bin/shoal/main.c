@@ -15,7 +15,7 @@ static const struct {
     {"status", status_run, "status"},
     {"raft", raft_run, "raft [transfer NODE]"},
     {"ps", ps_run, "ps"},
-    {"kill", kill_run, "kill [-SIGNAL] NODE.PROCESS..."},
+    {"kill", kill_run, "kill [-SIGNAL] NODE.PROCESS..., or kill --job JOB..."},
     {"top", top_run, "top"},
     {"on", on_run, "on NODE PROGRAM [WORD...]"},
     {"run", run_run, "run [-n COUNT | --job] PROGRAM [WORD...]"},

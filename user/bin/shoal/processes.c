@@ -9,6 +9,7 @@
 #include <os/service.h>
 #include <os/startup.h>
 #include <os/syscall.h>
+#include <os/thread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,8 @@ int ps_run(int argc, char **argv)
 
 /* ---- kill ---- */
 
+static int kill_jobs(int argc, char **argv);
+
 static int kill_one(uint64_t id, uint32_t self, uint32_t signal)
 {
     handle_t service;
@@ -120,6 +123,8 @@ int kill_run(int argc, char **argv)
     struct cluster_status status;
     uint64_t signal = 15, id;
     int first = 1, result = 0;
+    if (argc > 1 && strcmp(argv[1], "--job") == 0)
+        return kill_jobs(argc, argv);
     if (argc > 1 && argv[1][0] == '-') {
         if (!parse_number(argv[1] + 1, 31, &signal) || signal == 0)
             return usage();
@@ -160,28 +165,117 @@ int top_run(int argc, char **argv)
 
 /* ---- the cluster's jobs ---- */
 
-int jobs_run(int argc, char **argv)
+/* How an instance is: where it stands, or how it ended. */
+static const char *instance_words(const struct cluster_job *row)
+{
+    static const char *const states[] = {"waiting", "placed", "running"};
+    static char text[112];
+    struct spawn_end end = {row->cause, row->code, 0};
+    if (row->state < 3)
+        return row->stopping ? "ending" : states[row->state];
+    os_spawn_end_text(&end, text, sizeof text);
+    return row->cause == EXIT_KILLED ? "killed" : row->cause == EXIT_NODE_LOST ? "lost" : text[0] ? "failed" : "ended";
+}
+
+typedef bool row_fn(const struct cluster_job *row, void *context); /* false: no more */
+
+static err_t each_row(handle_t cluster, row_fn *fn, void *context)
 {
     static struct cluster_job rows[CLUSTER_JOB_LIST_ROWS_MAX / sizeof(struct cluster_job)];
-    static const char *const states[] = {"?", "placed", "running", "ended"};
     uint32_t position = 0, next, length;
+    for (;;) {
+        err_t err = cluster_job_list(cluster, os_deadline_ms(30000), position, &next, rows, sizeof rows, &length);
+        if (err || length == 0 || next <= position)
+            return err;
+        for (uint32_t i = 0; i < length / sizeof rows[0]; i++)
+            if (!fn(&rows[i], context))
+                return E_OK;
+        position = next;
+    }
+}
+
+static bool show_instance(const struct cluster_job *row, void *context)
+{
+    printf("%5llu.%-6u %4u %-8s %6u %3u.%-6u %-32.64s %.64s\n", (unsigned long long)row->job, row->instance, row->node,
+           instance_words(row), row->code, (unsigned)PROCESS_ID_NODE(row->process_id),
+           (unsigned)PROCESS_ID_SERIAL(row->process_id), row->command, row->why);
+    return true;
+}
+
+int jobs_run(int argc, char **argv)
+{
     handle_t cluster = cluster_handle();
     if (argc > 1)
         return usage();
     if (!cluster)
         return 1;
     printf("JOB          NODE STATE    STATUS PROCESS    COMMAND                          WHY\n");
+    err_t err = each_row(cluster, show_instance, NULL);
+    return err ? fail("%s", words_for(err)) : 0;
+}
+
+/* ---- kill of the cluster's jobs ---- */
+
+#define KILL_WAIT_MS 10000u
+#define KILL_LOOK_MS 100u
+
+struct ends {
+    uint64_t job;
+    uint32_t ended, killed, going, node; /* node: of one that goes on */
+};
+
+static bool count_end(const struct cluster_job *row, void *context)
+{
+    struct ends *ends = context;
+    if (row->job != ends->job)
+        return row->job < ends->job;
+    ends->ended += row->state == 3;
+    ends->killed += row->state == 3 && row->cause == EXIT_KILLED;
+    ends->going += row->state != 3;
+    if (row->state != 3)
+        ends->node = row->node;
+    return true;
+}
+
+/* Until all have ended, or one has not for long: its node is away, and it will when that is back or given up. */
+static int kill_job(handle_t cluster, uint64_t job)
+{
+    uint64_t until = os_deadline_ms(KILL_WAIT_MS);
+    uint32_t word = 0;
+    err_t err = cluster_job_kill(cluster, os_deadline_ms(30000), job);
+    if (err)
+        return fail("job %llu: %s", (unsigned long long)job,
+                    err == E_NOT_FOUND ? "no such job; `placements` lists them" : words_for(err));
     for (;;) {
-        err_t err = cluster_job_list(cluster, os_deadline_ms(30000), position, &next, rows, sizeof rows, &length);
+        struct ends ends = {.job = job};
+        err = each_row(cluster, count_end, &ends);
         if (err)
-            return fail("%s", words_for(err));
-        for (uint32_t i = 0; i < length / sizeof rows[0]; i++)
-            printf("%5llu.%-6u %4u %-8s %6u %3u.%-6u %-32.64s %.64s\n", (unsigned long long)rows[i].job,
-                   rows[i].instance, rows[i].node, states[rows[i].state < 4 ? rows[i].state : 0], rows[i].code,
-                   (unsigned)PROCESS_ID_NODE(rows[i].process_id), (unsigned)PROCESS_ID_SERIAL(rows[i].process_id),
-                   rows[i].command, rows[i].why);
-        if (length == 0 || next <= position)
-            return 0;
-        position = next;
+            return fail("job %llu is to end; how far that is is not known: %s", (unsigned long long)job,
+                        words_for(err));
+        if (!ends.going)
+            return printf("job %llu: %u killed, %u had ended\n", (unsigned long long)job, ends.killed,
+                          ends.ended - ends.killed),
+                   0;
+        if (os_clock(CLOCK_ID_MONOTONIC_NS) >= until)
+            return fail("job %llu: %u have ended; %u will when node %u answers or is given up", (unsigned long long)job,
+                        ends.ended, ends.going, ends.node);
+        (void)os_futex_wait(&word, 0, os_deadline_ms(KILL_LOOK_MS));
     }
+}
+
+static int kill_jobs(int argc, char **argv)
+{
+    handle_t cluster = cluster_handle();
+    uint64_t job;
+    int result = 0;
+    if (argc < 3)
+        return usage();
+    if (!cluster)
+        return 1;
+    for (int i = 2; i < argc; i++) {
+        if (!parse_number(argv[i], UINT64_MAX, &job))
+            return fail("'%s' is no job; it is a number that `placements` shows", argv[i]), 2;
+        result |= kill_job(cluster, job);
+    }
+    return result;
 }

@@ -25,8 +25,25 @@ struct child *child_by_serial(uint32_t serial)
     return NULL;
 }
 
+uint64_t child_label(const struct child *c)
+{
+    return c->job_fence << 32 | c->serial;
+}
+
+/* One that an earlier process server started is known by half of its fence until the job is learned. */
+struct child *child_by_fence(uint64_t fence)
+{
+    for (uint32_t i = 0; i < CHILDREN_MAX; i++) {
+        struct child *c = &server_state.children[i];
+        if (c->state != CHILD_FREE && c->job_fence &&
+            (c->job ? c->job_fence == fence : c->job_fence == (uint32_t)fence))
+            return c;
+    }
+    return NULL;
+}
+
 /* The node's number comes with joining the cluster; before, ids begin with 0. */
-static uint32_t own_node(void)
+uint32_t own_node(void)
 {
     struct cluster_status status;
     uint32_t length;
@@ -101,7 +118,8 @@ struct child *child_make(const char *path, uint32_t flags, uint64_t owner_node)
 
 void child_forget_if_unwanted(struct child *c)
 {
-    if (c->state == CHILD_ENDED && !c->owned && !c->keep)
+    bool unreported = c->job_fence && !c->job; /* an earlier server's: whose job it was is not known yet */
+    if (c->state == CHILD_ENDED && !c->owned && !c->keep && !unreported)
         c->state = CHILD_FREE;
 }
 
@@ -180,6 +198,7 @@ static void recover_one(handle_t budget, uint64_t label)
     *c = (struct child){.state = CHILD_RUNNING,
                         .keep = true,
                         .serial = (uint32_t)label,
+                        .job_fence = label >> 32,
                         .budget = budget,
                         .process = (handle_t)r.value};
     strncpy(c->command, info.name, sizeof info.name - 1);
@@ -189,7 +208,7 @@ static void recover_one(handle_t budget, uint64_t label)
 void children_recover(void)
 {
     uint64_t label = 0;
-    uint32_t found = 0;
+    uint32_t found = 0, serial = 0;
     for (;; found++) {
         struct sys_result r = os_control(server_state.jobs_budget, OP_BUDGET_NEXT, label, 0, 0, 0);
         struct budget_info info = {0};
@@ -199,10 +218,11 @@ void children_recover(void)
         if (info.label <= label)
             break;
         label = info.label;
+        serial = (uint32_t)label > serial ? (uint32_t)label : serial;
         recover_one((handle_t)r.value, label);
     }
-    if (label >= server_state.next_serial)
-        server_state.next_serial = (uint32_t)label + 1;
+    if (serial >= server_state.next_serial)
+        server_state.next_serial = serial + 1;
     if (found)
         os_log("process: found %u running processes again", found);
 }

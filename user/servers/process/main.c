@@ -20,6 +20,10 @@ static void on_notified(struct server *s, uint64_t bits)
         children_check(bits);
     if (bits & BIT_PLACED)
         jobs_placed();
+    if (bits & BIT_STOP) {
+        jobs_stop();
+        jobs_adopt();
+    }
 }
 
 static void on_closed(struct server *s, uint64_t badge)
@@ -55,6 +59,7 @@ _Noreturn void os_main(const struct startup *startup)
                                               CONTROL_SERVED_BY(&control_handlers)};
     server_state.jobs_budget = os_startup_handle(STARTUP_EXTRA);
     server_state.next_serial = first_serial(startup);
+    server_state.restarted = server_state.next_serial > 1;
     make_bundle();
     err_t err = os_create(os_budget(), OBJECT_ENDPOINT, 0, 0, 0, &server_state.endpoint);
     if (!err)

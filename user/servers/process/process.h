@@ -19,6 +19,7 @@
 #define BIT_CHILDREN     48u /* a child's end sets bit (its index modulo this) */
 #define BIT_LOADED       (1ull << 50)
 #define BIT_PLACED       (1ull << 51)
+#define BIT_STOP         (1ull << 52)
 
 enum child_state { CHILD_FREE = 0, CHILD_PREPARING, CHILD_LOADING, CHILD_RUNNING, CHILD_ENDED };
 
@@ -32,6 +33,7 @@ struct child {
     uint32_t cause, code;
     uint64_t detail;
     uint64_t owner_node, job;
+    uint64_t job_fence; /* of its placement; its low half is in the Budget's label, for the next process server */
     uint32_t job_instance;
     uint64_t memory_bytes; /* its Budget */
     uint32_t priority;
@@ -63,6 +65,7 @@ struct process_server_state {
     handle_t endpoint, notification, jobs_budget, bundle_memory;
     struct bundle_tree bundle;
     uint32_t next_serial, node;
+    bool restarted;
     struct child children[CHILDREN_MAX];
     struct preparation preparations[PREPARATIONS_MAX];
 };
@@ -78,6 +81,7 @@ struct child *child_make(const char *path, uint32_t flags, uint64_t owner_node);
 uint32_t child_index(const struct child *c);
 struct child *child_by_serial(uint32_t serial);
 uint64_t child_id(const struct child *c);
+uint32_t own_node(void); /* 0: not known yet */
 err_t child_kill(struct child *c, uint32_t code);
 /* Its Process has ended, or it never came to run. */
 void child_ended(struct child *c, uint32_t cause, uint32_t code, uint64_t detail);
@@ -85,6 +89,10 @@ void child_forget_if_unwanted(struct child *c);
 void child_owner_gone(struct child *c);
 /* Looks which of the children that share these bits have ended. */
 void children_check(uint64_t bits);
+/* The label of its Budget below `jobs`. */
+uint64_t child_label(const struct child *c);
+/* The child of a placement, by its fence. */
+struct child *child_by_fence(uint64_t fence);
 /* Takes over what an earlier process server of this node left running. */
 void children_recover(void);
 
@@ -111,6 +119,8 @@ void waiters_drop_cancelled(void);
 /* jobs.c: placements of the cluster, and reports on them. */
 void jobs_start(void);
 void jobs_placed(void);
+void jobs_stop(void);
+void jobs_adopt(void);     /* children of an earlier process server that are jobs */
 void jobs_try_again(void); /* there is room for a child again: a placement may wait for it */
 void jobs_report(const struct child *c, uint32_t state);
 

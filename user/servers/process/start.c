@@ -79,7 +79,7 @@ static err_t load(struct child *c, const struct image *image, struct loaded *loa
 err_t child_start(struct child *c, const struct image *image)
 {
     struct loaded loaded;
-    err_t err = os_create(server_state.jobs_budget, OBJECT_BUDGET, c->memory_bytes, c->serial, 0, &c->budget);
+    err_t err = os_create(server_state.jobs_budget, OBJECT_BUDGET, c->memory_bytes, child_label(c), 0, &c->budget);
     if (err)
         return c->budget = HANDLE_NONE, err;
     err = give_own(c->preparation);

@@ -95,7 +95,7 @@ struct tables_op {
             struct tables_text name;
         } key_delete;
         struct {
-            uint64_t session, number;
+            uint64_t session, number, process_id;
             struct tables_text name, data;
         } key_append;
         struct {
@@ -106,7 +106,7 @@ struct tables_op {
             uint64_t ticket;
         } lock_cancel;
         struct {
-            uint64_t fence;
+            uint64_t fence, process_id, any; /* any: whoever holds it */
             struct tables_text name;
         } unlock;
         struct {

@@ -118,6 +118,7 @@ struct tables_instance {
     uint64_t boot[2];
     uint64_t process_id;
     uint64_t fence; /* index of the entry that placed it */
+    uint64_t stop;  /* index of the entry that wants its process ended: the job was killed, or its node's lease ended */
     char why[48];
 };
 
