@@ -165,6 +165,7 @@ void node_snapshot_saved(struct node *n)
 {
     struct raft_conf conf;
     take_over(n);
+    n->hello_changed |= n->snapshot_too_big; /* the others refuse proposals for our sake no longer */
     n->snapshot_too_big = false;
     if (!n->installing) {
         if (raft_snapshot_saved(n->raft, &n->saved_label))
