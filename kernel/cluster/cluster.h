@@ -58,6 +58,7 @@ struct owner {
     struct list node; /* in inbox.ended, later in cluster.ending */
     struct list all;  /* in cluster.owners, while it lives */
     uint64_t serial;
+    const struct process *process; /* while it is in cluster.owners */
     bool proposed;
     uint64_t token;
 };
@@ -88,12 +89,14 @@ struct request {
     const struct service_op *rule;
     enum phase phase;
     err_t found_err;
-    uint64_t process_id; /* of the caller */
-    uint64_t ticket;     /* LOCK: what it waits with */
-    uint64_t published;  /* NAME_REGISTER */
-    uint64_t give_up_ns; /* PHASE_ASK_READ */
-    uint32_t state;      /* WAIT_STATE */
-    struct msg in;       /* the message as it came; handles are indices + 1 into refs */
+    uint64_t process_id;             /* of the caller */
+    uint64_t ticket;                 /* LOCK: what it waits with */
+    uint64_t published;              /* NAME_REGISTER */
+    uint64_t give_up_ns;             /* PHASE_ASK_READ */
+    uint64_t serial;                 /* of the calling process, if it is here */
+    struct tables_position position; /* WATCH_NEXT: nothing before it is of interest */
+    uint32_t state;                  /* WAIT_STATE */
+    struct msg in;                   /* the message as it came; handles are indices + 1 into refs */
     handle_t in_handles[IPC_HANDLES_MAX];
     struct handle_ref refs[IPC_HANDLES_MAX];
     uint8_t bytes[IPC_BYTES_MAX];
@@ -103,6 +106,7 @@ struct request {
 struct held {
     struct list node;
     uint64_t ticket, token;
+    uint64_t serial; /* of the process here that acquired it; 0: none */
 };
 
 struct answer {
@@ -169,7 +173,7 @@ void cluster_cancel(struct request *r);                                     /* t
 err_t cluster_own(struct call *c);             /* the caller's process has something from now on. Kernel lock held */
 bool cluster_owner_lives(uint64_t process_id); /* one that cluster_own() was called for. Kernel lock held */
 void cluster_owners_run(void);
-err_t cluster_held_make(uint64_t ticket, struct handle_ref *out); /* kernel lock held */
+err_t cluster_held_make(uint64_t ticket, uint64_t serial, struct handle_ref *out); /* kernel lock held */
 void cluster_release_ticket(uint64_t ticket); /* nobody wants that lock, or place in the line, any more */
 void cluster_event(void *context, const struct tables_event *event);
 void cluster_replaced(void *context);

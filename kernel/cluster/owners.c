@@ -29,6 +29,7 @@ err_t cluster_own(struct call *c)
     list_init(&o->node);
     list_init(&o->all);
     o->serial = p->object.serial;
+    o->process = p;
     list_append(&cluster.owners, &o->all);
     p->on_end = process_ended;
     p->on_end_context = o;
@@ -69,11 +70,28 @@ static void free_small(void *block, size_t bytes)
 
 /* ---- handles that hold a lock ---- */
 
+/* Did the process end, so that its end is proposed and frees all it held? */
+static bool process_ending(uint64_t serial)
+{
+    list_for_each(node, &cluster.owners)
+    {
+        const struct owner *o = container_of(node, struct owner, all);
+        if (o->serial == serial)
+            return o->process->ending || o->process->live_threads == 0;
+    }
+    return true;
+}
+
+/* A handle that goes with its process is not let go of on purpose: the lock is the dead process's, with its delay. */
 static void held_closed(struct endpoint *e)
 {
     struct held *h = e->context;
-    list_append(&cluster.inbox.dropped, &h->node);
-    cluster_wake();
+    if (h->serial && process_ending(h->serial)) {
+        kfree(h, sizeof(*h));
+    } else {
+        list_append(&cluster.inbox.dropped, &h->node);
+        cluster_wake();
+    }
     endpoint_drop(e);
 }
 
@@ -83,7 +101,7 @@ static err_t held_called(struct endpoint *e, struct call *c)
 }
 static void held_cancelled(struct endpoint *e, struct call *c) {}
 
-err_t cluster_held_make(uint64_t ticket, struct handle_ref *out)
+err_t cluster_held_make(uint64_t ticket, uint64_t serial, struct handle_ref *out)
 {
     static const struct endpoint_handler handler = {held_called, held_cancelled, NULL, held_closed};
     struct held *h = kalloc(sizeof(*h));
@@ -97,6 +115,7 @@ err_t cluster_held_make(uint64_t ticket, struct handle_ref *out)
     }
     list_init(&h->node);
     h->ticket = ticket;
+    h->serial = serial;
     *out = handle_ref_make(&e->object, NULL, RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO);
     return E_OK;
 }

@@ -2,6 +2,7 @@
 #include "permissions.h"
 
 #include <base/mem.h>
+#include <base/transaction.h>
 #include <idl/cluster_codec.h>
 
 #define CLUSTER_CLASS(name, bit, word, text) | 1u << (bit)
@@ -47,6 +48,17 @@ static err_t has(const struct permissions *p, uint32_t classes)
     return classes & ~p->classes ? E_NO_RIGHT : E_OK;
 }
 
+static err_t covers_steps(const struct permissions *p, const void *steps, uint32_t bytes)
+{
+    struct txn_reader r = {steps, bytes, false};
+    struct txn_view step;
+    while (txn_next(&r, &step)) {
+        if (!permissions_cover(p, step.name, step.head.name_bytes))
+            return E_NO_RIGHT;
+    }
+    return r.failed ? E_BAD_MESSAGE : E_OK;
+}
+
 err_t permissions_check(const struct permissions *p, uint32_t op, const struct msg *m)
 {
     switch ((enum cluster_ops)op) {
@@ -61,7 +73,16 @@ err_t permissions_check(const struct permissions *p, uint32_t op, const struct m
             err = cluster_##op##_in_decode(m, &in);                                                                    \
         return err ? err : permissions_cover(p, in.field, in.field##_length) ? E_OK : E_NO_RIGHT;                      \
     }
+#define NEEDS_STEPS(op, OP, classes, field)                                                                            \
+    case CLUSTER_OP_##OP: {                                                                                            \
+        struct cluster_##op##_in in;                                                                                   \
+        err_t err = has(p, classes);                                                                                   \
+        if (err == E_OK)                                                                                               \
+            err = cluster_##op##_in_decode(m, &in);                                                                    \
+        return err ? err : covers_steps(p, in.field, in.field##_length);                                               \
+    }
 #include "permissions.def"
+#undef NEEDS_STEPS
 #undef NEEDS
 #undef NEEDS_NAME
     }

@@ -58,6 +58,7 @@ static err_t call_came(struct endpoint *e, struct call *c)
     r->op = TAG_OP(c->tag);
     r->permitted = *permitted;
     r->process_id = cluster_process_id(c);
+    r->serial = c->thread->process->object.serial;
     copy_message(r, c);
     err_t err = check_request(r, c);
     if (err != E_OK) {

@@ -5,8 +5,49 @@ static void begin_put(struct request *r)
 {
     DECODE(put, r)
     service_propose(r, &(struct tables_op){.kind = TABLES_KEY_PUT,
-                                           .key_put = {in.if_revision, text_of(in.key, in.key_length),
-                                                       text_of(in.value, in.value_length)}});
+                                           .key_put = {.if_revision = in.if_revision,
+                                                       .name = text_of(in.key, in.key_length),
+                                                       .value = text_of(in.value, in.value_length)}});
+}
+
+static void begin_put_owned(struct request *r)
+{
+    DECODE(put_owned, r)
+    service_propose(r, &(struct tables_op){.kind = TABLES_KEY_PUT,
+                                           .key_put = {.if_revision = TABLES_ANY_REVISION,
+                                                       .name = text_of(in.key, in.key_length),
+                                                       .value = text_of(in.value, in.value_length),
+                                                       .process_id = r->process_id,
+                                                       .session = in.session,
+                                                       .sequential = in.sequential}});
+}
+
+static void finish_put_owned(struct request *r, const struct tables_result *result)
+{
+    ANSWER(r, put_owned, .revision = result->value, .number = result->number);
+}
+
+/* What does not make sense is told at once, without the others. */
+static void begin_txn(struct request *r)
+{
+    DECODE(txn, r)
+    struct tables_text steps = {in.steps, in.steps_length};
+    err_t err = tables_txn_check(steps);
+    if (err != E_OK)
+        cluster_answer(r, err, NULL);
+    else
+        service_propose(r, &(struct tables_op){.kind = TABLES_TXN, .txn = {r->process_id, steps}});
+}
+
+static void finish_txn(struct request *r, const struct tables_result *result)
+{
+    ANSWER(r, txn, .revision = result->value, .held = (uint32_t)result->number);
+}
+
+static void begin_session_close(struct request *r)
+{
+    DECODE(session_close, r)
+    service_propose(r, &(struct tables_op){.kind = TABLES_SESSION_CLOSE, .session_close = {in.session, r->process_id}});
 }
 
 static void begin_del(struct request *r)
@@ -96,3 +137,6 @@ const struct service_op service_del_op = {.begin = begin_del, .finish = finish_d
 const struct service_op service_list_op = {.begin = service_ask_read, .read = read_list};
 const struct service_op service_append_op = {.begin = begin_append, .finish = finish_append};
 const struct service_op service_session_open_op = {.begin = begin_session_open, .finish = finish_session_open};
+const struct service_op service_put_owned_op = {.begin = begin_put_owned, .finish = finish_put_owned};
+const struct service_op service_txn_op = {.begin = begin_txn, .finish = finish_txn};
+const struct service_op service_session_close_op = {.begin = begin_session_close};

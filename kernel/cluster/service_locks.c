@@ -1,12 +1,26 @@
 /* Operations on locks, and what becomes of those that wait for one. */
 #include "service_private.h"
 
+_Static_assert(CLUSTER_EXCLUSIVE == TABLES_EXCLUSIVE && CLUSTER_SHARED == TABLES_SHARED &&
+                   CLUSTER_SEMAPHORE == TABLES_PERMIT && CLUSTER_ELECTION == TABLES_CANDIDATE &&
+                   CLUSTER_BARRIER == TABLES_PARTY,
+               "the modes are the tables' own");
+
 static void begin_lock(struct request *r)
 {
     DECODE(lock, r)
-    service_propose(
-        r, &(struct tables_op){.kind = TABLES_LOCK,
-                               .lock = {in.mode, in.try_only != 0, r->process_id, text_of(in.name, in.name_length)}});
+    if (in.delay_ms > TABLES_DELAY_MAX_NS / 1000000) {
+        cluster_answer(r, E_RANGE, NULL);
+        return;
+    }
+    service_propose(r, &(struct tables_op){.kind = TABLES_LOCK,
+                                           .lock = {.mode = in.mode,
+                                                    .try_only = in.try_only != 0,
+                                                    .process_id = r->process_id,
+                                                    .name = text_of(in.name, in.name_length),
+                                                    .permits = in.permits,
+                                                    .delay_ns = in.delay_ms * 1000000,
+                                                    .value = {in.value, in.value_length}}});
 }
 
 static void begin_unlock(struct request *r)
@@ -22,7 +36,7 @@ static void granted(struct request *r, uint64_t fence)
 {
     struct handle_ref ref = {0};
     uint64_t flags = cluster_enter();
-    err_t err = r->call ? cluster_held_make(r->ticket, &ref) : E_GONE;
+    err_t err = r->call ? cluster_held_make(r->ticket, r->serial, &ref) : E_GONE;
     cluster_leave(flags);
     if (err == E_OK) {
         ANSWER_HANDLE(r, lock, ref, .fence = fence, .held = 1);
@@ -58,7 +72,9 @@ static void read_lock_list(struct request *r, const struct tables *t)
                                    .holders = lock.holders,
                                    .waiters = lock.waiters,
                                    .node = lock.node,
-                                   .process_id = lock.process_id};
+                                   .process_id = lock.process_id,
+                                   .permits = lock.permits,
+                                   .delayed = lock.delayed};
         if (at < in.position || !permissions_cover(&r->permitted, lock.name, lock.name_bytes))
             continue;
         if (used + sizeof(row) > ROWS_MAX)
@@ -68,6 +84,54 @@ static void read_lock_list(struct request *r, const struct tables *t)
         used += sizeof(row);
     }
     ANSWER(r, lock_list, .next = at, .rows = service_rows, .rows_length = used);
+}
+
+static void read_request_list(struct request *r, const struct tables *t)
+{
+    DECODE(request_list, r)
+    struct tables_request_view v;
+    uint32_t used = 0;
+    for (uint64_t at = in.after; tables_request_next(t, at, &v); at = v.ticket) {
+        struct cluster_lock_request row = {.ticket = v.ticket,
+                                           .fence = v.fence,
+                                           .process_id = v.process_id,
+                                           .lock = v.lock,
+                                           .mode = v.mode,
+                                           .node = v.node};
+        if (!permissions_cover(&r->permitted, v.lock_name.at, v.lock_name.bytes))
+            continue;
+        if (used + sizeof(row) > ROWS_MAX)
+            break;
+        service_copy_text(row.name, sizeof(row.name), v.lock_name.at, v.lock_name.bytes);
+        memcpy(service_rows + used, &row, sizeof(row));
+        used += sizeof(row);
+    }
+    ANSWER(r, request_list, .rows = service_rows, .rows_length = used);
+}
+
+static void begin_elected_set(struct request *r)
+{
+    DECODE(elected_set, r)
+    service_propose(
+        r,
+        &(struct tables_op){
+            .kind = TABLES_ELECTED_SET,
+            .elected_set = {in.fence, r->process_id, text_of(in.name, in.name_length), {in.value, in.value_length}}});
+}
+
+static void read_elected(struct request *r, const struct tables *t)
+{
+    DECODE(elected, r)
+    struct tables_lock_view lock;
+    if (!tables_lock(t, text_of(in.name, in.name_length), &lock))
+        cluster_answer(r, E_NOT_FOUND, NULL);
+    else if (lock.mode != TABLES_CANDIDATE)
+        cluster_answer(r, E_WRONG_TYPE, NULL);
+    else if (!lock.holders)
+        cluster_answer(r, E_NOT_FOUND, NULL);
+    else
+        ANSWER(r, elected, .fence = lock.fence, .process_id = lock.process_id, .revision = tables_applied_index(t) + 1,
+               .value = lock.value.at, .value_length = lock.value.bytes);
 }
 
 /* ---- events of the tables ---- */
@@ -116,3 +180,6 @@ void cluster_replaced(void *context)
 const struct service_op service_lock_op = {.begin = begin_lock, .finish = finish_lock};
 const struct service_op service_unlock_op = {.begin = begin_unlock};
 const struct service_op service_lock_list_op = {.begin = service_ask_read, .read = read_lock_list};
+const struct service_op service_request_list_op = {.begin = service_ask_read, .read = read_request_list};
+const struct service_op service_elected_set_op = {.begin = begin_elected_set};
+const struct service_op service_elected_op = {.begin = service_ask_read, .read = read_elected};

@@ -3,33 +3,41 @@
 
 #define READ_PATIENCE_NS 5000000000ull
 
+#define RULE(NAME, name) [CLUSTER_OP_##NAME - CLUSTER_OP_STATUS] = &service_##name##_op
 static const struct service_op *const service_ops[] = {
-    [CLUSTER_OP_STATUS] = &service_status_op,
-    [CLUSTER_OP_NODES] = &service_nodes_op,
-    [CLUSTER_OP_GET] = &service_get_op,
-    [CLUSTER_OP_PUT] = &service_put_op,
-    [CLUSTER_OP_DEL] = &service_del_op,
-    [CLUSTER_OP_LIST] = &service_list_op,
-    [CLUSTER_OP_LOCK] = &service_lock_op,
-    [CLUSTER_OP_UNLOCK] = &service_unlock_op,
-    [CLUSTER_OP_LOCK_LIST] = &service_lock_list_op,
-    [CLUSTER_OP_NAME_REGISTER] = &service_name_register_op,
-    [CLUSTER_OP_NAME_LOOKUP] = &service_name_lookup_op,
-    [CLUSTER_OP_NODE_SERVICE] = &service_node_service_op,
-    [CLUSTER_OP_NODE_OFFER] = &service_node_offer_op,
-    [CLUSTER_OP_JOB_SUBMIT] = &service_job_submit_op,
-    [CLUSTER_OP_JOB_LIST] = &service_job_list_op,
-    [CLUSTER_OP_JOB_NEXT] = &service_job_next_op,
-    [CLUSTER_OP_JOB_REPORT] = &service_job_report_op,
-    [CLUSTER_OP_JOB_KILL] = &service_job_kill_op,
-    [CLUSTER_OP_RAFT] = &service_raft_op,
-    [CLUSTER_OP_APPEND] = &service_append_op,
-    [CLUSTER_OP_SESSION_OPEN] = &service_session_open_op,
-    [CLUSTER_OP_WAIT_STATE] = &service_wait_state_op,
-    [CLUSTER_OP_PERMISSIONS] = &service_permissions_op,
-    [CLUSTER_OP_JOB_STOP_NEXT] = &service_job_stop_next_op,
-    [CLUSTER_OP_NARROW] = &service_narrow_op,
-    [CLUSTER_OP_MEMBERS] = &service_members_op,
+    RULE(STATUS, status),
+    RULE(NODES, nodes),
+    RULE(GET, get),
+    RULE(PUT, put),
+    RULE(DEL, del),
+    RULE(LIST, list),
+    RULE(LOCK, lock),
+    RULE(UNLOCK, unlock),
+    RULE(LOCK_LIST, lock_list),
+    RULE(NAME_REGISTER, name_register),
+    RULE(NAME_LOOKUP, name_lookup),
+    RULE(NODE_SERVICE, node_service),
+    RULE(NODE_OFFER, node_offer),
+    RULE(JOB_SUBMIT, job_submit),
+    RULE(JOB_LIST, job_list),
+    RULE(JOB_NEXT, job_next),
+    RULE(JOB_REPORT, job_report),
+    RULE(JOB_KILL, job_kill),
+    RULE(RAFT, raft),
+    RULE(APPEND, append),
+    RULE(SESSION_OPEN, session_open),
+    RULE(WAIT_STATE, wait_state),
+    RULE(PUT_OWNED, put_owned),
+    RULE(SESSION_CLOSE, session_close),
+    RULE(TXN, txn),
+    RULE(WATCH_NEXT, watch_next),
+    RULE(ELECTED_SET, elected_set),
+    RULE(ELECTED, elected),
+    RULE(REQUEST_LIST, request_list),
+    RULE(PERMISSIONS, permissions),
+    RULE(NARROW, narrow),
+    RULE(MEMBERS, members),
+    RULE(JOB_STOP_NEXT, job_stop_next),
 };
 #define OPS (sizeof(service_ops) / sizeof(service_ops[0]))
 
@@ -55,7 +63,8 @@ void service_copy_text(char *to, size_t room, const char *from, uint32_t bytes)
 
 void cluster_begin(struct request *r)
 {
-    r->rule = r->op < OPS ? service_ops[r->op] : NULL;
+    uint32_t at = r->op - CLUSTER_OP_STATUS;
+    r->rule = at < OPS ? service_ops[at] : NULL;
     if (r->rule)
         r->rule->begin(r);
     else

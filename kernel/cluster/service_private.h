@@ -23,6 +23,9 @@ struct service_op {
 extern const struct service_op service_status_op, service_nodes_op, service_raft_op, service_wait_state_op;
 extern const struct service_op service_get_op, service_put_op, service_del_op, service_list_op, service_append_op,
     service_session_open_op;
+extern const struct service_op service_put_owned_op, service_session_close_op, service_txn_op;
+extern const struct service_op service_watch_next_op;
+extern const struct service_op service_elected_set_op, service_elected_op, service_request_list_op;
 extern const struct service_op service_lock_op, service_unlock_op, service_lock_list_op;
 extern const struct service_op service_name_register_op, service_name_lookup_op, service_node_service_op,
     service_node_offer_op;

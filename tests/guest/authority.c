@@ -55,7 +55,7 @@ static void try_writing(const char *name)
     tell("del", cluster_del(cluster, soon(), UINT64_MAX, name, &number));
     tell("session_open", cluster_session_open(cluster, soon(), &number));
     tell("append", cluster_append(cluster, soon(), number, 1, name, "v", 1, &number));
-    tell("lock", cluster_lock(cluster, soon(), 1, 1, name, &fence, &handle));
+    tell("lock", cluster_lock(cluster, soon(), 1, 1, 0, 0, name, NULL, 0, &fence, &handle));
     tell("unlock", cluster_unlock(cluster, soon(), fence, name));
     tell("name_register", cluster_name_register(cluster, soon(), name, endpoint));
     tell("name_lookup", cluster_name_lookup(cluster, soon(), name, &handle));

@@ -47,6 +47,7 @@ static const unsigned char numbers[E_COUNT] = {
     [E_NO_CHILD] = ECHILD,
     [E_CORRUPT] = EIO,
     [E_UPWARD] = EDEADLK,
+    [E_COMPACTED] = ESTALE,
 };
 
 int libc_errno(err_t err)

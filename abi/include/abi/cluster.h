@@ -60,11 +60,45 @@ struct cluster_node {
     char note[64];
 };
 
+enum cluster_lock_mode {
+    CLUSTER_EXCLUSIVE = 1,
+    CLUSTER_SHARED = 2,
+    CLUSTER_SEMAPHORE = 3, /* at most `permits` hold it */
+    CLUSTER_ELECTION = 4,  /* one holds it and publishes a value */
+    CLUSTER_BARRIER = 5    /* all that wait hold it as soon as they are `permits` */
+};
+
 struct cluster_lock {
     uint64_t fence;
     uint32_t mode, holders, waiters, node; /* node of the (first) holder */
     uint64_t process_id;
+    uint32_t permits, delayed; /* delayed 1: its holder died; it is not granted yet */
     char name[64];
+};
+
+/* One that holds a lock, or (fence 0) waits for it. */
+struct cluster_lock_request {
+    uint64_t ticket, fence, process_id;
+    uint64_t lock; /* names the lock, also from another of the same name at another time */
+    uint32_t mode, node;
+    char name[64];
+};
+
+enum cluster_watched { CLUSTER_WATCH_KEYS = 1, CLUSTER_WATCH_ELECTIONS = 2 };
+
+enum cluster_change_kind {
+    CLUSTER_CHANGE_PUT = 1,
+    CLUSTER_CHANGE_DELETE = 2,
+    CLUSTER_CHANGE_ELECTED = 3,
+    CLUSTER_CHANGE_VACANT = 4
+};
+
+/* The name and the value follow it, padded with zeros to 8 bytes in all. */
+struct cluster_change {
+    uint64_t revision;
+    uint32_t kind; /* enum cluster_change_kind */
+    uint32_t name_bytes, value_bytes;
+    uint32_t left_out; /* bytes of a value that was too long to go along; read the key */
 };
 
 struct cluster_job {

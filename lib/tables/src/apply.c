@@ -17,6 +17,7 @@ err_t tables_init(const struct tables_memory *memory, const uint64_t cluster_id[
     t->cluster_id[0] = cluster_id[0];
     t->cluster_id[1] = cluster_id[1];
     t->epoch = epoch;
+    history_clear(t);
     *tables_out = t;
     return E_OK;
 }
@@ -60,15 +61,26 @@ struct rule {
 };
 
 static const struct rule rules[TABLES_KINDS] = {
-    [TABLES_NODE_JOIN] = {nodes_apply_join, true},        [TABLES_RENEW] = {nodes_apply_renew, true},
-    [TABLES_EXPIRE] = {nodes_apply_expire, true},         [TABLES_PROCESS_END] = {sessions_apply_process_end, false},
-    [TABLES_SESSION_OPEN] = {sessions_apply_open, false}, [TABLES_SESSION_CLOSE] = {sessions_apply_close, false},
-    [TABLES_KEY_PUT] = {keys_apply_put, false},           [TABLES_KEY_DELETE] = {keys_apply_delete, false},
-    [TABLES_KEY_APPEND] = {keys_apply_append, false},     [TABLES_LOCK] = {locks_apply_lock, false},
-    [TABLES_LOCK_CANCEL] = {locks_apply_cancel, false},   [TABLES_UNLOCK] = {locks_apply_unlock, false},
-    [TABLES_NAME_PUT] = {names_apply_put, false},         [TABLES_NAME_DELETE] = {names_apply_delete, false},
-    [TABLES_JOB_SUBMIT] = {jobs_apply_submit, false},     [TABLES_JOB_PLACE] = {jobs_apply_place, true},
-    [TABLES_JOB_REPORT] = {jobs_apply_report, false},     [TABLES_JOB_KILL] = {jobs_apply_kill, false},
+    [TABLES_NODE_JOIN] = {nodes_apply_join, true},
+    [TABLES_RENEW] = {nodes_apply_renew, true},
+    [TABLES_EXPIRE] = {nodes_apply_expire, true},
+    [TABLES_PROCESS_END] = {sessions_apply_process_end, false},
+    [TABLES_SESSION_OPEN] = {sessions_apply_open, false},
+    [TABLES_SESSION_CLOSE] = {sessions_apply_close, false},
+    [TABLES_KEY_PUT] = {keys_apply_put, false},
+    [TABLES_KEY_DELETE] = {keys_apply_delete, false},
+    [TABLES_KEY_APPEND] = {keys_apply_append, false},
+    [TABLES_LOCK] = {locks_apply_lock, false},
+    [TABLES_LOCK_CANCEL] = {locks_apply_cancel, false},
+    [TABLES_UNLOCK] = {locks_apply_unlock, false},
+    [TABLES_TXN] = {txn_apply, false},
+    [TABLES_ELECTED_SET] = {locks_apply_elected_set, false},
+    [TABLES_NAME_PUT] = {names_apply_put, false},
+    [TABLES_NAME_DELETE] = {names_apply_delete, false},
+    [TABLES_JOB_SUBMIT] = {jobs_apply_submit, false},
+    [TABLES_JOB_PLACE] = {jobs_apply_place, true},
+    [TABLES_JOB_REPORT] = {jobs_apply_report, false},
+    [TABLES_JOB_KILL] = {jobs_apply_kill, false},
     [TABLES_NODE_WISH] = {nodes_apply_wish, true},
 };
 

@@ -46,6 +46,7 @@ static err_t load_head(struct tables *t, struct wire_reader *r)
     t->term = wire_get_u64(r);
     t->now_ns = wire_get_u64(r);
     t->next_job = wire_get_u64(r);
+    t->next_sequence = wire_get_u64(r);
     bool ours = cluster_id[0] == t->cluster_id[0] && cluster_id[1] == t->cluster_id[1] && epoch == t->epoch;
     return check(r, known && ours);
 }
@@ -95,13 +96,14 @@ static err_t load_session(struct tables *t, struct wire_reader *r)
 
 static err_t load_key(struct tables *t, struct wire_reader *r)
 {
-    uint64_t revision = wire_get_u64(r);
+    uint64_t revision = wire_get_u64(r), session = wire_get_u64(r);
     struct tables_text name = get_text(r, 1, TABLES_NAME_MAX);
     struct tables_text value = get_text(r, 0, TABLES_VALUE_MAX);
-    err_t err = check(r, revision && revision <= t->index && t->keys.count < TABLES_KEYS_MAX);
+    err_t err = check(r, revision && revision <= t->index && t->keys.count < TABLES_KEYS_MAX &&
+                             (!session || sessions_find(t, session)));
     if (!err && tree_find(&t->keys, name))
         err = E_BAD_MESSAGE;
-    return err ? err : added(keys_add(t, name, value, revision));
+    return err ? err : added(keys_add(t, name, value, revision, session));
 }
 
 static err_t load_name(struct tables *t, struct wire_reader *r)
@@ -115,27 +117,55 @@ static err_t load_name(struct tables *t, struct wire_reader *r)
     return err ? err : added(names_add(t, name, node, process_id, export_id));
 }
 
+static bool lock_right(const struct tables *t, const struct lock *lock)
+{
+    bool counted = lock->mode == TABLES_PERMIT || lock->mode == TABLES_PARTY;
+    bool permits_right = counted ? lock->permits >= 1 && lock->permits <= TABLES_PERMITS_MAX : lock->permits == 0;
+    bool delay_right = lock->delay_ns <= TABLES_DELAY_MAX_NS && (lock->delay_ns || !lock->delayed_until_ns) &&
+                       (!lock->delay_ns || lock->mode != TABLES_PARTY);
+    return lock->created && lock->created <= t->index && lock->mode >= TABLES_EXCLUSIVE && lock->mode <= TABLES_PARTY &&
+           permits_right && delay_right;
+}
+
 static err_t load_lock(struct tables *t, struct wire_reader *r)
 {
-    uint64_t fence = wire_get_u64(r);
+    struct lock like = {.fence = wire_get_u64(r)};
+    like.created = wire_get_u64(r);
+    like.delay_ns = wire_get_u64(r);
+    like.delayed_until_ns = wire_get_u64(r);
+    like.mode = wire_get_u32(r);
+    like.permits = wire_get_u32(r);
     struct tables_text name = get_text(r, 1, TABLES_NAME_MAX);
-    err_t err = check(r, t->locks.count < TABLES_LOCKS_MAX);
+    err_t err = check(r, t->locks.count < TABLES_LOCKS_MAX && lock_right(t, &like));
     if (!err && tree_find(&t->locks, name))
         err = E_BAD_MESSAGE;
     struct lock *lock = err ? NULL : locks_add(t, name);
-    if (lock)
-        lock->fence = fence;
+    if (lock) {
+        like.by_name = lock->by_name;
+        *lock = like;
+        t->delayed_locks += lock->delay_ns != 0;
+    }
     return err ? err : added(lock);
+}
+
+/* May it hold the lock together with those that hold it already? */
+static bool shares(const struct lock *lock, uint32_t mode)
+{
+    if (mode == TABLES_PARTY)
+        return true;
+    if (mode == TABLES_PERMIT)
+        return lock->holders < lock->permits;
+    return !lock->holders || (lock->mode == TABLES_SHARED && mode == TABLES_SHARED);
 }
 
 /* Does it fit behind the requests that its lock has already? */
 static bool request_fits(const struct lock *lock, const struct request *like)
 {
-    bool mode_ok = like->mode == TABLES_EXCLUSIVE || like->mode == TABLES_SHARED;
+    bool right = like->mode >= TABLES_EXCLUSIVE && locks_same_kind(lock->mode, like->mode) &&
+                 like->delay_ns <= TABLES_DELAY_MAX_NS && (like->mode == TABLES_CANDIDATE || !like->value_bytes);
     if (!like->fence)
-        return mode_ok && lock->holders;
-    bool shares = !lock->holders || (lock->mode == TABLES_SHARED && like->mode == TABLES_SHARED);
-    return mode_ok && shares && !lock->waiters && like->fence <= lock->fence;
+        return right;
+    return right && shares(lock, like->mode) && !lock->waiters && like->fence <= lock->fence;
 }
 
 static err_t load_request(struct tables *t, struct wire_reader *r)
@@ -145,6 +175,10 @@ static err_t load_request(struct tables *t, struct wire_reader *r)
     like.process_id = wire_get_u64(r);
     like.node = wire_get_u32(r);
     like.mode = wire_get_u32(r);
+    like.delay_ns = wire_get_u64(r);
+    struct tables_text value = get_text(r, 0, TABLES_ELECTED_MAX);
+    like.value = (uint8_t *)(uintptr_t)value.at;
+    like.value_bytes = value.bytes;
     struct tables_text name = get_text(r, 1, TABLES_NAME_MAX);
     err_t err = check(r, like.ticket <= t->index && number_free(&t->requests, like.ticket) &&
                              nodes_live(t, like.node) && t->requests.count < TABLES_REQUESTS_MAX);
@@ -203,11 +237,18 @@ static bool job_complete(const struct tables *t, const struct tables_loader *loa
     return !job || loader->staged_instances == job->count;
 }
 
-/* Every lock must have a request; one without would never go away. */
+/* A lock that nothing will ever free, serve or remove must not come in. */
+static bool lock_alive(const struct lock *lock)
+{
+    if (lock->mode == TABLES_PARTY)
+        return lock->requests && lock->waiters < lock->permits;
+    return lock->holders || lock->delay_ns;
+}
+
 static bool locks_alive(const struct tables *t)
 {
     for (struct tree_node *at = tree_next(&t->locks, NULL); at; at = tree_next(&t->locks, at)) {
-        if (!TABLES_ROW(at, const struct lock)->holders)
+        if (!lock_alive(TABLES_ROW(at, const struct lock)))
             return false;
     }
     return true;
@@ -217,6 +258,7 @@ static err_t load_end(struct tables *t, struct tables_loader *loader, struct wir
 {
     uint64_t hash = wire_get_u64(r);
     loader->ended = 1;
+    history_clear(t); /* from the snapshot's index on */
     return check(r, hash == loader->hash && job_complete(t, loader) && locks_alive(t));
 }
 
@@ -266,8 +308,10 @@ static err_t load_record(struct tables *t, struct tables_loader *loader, const u
 static void make_empty(struct tables *t)
 {
     arena_reset(&t->arena);
-    t->index = t->term = t->now_ns = t->next_job = 0;
+    t->index = t->term = t->now_ns = t->next_job = t->next_sequence = 0;
+    t->ephemeral_keys = t->delayed_locks = 0;
     t->no_memory = false;
+    history_clear(t);
     memset(t->nodes, 0, sizeof(t->nodes));
     t->sessions = t->keys = t->names = t->locks = t->requests = t->jobs = (struct tree){NULL, 0};
 }

@@ -1,5 +1,5 @@
-/* Locks: exclusive or shared, first come first served, each grant with a fence that is higher than every earlier one.
- */
+/* Locks, semaphores, elections and barriers: first come first served, each grant with a fence that is higher than every
+ * earlier one. */
 #include "state.h"
 
 #define FENCE_EPOCH_SHIFT 56
@@ -12,15 +12,20 @@ static bool view_lock(const struct tree_node *node, struct tables_lock_view *vie
     if (!node)
         return false;
     const struct lock *lock = TABLES_ROW(node, const struct lock);
-    const struct request *first = lock->requests;
     *view = (struct tables_lock_view){.name = (const char *)node->name,
                                       .name_bytes = node->name_bytes,
                                       .mode = lock->mode,
                                       .holders = lock->holders,
                                       .waiters = lock->waiters,
-                                      .node = first->node,
-                                      .process_id = first->process_id,
-                                      .fence = lock->fence};
+                                      .fence = lock->fence,
+                                      .permits = lock->permits,
+                                      .delayed = lock->delay_ns != 0};
+    if (lock->holders) {
+        const struct request *first = lock->requests;
+        view->node = first->node;
+        view->process_id = first->process_id;
+        view->value = (struct tables_text){first->value, first->value_bytes};
+    }
     return true;
 }
 
@@ -34,13 +39,29 @@ bool tables_lock_next(const struct tables *t, struct tables_text after, struct t
     return view_lock(tree_above(&t->locks, after.bytes ? &after : NULL), view);
 }
 
+static bool view_request(const struct tree_node *node, struct tables_request_view *view)
+{
+    if (!node)
+        return false;
+    const struct request *r = TABLES_ROW(node, const struct request);
+    *view = (struct tables_request_view){.ticket = r->ticket,
+                                         .fence = r->fence,
+                                         .process_id = r->process_id,
+                                         .node = r->node,
+                                         .mode = r->mode,
+                                         .lock = r->lock->created,
+                                         .lock_name = {r->lock->by_name.name, r->lock->by_name.name_bytes}};
+    return true;
+}
+
 bool tables_request(const struct tables *t, uint64_t ticket, struct tables_request_view *view)
 {
-    const struct request *r = TABLES_ROW(tree_find_number(&t->requests, ticket), const struct request);
-    if (!r)
-        return false;
-    *view = (struct tables_request_view){r->ticket, r->fence, r->process_id, r->node};
-    return true;
+    return view_request(tree_find_number(&t->requests, ticket), view);
+}
+
+bool tables_request_next(const struct tables *t, uint64_t after, struct tables_request_view *view)
+{
+    return view_request(tree_above_number(&t->requests, after), view);
 }
 
 struct lock *locks_add(struct tables *t, struct tables_text name)
@@ -59,15 +80,30 @@ static void append_request(struct lock *lock, struct request *request)
     *end = request;
 }
 
+static bool set_value(struct tables *t, struct request *r, const void *at, uint32_t bytes)
+{
+    uint8_t *value = bytes ? tables_take(t, bytes) : NULL;
+    if (bytes && !value)
+        return false;
+    if (bytes)
+        memcpy(value, at, bytes);
+    if (r->value)
+        tables_give(t, r->value, r->value_bytes);
+    r->value = value;
+    r->value_bytes = bytes;
+    return true;
+}
+
 struct request *locks_add_request(struct tables *t, struct lock *lock, const struct request *like)
 {
     struct request *r = tables_take_numbered(t, sizeof(*r), like->ticket);
-    if (!r)
+    if (!r || !set_value(t, r, like->value, like->value_bytes))
         return NULL;
     r->lock = lock;
     r->ticket = like->ticket;
     r->fence = like->fence;
     r->process_id = like->process_id;
+    r->delay_ns = like->delay_ns;
     r->node = like->node;
     r->mode = like->mode;
     tree_insert(&t->requests, &r->by_ticket);
@@ -81,8 +117,20 @@ struct request *locks_add_request(struct tables *t, struct lock *lock, const str
     return r;
 }
 
-static bool can_hold(const struct lock *lock, uint32_t mode)
+bool locks_same_kind(uint32_t mode, uint32_t other)
 {
+    return mode == other || (mode <= TABLES_SHARED && other <= TABLES_SHARED);
+}
+
+/* `coming`: how many are about to join the line. */
+static bool can_hold(const struct lock *lock, uint32_t mode, uint32_t coming)
+{
+    if (lock->delay_ns)
+        return false;
+    if (mode == TABLES_PARTY)
+        return lock->waiters + coming >= lock->permits;
+    if (mode == TABLES_PERMIT)
+        return lock->holders < lock->permits;
     return lock->holders == 0 || (lock->mode == TABLES_SHARED && mode == TABLES_SHARED);
 }
 
@@ -92,6 +140,11 @@ static uint64_t new_fence(struct tables *t)
     return (uint64_t)t->epoch << FENCE_EPOCH_SHIFT | t->index << FENCE_INDEX_SHIFT | t->grants++;
 }
 
+static struct tables_text name_of(const struct lock *lock)
+{
+    return (struct tables_text){lock->by_name.name, lock->by_name.name_bytes};
+}
+
 static void grant(struct tables *t, struct request *r)
 {
     struct lock *lock = r->lock;
@@ -99,6 +152,8 @@ static void grant(struct tables *t, struct request *r)
     lock->mode = r->mode;
     lock->waiters--;
     lock->holders++;
+    if (r->mode == TABLES_CANDIDATE)
+        history_add(t, TABLES_CHANGE_ELECTED, name_of(lock), (struct tables_text){r->value, r->value_bytes});
 }
 
 static void tell_request(struct tables *t, enum tables_event_kind kind, const struct request *r)
@@ -108,24 +163,37 @@ static void tell_request(struct tables *t, enum tables_event_kind kind, const st
     tables_tell(t, &event);
 }
 
-/* Waiters stand behind the holders in order, so the next to be served is always the first without a fence. */
-static void serve_line(struct tables *t, struct lock *lock)
+/* Waiters stand behind the holders in order, so the next to be served is always the first without a fence. The request
+ * being applied, if any, learns of its grant from its result. A barrier opens for all that wait at once. */
+static void serve_line(struct tables *t, struct lock *lock, const struct request *own)
 {
+    bool opens = lock->mode == TABLES_PARTY && can_hold(lock, TABLES_PARTY, 0);
     for (struct request *r = lock->requests; r && lock->waiters; r = r->next) {
         if (r->fence)
             continue;
-        if (!can_hold(lock, r->mode))
+        if (!opens && !can_hold(lock, r->mode, 0))
             return;
         grant(t, r);
-        tell_request(t, TABLES_EVENT_GRANTED, r);
+        if (r != own)
+            tell_request(t, TABLES_EVENT_GRANTED, r);
     }
 }
 
-/* A lock that nobody holds or waits for is no more. */
+/* A lock that nobody holds, waits for or must be kept from is no more. */
+static void settle(struct tables *t, struct lock *lock)
+{
+    serve_line(t, lock, NULL);
+    if (lock->requests || lock->delay_ns)
+        return;
+    tree_remove(&t->locks, &lock->by_name);
+    tables_give_named(t, lock, sizeof(*lock));
+}
+
 static void remove_request(struct tables *t, struct request *r)
 {
     struct lock *lock = r->lock;
     struct request **link = &lock->requests;
+    bool elected = r->fence && r->mode == TABLES_CANDIDATE;
     while (*link != r)
         link = &(*link)->next;
     *link = r->next;
@@ -134,42 +202,74 @@ static void remove_request(struct tables *t, struct request *r)
     else
         lock->waiters--;
     tree_remove(&t->requests, &r->by_ticket);
+    if (r->value)
+        tables_give(t, r->value, r->value_bytes);
     tables_give(t, r, sizeof(*r));
-    if (lock->requests) {
-        serve_line(t, lock);
-        return;
-    }
-    tree_remove(&t->locks, &lock->by_name);
-    tables_give_named(t, lock, sizeof(*lock));
+    if (elected && (lock->delay_ns || !lock->waiters))
+        history_add(t, TABLES_CHANGE_VACANT, name_of(lock), (struct tables_text){NULL, 0});
+    settle(t, lock);
+}
+
+static err_t check_fields(const struct tables_op *op)
+{
+    uint64_t mode = op->lock.mode;
+    bool counted = mode == TABLES_PERMIT || mode == TABLES_PARTY;
+    if (mode < TABLES_EXCLUSIVE || mode > TABLES_PARTY || !op->lock.name.bytes ||
+        (op->lock.value.bytes && mode != TABLES_CANDIDATE) || (op->lock.delay_ns && mode == TABLES_PARTY))
+        return E_INVALID;
+    if (counted ? op->lock.permits < 1 || op->lock.permits > TABLES_PERMITS_MAX : op->lock.permits != 0)
+        return E_RANGE;
+    return op->lock.delay_ns <= TABLES_DELAY_MAX_NS ? E_OK : E_RANGE;
 }
 
 static err_t check_lock(const struct tables *t, const struct lock *lock, const struct tables_op *op)
 {
-    bool mode_ok = op->lock.mode == TABLES_EXCLUSIVE || op->lock.mode == TABLES_SHARED;
-    if (!mode_ok || !op->lock.name.bytes)
-        return E_INVALID;
-    if (lock && op->lock.try_only && (lock->waiters || !can_hold(lock, (uint32_t)op->lock.mode)))
+    const struct lock fresh = {.permits = (uint32_t)op->lock.permits};
+    uint32_t mode = (uint32_t)op->lock.mode;
+    if (lock && !locks_same_kind(lock->mode, mode))
+        return E_WRONG_TYPE;
+    if (lock && lock->permits != op->lock.permits)
+        return E_CONFLICT;
+    bool passes = can_hold(lock ? lock : &fresh, mode, 1) && (mode == TABLES_PARTY || !lock || !lock->waiters);
+    if (op->lock.try_only && !passes)
         return E_BUSY;
     if ((!lock && t->locks.count >= TABLES_LOCKS_MAX) || t->requests.count >= TABLES_REQUESTS_MAX)
         return E_FULL;
     return E_OK;
 }
 
+static struct lock *make_lock(struct tables *t, const struct tables_op *op)
+{
+    struct lock *lock = locks_add(t, op->lock.name);
+    if (!lock)
+        return NULL;
+    lock->created = t->index;
+    lock->mode = (uint32_t)op->lock.mode;
+    lock->permits = (uint32_t)op->lock.permits;
+    return lock;
+}
+
 void locks_apply_lock(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
     struct lock *lock = TABLES_ROW(tree_find(&t->locks, op->lock.name), struct lock);
-    result->err = check_lock(t, lock, op);
+    result->err = check_fields(op);
+    if (!result->err)
+        result->err = check_lock(t, lock, op);
     if (result->err)
         return;
     if (!lock)
-        lock = locks_add(t, op->lock.name);
-    const struct request like = {
-        .ticket = t->index, .process_id = op->lock.process_id, .node = op->node, .mode = (uint32_t)op->lock.mode};
+        lock = make_lock(t, op);
+    const struct request like = {.ticket = t->index,
+                                 .process_id = op->lock.process_id,
+                                 .delay_ns = op->lock.delay_ns,
+                                 .node = op->node,
+                                 .mode = (uint32_t)op->lock.mode,
+                                 .value = (uint8_t *)(uintptr_t)op->lock.value.at,
+                                 .value_bytes = op->lock.value.bytes};
     struct request *r = lock ? locks_add_request(t, lock, &like) : NULL;
     if (!r)
         return;
-    if (lock->waiters == 1 && can_hold(lock, r->mode))
-        grant(t, r);
+    serve_line(t, lock, r);
     result->value = r->fence;
     result->ticket = r->ticket;
 }
@@ -183,36 +283,94 @@ void locks_apply_cancel(struct tables *t, const struct tables_op *op, struct tab
         remove_request(t, r);
 }
 
-static struct request *holder_with(struct lock *lock, uint64_t fence)
+static struct request *holder_with(const struct lock *lock, uint64_t fence)
 {
-    for (struct request *r = lock->requests; r; r = r->next) {
+    for (struct request *r = lock->requests; r && fence; r = r->next) {
         if (r->fence == fence)
             return r;
     }
     return NULL;
 }
 
+bool locks_holds(const struct tables *t, struct tables_text name, uint64_t fence)
+{
+    const struct lock *lock = TABLES_ROW(tree_find(&t->locks, name), const struct lock);
+    return lock && holder_with(lock, fence);
+}
+
+/* The holder with that fence; else why there is none. */
+static struct request *find_holder(struct tables *t, struct tables_text name, uint64_t fence, err_t *err)
+{
+    struct lock *lock = TABLES_ROW(tree_find(&t->locks, name), struct lock);
+    struct request *r = lock ? holder_with(lock, fence) : NULL;
+    if (!r)
+        *err = lock && lock->fence > fence ? E_STALE_FENCE : E_NOT_FOUND;
+    return r;
+}
+
 void locks_apply_unlock(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
-    struct lock *lock = TABLES_ROW(tree_find(&t->locks, op->unlock.name), struct lock);
-    struct request *r = lock && op->unlock.fence ? holder_with(lock, op->unlock.fence) : NULL;
+    struct request *r = find_holder(t, op->unlock.name, op->unlock.fence, &result->err);
     if (r && !op->unlock.any && !owned_by(r->node, r->process_id, op->node, op->unlock.process_id))
         result->err = E_NO_RIGHT;
     else if (r)
         remove_request(t, r);
-    else
-        result->err = lock && lock->fence > op->unlock.fence ? E_STALE_FENCE : E_NOT_FOUND;
 }
 
+void locks_apply_elected_set(struct tables *t, const struct tables_op *op, struct tables_result *result)
+{
+    struct tables_text name = op->elected_set.name, value = op->elected_set.value;
+    struct request *r = find_holder(t, name, op->elected_set.fence, &result->err);
+    if (r && r->mode != TABLES_CANDIDATE)
+        result->err = E_WRONG_TYPE;
+    else if (r && !owned_by(r->node, r->process_id, op->node, op->elected_set.process_id))
+        result->err = E_NO_RIGHT;
+    else if (r && set_value(t, r, value.at, value.bytes))
+        history_add(t, TABLES_CHANGE_ELECTED, name, value);
+    result->value = t->index;
+}
+
+/* The delay of a holder that died begins with the next renewal: what cluster time was at its death is not known, only
+ * that the renewal is not earlier. */
+static void arm_delay(struct tables *t, const struct request *r)
+{
+    struct lock *lock = r->lock;
+    if (!r->fence || !r->delay_ns)
+        return;
+    t->delayed_locks += lock->delay_ns == 0;
+    lock->delay_ns = lock->delay_ns > r->delay_ns ? lock->delay_ns : r->delay_ns;
+    lock->delayed_until_ns = 0;
+}
+
+void locks_time_passed(struct tables *t)
+{
+    struct tree_node *next;
+    for (struct tree_node *at = t->delayed_locks ? tree_next(&t->locks, NULL) : NULL; at; at = next) {
+        struct lock *lock = TABLES_ROW(at, struct lock);
+        next = tree_next(&t->locks, at);
+        if (lock->delay_ns && !lock->delayed_until_ns) {
+            lock->delayed_until_ns = t->now_ns + lock->delay_ns;
+        } else if (lock->delay_ns && t->now_ns >= lock->delayed_until_ns) {
+            lock->delay_ns = lock->delayed_until_ns = 0;
+            t->delayed_locks--;
+            settle(t, lock);
+        }
+    }
+}
+
+/* Those that wait go before those that hold, so that what is freed does not pass through the line of the dead. */
 void locks_end(struct tables *t, uint32_t node, uint64_t process_id)
 {
-    uint64_t ticket = 0;
-    for (struct tree_node *at; (at = tree_above_number(&t->requests, ticket));) {
-        struct request *r = TABLES_ROW(at, struct request);
-        ticket = r->ticket;
-        if (!owned_by(r->node, r->process_id, node, process_id))
-            continue;
-        tell_request(t, TABLES_EVENT_LOST, r);
-        remove_request(t, r);
+    for (int holding = 0; holding <= 1; holding++) {
+        uint64_t ticket = 0;
+        for (struct tree_node *at; (at = tree_above_number(&t->requests, ticket));) {
+            struct request *r = TABLES_ROW(at, struct request);
+            ticket = r->ticket;
+            if (!owned_by(r->node, r->process_id, node, process_id) || (r->fence != 0) != holding)
+                continue;
+            arm_delay(t, r);
+            tell_request(t, TABLES_EVENT_LOST, r);
+            remove_request(t, r);
+        }
     }
 }

@@ -143,6 +143,7 @@ void nodes_apply_renew(struct tables *t, const struct tables_op *op, struct tabl
             node->renewal = t->index;
         }
     }
+    locks_time_passed(t);
 }
 
 /* A leader that lost its place, or did not see the newest renewal, must not end anything. */

@@ -26,6 +26,7 @@ static void put_head(const struct tables *t, struct wire_writer *w)
     wire_put_u64(w, t->term);
     wire_put_u64(w, t->now_ns);
     wire_put_u64(w, t->next_job);
+    wire_put_u64(w, t->next_sequence);
 }
 
 static void put_node(const struct tables_node *node, struct wire_writer *w)
@@ -61,6 +62,7 @@ static void put_key(const struct tree_node *node, struct wire_writer *w)
 {
     const struct key *key = TABLES_ROW(node, const struct key);
     wire_put_u64(w, key->revision);
+    wire_put_u64(w, key->session);
     put_text(w, node->name, node->name_bytes);
     put_text(w, key->value, key->value_bytes);
 }
@@ -76,7 +78,13 @@ static void put_name(const struct tree_node *node, struct wire_writer *w)
 
 static void put_lock(const struct tree_node *node, struct wire_writer *w)
 {
-    wire_put_u64(w, TABLES_ROW(node, const struct lock)->fence);
+    const struct lock *lock = TABLES_ROW(node, const struct lock);
+    wire_put_u64(w, lock->fence);
+    wire_put_u64(w, lock->created);
+    wire_put_u64(w, lock->delay_ns);
+    wire_put_u64(w, lock->delayed_until_ns);
+    wire_put_u32(w, lock->mode);
+    wire_put_u32(w, lock->permits);
     put_text(w, node->name, node->name_bytes);
 }
 
@@ -88,6 +96,8 @@ static void put_request(const struct tree_node *node, struct wire_writer *w)
     wire_put_u64(w, r->process_id);
     wire_put_u32(w, r->node);
     wire_put_u32(w, r->mode);
+    wire_put_u64(w, r->delay_ns);
+    put_text(w, r->value, r->value_bytes);
     put_text(w, r->lock->by_name.name, r->lock->by_name.name_bytes);
 }
 

@@ -47,10 +47,11 @@ void sessions_apply_open(struct tables *t, const struct tables_op *op, struct ta
 void sessions_apply_close(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
     struct session *s = sessions_find(t, op->session_close.session);
-    if (!s || s->node != op->node)
+    if (!s || !owned_by(s->node, s->process_id, op->node, op->session_close.process_id))
         result->err = E_NO_SESSION;
     else
         remove_session(t, s);
+    keys_end_ephemeral(t);
 }
 
 void sessions_apply_process_end(struct tables *t, const struct tables_op *op, struct tables_result *result)
@@ -69,4 +70,5 @@ void sessions_end(struct tables *t, uint32_t node, uint64_t process_id)
         if (owned_by(s->node, s->process_id, node, process_id))
             remove_session(t, s);
     }
+    keys_end_ephemeral(t);
 }

@@ -22,6 +22,7 @@ struct session {
 struct key {
     struct tree_node by_name; /* the name follows the row */
     uint64_t revision;
+    uint64_t session; /* it ends with; 0: none */
     uint8_t *value;
     uint32_t value_bytes, reserved;
 };
@@ -37,15 +38,34 @@ struct request {
     struct tree_number number;
     struct request *next; /* in its lock, oldest first, holders before waiters */
     struct lock *lock;
-    uint64_t ticket, fence, process_id;
+    uint64_t ticket, fence, process_id, delay_ns;
     uint32_t node, mode;
+    uint8_t *value; /* CANDIDATE: what it publishes */
+    uint32_t value_bytes, reserved;
 };
 
 struct lock {
     struct tree_node by_name; /* the name follows the row */
     struct request *requests;
-    uint64_t fence; /* newest granted */
-    uint32_t holders, waiters, mode, reserved;
+    uint64_t fence;                      /* newest granted */
+    uint64_t created;                    /* index of the entry that made it */
+    uint64_t delay_ns, delayed_until_ns; /* a holder died: not granted for delay_ns, from the next renewal on */
+    uint32_t holders, waiters, permits;
+    uint32_t mode; /* of the holders, or of those that were the last */
+};
+
+/* A change that watchers can still be told; its name and value follow it. */
+struct change {
+    struct tables_position position;
+    uint32_t kind, name_bytes, value_bytes;
+};
+
+struct history {
+    struct change *ring[TABLES_HISTORY_MAX];
+    uint64_t first, next; /* the ring holds changes first .. next-1, each at its number modulo the size */
+    uint64_t bytes;
+    struct tables_position begin; /* changes before it are forgotten */
+    struct tables_position last;  /* of the newest */
 };
 
 struct job {
@@ -59,12 +79,14 @@ struct tables {
     struct arena arena;
     const struct tables_watcher *watcher;
     uint64_t cluster_id[2];
-    uint64_t index, term, now_ns, next_job;
+    uint64_t index, term, now_ns, next_job, next_sequence;
     uint32_t epoch;
     uint32_t grants; /* fences given by the entry being applied */
+    uint32_t ephemeral_keys, delayed_locks;
     bool no_memory;
     struct tables_node nodes[NODES_MAX]; /* by number - 1 */
     struct tree sessions, keys, names, locks, requests, jobs;
+    struct history history;
     struct tables_saver hasher; /* too large for a kernel stack */
 };
 
@@ -93,6 +115,8 @@ void keys_apply_append(struct tables *t, const struct tables_op *op, struct tabl
 void locks_apply_lock(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void locks_apply_cancel(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void locks_apply_unlock(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void locks_apply_elected_set(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void txn_apply(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void names_apply_put(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void names_apply_delete(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void jobs_apply_submit(struct tables *t, const struct tables_op *op, struct tables_result *result);
@@ -111,6 +135,22 @@ static inline bool owned_by(uint32_t row_node, uint64_t row_process, uint32_t no
     return row_node == node && (process_id == OWNER_ALL || row_process == process_id);
 }
 
+/* Keys of sessions that are no more go with them. */
+void keys_end_ephemeral(struct tables *t);
+/* Cluster time went on: are locks to be granted whose holders died? */
+void locks_time_passed(struct tables *t);
+/* Does the grant with that fence still hold the lock? */
+bool locks_holds(const struct tables *t, struct tables_text name, uint64_t fence);
+
+/* E_NO_SESSION unless `session` is 0 or one of that process of that node. */
+err_t keys_check_session(const struct tables *t, uint64_t session, uint32_t node, uint64_t process_id);
+/* There is room, and the name is not empty: */
+void keys_set(struct tables *t, struct tables_text name, struct tables_text value, uint64_t session);
+void keys_remove(struct tables *t, struct key *key);
+
+void history_add(struct tables *t, enum tables_change_kind kind, struct tables_text name, struct tables_text value);
+void history_clear(struct tables *t); /* the arena was reset, or is new */
+
 struct session *sessions_find(const struct tables *t, uint64_t session);
 struct tables_node *nodes_live(struct tables *t, uint32_t number); /* NULL: none, or its lease ended */
 /* False: that sequence was seen before. Else it is seen now. */
@@ -118,10 +158,13 @@ bool nodes_admit_sequence(struct tables_node *node, uint64_t sequence);
 
 /* Rows made by loading a snapshot; the caller has checked the fields. NULL: no memory. */
 struct session *sessions_add(struct tables *t, uint64_t session, uint32_t node, uint64_t process_id);
-struct key *keys_add(struct tables *t, struct tables_text name, struct tables_text value, uint64_t revision);
+struct key *keys_add(struct tables *t, struct tables_text name, struct tables_text value, uint64_t revision,
+                     uint64_t session);
 struct name *names_add(struct tables *t, struct tables_text name, uint32_t node, uint64_t process_id,
                        uint64_t export_id);
 struct lock *locks_add(struct tables *t, struct tables_text name);
+/* `like` gives the fields of its own; its value is copied. */
 struct request *locks_add_request(struct tables *t, struct lock *lock, const struct request *like);
+bool locks_same_kind(uint32_t mode, uint32_t other_mode); /* both of locks, of semaphores ... */
 struct job *jobs_add(struct tables *t, uint64_t job, uint32_t count, struct tables_text command, uint32_t classes,
                      struct tables_text prefix);

@@ -378,7 +378,9 @@ err_t lab_put(uint32_t machine, const char *key, const char *value)
 {
     struct tables_result result;
     return lab_propose(
-        machine, (struct tables_op){.kind = TABLES_KEY_PUT, .key_put = {TABLES_ANY_REVISION, text(key), text(value)}},
+        machine,
+        (struct tables_op){.kind = TABLES_KEY_PUT,
+                           .key_put = {.if_revision = TABLES_ANY_REVISION, .name = text(key), .value = text(value)}},
         &result);
 }
 

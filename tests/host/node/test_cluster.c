@@ -187,7 +187,7 @@ static void test_locks_of_a_dead_node(void)
     struct tables_result result;
     struct tables_lock_view view;
     struct tables_text name = {"L", 1};
-    struct tables_op lock = {.kind = TABLES_LOCK, .lock = {TABLES_EXCLUSIVE, 0, 1, name}};
+    struct tables_op lock = {.kind = TABLES_LOCK, .lock = {.mode = TABLES_EXCLUSIVE, .process_id = 1, .name = name}};
     begin(9);
     CHECK_EQUAL(lab_propose(2, lock, &result), E_OK);
     CHECK(result.value != 0);

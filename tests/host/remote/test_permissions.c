@@ -1,4 +1,6 @@
 /* Permissions only ever shrink, and every operation asks for its own class and, where it has a name, for the prefix. */
+#include <abi/transaction.h>
+
 #include "permissions.h"
 
 #include <idl/cluster_codec.h>
@@ -47,7 +49,9 @@ static void test_every_operation_needs_its_classes(void)
     } ops[] = {
 #define NEEDS(op, OP, classes)             {CLUSTER_OP_##OP, classes},
 #define NEEDS_NAME(op, OP, classes, field) NEEDS(op, OP, classes)
+#define NEEDS_STEPS                        NEEDS_NAME
 #include "permissions.def"
+#undef NEEDS_STEPS
 #undef NEEDS
 #undef NEEDS_NAME
     };
@@ -93,6 +97,30 @@ static err_t put(const struct permissions *p, const char *key)
     return permissions_check(p, CLUSTER_OP_PUT, &m);
 }
 
+/* A transaction with steps on these two keys. */
+static err_t txn(const struct permissions *p, const char *first, const char *second)
+{
+    struct msg m = {.bytes = bytes, .handles = handles};
+    uint8_t steps[64] = {0};
+    const char *keys[] = {first, second};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct txn_step step = {.section = TXN_THEN, .kind = TXN_DELETE, .name_bytes = (uint16_t)strlen(keys[i])};
+        memcpy(steps + 32 * i, &step, sizeof step);
+        memcpy(steps + 32 * i + sizeof step, keys[i], strlen(keys[i]));
+    }
+    struct cluster_txn_in in = {.steps = steps, .steps_length = sizeof steps};
+    CHECK_EQUAL(cluster_txn_in_encode(&in, &m), E_OK);
+    return permissions_check(p, CLUSTER_OP_TXN, &m);
+}
+
+static void test_every_step_of_a_transaction_has_the_prefix(void)
+{
+    struct permissions p = narrowed(CLUSTER_MAY_ALL, "app/");
+    CHECK_EQUAL(txn(&p, "app/key one", "app/key two"), E_OK);
+    CHECK_EQUAL(txn(&p, "app/key one", "ape/key two"), E_NO_RIGHT);
+    CHECK_EQUAL(txn(&p, "app/key one", "app/"), E_BAD_MESSAGE); /* 8 bytes are left over */
+}
+
 static err_t list(const struct permissions *p, const char *prefix)
 {
     struct msg m = {.bytes = bytes, .handles = handles};
@@ -121,6 +149,7 @@ int main(void)
     RUN(test_never_wider);
     RUN(test_every_operation_needs_its_classes);
     RUN(test_the_classes_of_what_matters);
+    RUN(test_every_step_of_a_transaction_has_the_prefix);
     RUN(test_prefixes);
     return 0;
 }

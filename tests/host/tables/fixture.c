@@ -74,10 +74,34 @@ uint32_t join(struct replica *r, uint64_t node_id, uint64_t boot)
 err_t put(struct replica *r, uint32_t node, const char *key, const char *value)
 {
     return replica_from(
-        r, node, (struct tables_op){.kind = TABLES_KEY_PUT, .key_put = {TABLES_ANY_REVISION, text(key), text(value)}});
+        r, node,
+        (struct tables_op){.kind = TABLES_KEY_PUT,
+                           .key_put = {.if_revision = TABLES_ANY_REVISION, .name = text(key), .value = text(value)}});
 }
 
 err_t lock(struct replica *r, uint32_t node, uint64_t process, const char *name, uint32_t mode)
 {
-    return replica_from(r, node, (struct tables_op){.kind = TABLES_LOCK, .lock = {mode, 0, process, text(name)}});
+    return replica_from(
+        r, node,
+        (struct tables_op){.kind = TABLES_LOCK, .lock = {.mode = mode, .process_id = process, .name = text(name)}});
+}
+
+void steps_add(struct steps *s, struct txn_step head, const char *name, const char *value)
+{
+    uint32_t used = 0;
+    head.name_bytes = (uint16_t)strlen(name);
+    head.value_bytes = (uint16_t)strlen(value);
+    CHECK(s->used + sizeof(head) + head.name_bytes + head.value_bytes + 8 <= sizeof(s->bytes));
+    memset(s->bytes + s->used, 0, sizeof(head) + head.name_bytes + head.value_bytes + 8);
+    memcpy(s->bytes + s->used, &head, sizeof(head));
+    used = sizeof(head);
+    memcpy(s->bytes + s->used + used, name, head.name_bytes);
+    used += head.name_bytes;
+    memcpy(s->bytes + s->used + used, value, head.value_bytes);
+    s->used += (used + head.value_bytes + 7) & ~7u;
+}
+
+err_t transact(struct replica *r, uint32_t node, const struct steps *s)
+{
+    return replica_from(r, node, (struct tables_op){.kind = TABLES_TXN, .txn = {.steps = {s->bytes, s->used}}});
 }

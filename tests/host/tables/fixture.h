@@ -30,3 +30,11 @@ struct tables_text text(const char *string);
 uint32_t join(struct replica *r, uint64_t node_id, uint64_t boot);
 err_t put(struct replica *r, uint32_t node, const char *key, const char *value);
 err_t lock(struct replica *r, uint32_t node, uint64_t process, const char *name, uint32_t mode);
+
+/* A transaction being written. */
+struct steps {
+    uint8_t bytes[TXN_BYTES_MAX];
+    uint32_t used;
+};
+void steps_add(struct steps *s, struct txn_step head, const char *name, const char *value);
+err_t transact(struct replica *r, uint32_t node, const struct steps *s);

@@ -4,6 +4,43 @@
 
 static const char *const names[] = {"a", "b", "c/1", "c/2", "dd", "e"};
 
+static const char *const election_of[] = {"e1", "e2", "a"};
+
+static struct tables_text random_steps(struct random *random, uint64_t recent)
+{
+    static struct steps s; /* good until the next one is made */
+    uint32_t count = 1 + random_below(random, 6), section = TXN_IF;
+    s.used = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        section = section < TXN_ELSE && random_below(random, 2) ? section + 1 : section;
+        struct txn_step head = {.section = (uint8_t)section};
+        head.kind = (uint8_t)(section == TXN_IF ? 1 + random_below(random, 5) : 6 + random_below(random, 2));
+        if (head.kind == TXN_REVISION)
+            head.number = recent;
+        if (head.kind == TXN_FENCE)
+            head.number = 1ull << 56 | recent << 12;
+        if (head.kind == TXN_PUT && random_below(random, 3) == 0)
+            head.number = recent;
+        bool valued = head.kind == TXN_VALUE || head.kind == TXN_PUT;
+        steps_add(&s, head, names[random_below(random, 6)], valued ? names[random_below(random, 6)] : "");
+    }
+    return (struct tables_text){s.bytes, s.used};
+}
+
+/* Mostly each name is of one kind, so that lines form; sometimes the kinds clash. */
+static void random_lock(struct random *random, struct tables_op *op)
+{
+    static const char *const name_of[] = {"", "a", "c/1", "s", "e1", "b"};
+    uint32_t mode = 1 + random_below(random, 5);
+    op->lock.mode = mode;
+    op->lock.try_only = random_below(random, 4) == 0;
+    op->lock.name = text(random_below(random, 10) ? name_of[mode == TABLES_SHARED ? 1 : mode] : "a");
+    op->lock.permits = mode == TABLES_PERMIT ? 2 : mode == TABLES_PARTY ? 3 : 0;
+    op->lock.delay_ns = mode != TABLES_PARTY && random_below(random, 3) == 0 ? 900000000 : 0;
+    if (mode == TABLES_CANDIDATE)
+        op->lock.value = text(names[random_below(random, 6)]);
+}
+
 static struct tables_op random_op(struct random *random, uint64_t index)
 {
     struct tables_text name = text(names[random_below(random, 6)]);
@@ -40,11 +77,25 @@ static struct tables_op random_op(struct random *random, uint64_t index)
         break;
     case TABLES_SESSION_CLOSE:
         op.session_close.session = recent;
+        op.session_close.process_id = process;
         break;
     case TABLES_KEY_PUT:
         op.key_put.if_revision = random_below(random, 2) ? TABLES_ANY_REVISION : recent;
         op.key_put.name = name;
         op.key_put.value = text(names[random_below(random, 6)]);
+        op.key_put.process_id = process;
+        op.key_put.sequential = random_below(random, 4) == 0;
+        op.key_put.session = random_below(random, 2) ? 0 : recent;
+        break;
+    case TABLES_TXN:
+        op.txn.process_id = process;
+        op.txn.steps = random_steps(random, recent);
+        break;
+    case TABLES_ELECTED_SET:
+        op.elected_set.fence = 1ull << 56 | recent << 12;
+        op.elected_set.process_id = process;
+        op.elected_set.name = text(election_of[random_below(random, 3)]);
+        op.elected_set.value = name;
         break;
     case TABLES_KEY_DELETE:
         op.key_delete.if_revision = TABLES_ANY_REVISION;
@@ -58,10 +109,8 @@ static struct tables_op random_op(struct random *random, uint64_t index)
         op.key_append.data = text("data");
         break;
     case TABLES_LOCK:
-        op.lock.mode = 1 + random_below(random, 2);
-        op.lock.try_only = random_below(random, 4) == 0;
+        random_lock(random, &op);
         op.lock.process_id = process;
-        op.lock.name = name;
         break;
     case TABLES_LOCK_CANCEL:
         op.lock_cancel.ticket = recent;
@@ -133,14 +182,19 @@ static err_t load_all(struct replica *r, const uint8_t *from, size_t bytes, stru
     return tables_load_end(r->t, &loader);
 }
 
-/* No lock with two exclusive holders, no waiter while the lock is free, fences rising. */
+/* No more holders than the kind allows, no waiter while it could be granted, fences rising. */
 static void check_locks(struct replica *r, uint64_t *highest)
 {
     struct tables_lock_view view;
     struct tables_text after = text("");
     while (tables_lock_next(r->t, after, &view)) {
-        CHECK(view.holders >= 1);
-        CHECK(view.mode == TABLES_SHARED || view.holders == 1);
+        bool single = view.mode == TABLES_EXCLUSIVE || view.mode == TABLES_CANDIDATE;
+        CHECK(view.holders + view.waiters >= 1 || view.delayed);
+        CHECK(!single || view.holders <= 1);
+        CHECK(view.mode != TABLES_PERMIT || view.holders <= view.permits);
+        CHECK(view.mode != TABLES_PARTY || view.waiters < view.permits);
+        if (view.waiters && !view.delayed && view.mode != TABLES_PARTY)
+            CHECK(view.holders >= 1 && (view.mode != TABLES_PERMIT || view.holders == view.permits));
         after = (struct tables_text){view.name, view.name_bytes};
     }
     for (uint32_t i = 0; i < r->event_count; i++) {
@@ -151,6 +205,59 @@ static void check_locks(struct replica *r, uint64_t *highest)
     }
 }
 
+/* A watcher that asks now and then: what it is told, put together, is what is there. */
+struct watcher_model {
+    struct tables_position at, last;
+    char names[64][32];
+    uint64_t revisions[64];
+    uint32_t count;
+};
+
+static void model_change(struct watcher_model *w, const struct tables_change *c)
+{
+    uint32_t i = 0;
+    CHECK(c->name.bytes < 32);
+    CHECK(c->position.revision > w->last.revision ||
+          (c->position.revision == w->last.revision && c->position.part > w->last.part));
+    w->last = c->position;
+    while (i < w->count && (strlen(w->names[i]) != c->name.bytes || memcmp(w->names[i], c->name.at, c->name.bytes)))
+        i++;
+    if (c->kind == TABLES_CHANGE_DELETE) {
+        CHECK(i < w->count);
+        w->count--;
+        memmove(w->names[i], w->names[w->count], 32);
+        w->revisions[i] = w->revisions[w->count];
+        return;
+    }
+    if (i == w->count) {
+        CHECK(w->count < 64);
+        w->count++;
+    }
+    memset(w->names[i], 0, 32);
+    memcpy(w->names[i], c->name.at, c->name.bytes);
+    w->revisions[i] = c->position.revision;
+}
+
+static void model_follow(struct watcher_model *w, const struct replica *r)
+{
+    struct tables_change change;
+    struct tables_key_view key;
+    uint32_t count = 0;
+    while (tables_change_next(r->t, TABLES_WATCH_KEYS, text("c/"), &w->at, &change))
+        model_change(w, &change);
+    CHECK_EQUAL(w->at.revision, tables_applied_index(r->t) + 1);
+    struct tables_text after = text("");
+    while (tables_key_next(r->t, text("c/"), after, &key)) {
+        uint32_t i = 0;
+        while (i < w->count && (strlen(w->names[i]) != key.name_bytes || memcmp(w->names[i], key.name, key.name_bytes)))
+            i++;
+        CHECK(i < w->count && w->revisions[i] == key.revision);
+        after = (struct tables_text){key.name, key.name_bytes};
+        count++;
+    }
+    CHECK_EQUAL(count, w->count);
+}
+
 static struct replica one, two;
 static uint8_t snapshot[1 << 20], changed[1 << 20];
 
@@ -158,18 +265,23 @@ static void history(uint64_t seed)
 {
     struct random random = {seed};
     uint64_t highest = 0;
+    static struct watcher_model watcher;
+    memset(&watcher, 0, sizeof(watcher));
+    watcher.at.revision = 1;
     replica_open(&one);
     replica_open(&two);
     for (uint64_t index = 1; index <= 400; index++) {
         struct tables_op op = random_op(&random, index);
         err_t err = replica_apply(&one, op);
+        CHECK_EQUAL(replica_apply(&two, op), err);
+        CHECK_EQUAL(two.event_count, one.event_count);
+        check_locks(&one, &highest);
         if (op.kind == TABLES_LOCK && !err && one.result.value) {
             CHECK(one.result.value > highest);
             highest = one.result.value;
         }
-        CHECK_EQUAL(replica_apply(&two, op), err);
-        CHECK_EQUAL(two.event_count, one.event_count);
-        check_locks(&one, &highest);
+        if (random_below(&random, 8) == 0)
+            model_follow(&watcher, &one);
         if (index % 40)
             continue;
         CHECK_EQUAL(tables_hash(one.t), tables_hash(two.t));

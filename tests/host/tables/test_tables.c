@@ -67,7 +67,8 @@ static void test_keys(void)
     CHECK_EQUAL(put(&r, node, "a", "one"), E_OK);
     uint64_t first = r.result.value;
     CHECK(tables_key(r.t, text("a"), &view) && view.revision == first && !memcmp(view.value, "one", 3));
-    struct tables_op op = {.kind = TABLES_KEY_PUT, .key_put = {first, text("a"), text("two")}};
+    struct tables_op op = {.kind = TABLES_KEY_PUT,
+                           .key_put = {.if_revision = first, .name = text("a"), .value = text("two")}};
     CHECK_EQUAL(replica_from(&r, node, op), E_OK);
     CHECK_EQUAL(replica_from(&r, node, op), E_CONFLICT); /* the revision moved */
     op.key_put.if_revision = 0;
@@ -146,7 +147,7 @@ static void test_proposals_at_most_once(void)
                            .node = node,
                            .boot = {1},
                            .sequence = 4,
-                           .key_put = {TABLES_ANY_REVISION, text("k"), text("1")}};
+                           .key_put = {.if_revision = TABLES_ANY_REVISION, .name = text("k"), .value = text("1")}};
     CHECK_EQUAL(replica_apply(&r, op), E_OK);
     CHECK(!r.result.repeated);
     CHECK_EQUAL(replica_apply(&r, op), E_OK);
@@ -179,7 +180,8 @@ static void test_locks_in_line(void)
     CHECK_EQUAL(lock(&r, a, 11, "L", TABLES_EXCLUSIVE), E_OK);
     uint64_t exclusive = r.result.ticket;
     CHECK(tables_lock(r.t, text("L"), &view) && view.holders == 1 && view.waiters == 3 && view.node == a);
-    struct tables_op try = {.kind = TABLES_LOCK, .lock = {TABLES_SHARED, 1, 22, text("L")}};
+    struct tables_op try = {.kind = TABLES_LOCK,
+                            .lock = {.mode = TABLES_SHARED, .try_only = 1, .process_id = 22, .name = text("L")}};
     CHECK_EQUAL(replica_from(&r, b, try), E_BUSY);
     struct tables_op unlock = {.kind = TABLES_UNLOCK, .unlock = {fence, 10, 0, text("L")}};
     unlock.unlock.process_id = 11;
@@ -284,11 +286,12 @@ static void test_no_memory_stops_the_replica(void)
     err_t err = E_OK;
     for (uint64_t i = 1; !err; i++) {
         snprintf(name, sizeof(name), "%d", (int)i);
-        struct tables_op op = {.kind = TABLES_KEY_PUT,
-                               .node = node,
-                               .boot = {1},
-                               .sequence = i,
-                               .key_put = {TABLES_ANY_REVISION, text(name), {value, sizeof(value)}}};
+        struct tables_op op = {
+            .kind = TABLES_KEY_PUT,
+            .node = node,
+            .boot = {1},
+            .sequence = i,
+            .key_put = {.if_revision = TABLES_ANY_REVISION, .name = text(name), .value = {value, sizeof(value)}}};
         size_t bytes = tables_encode(&op, entry, sizeof(entry));
         err = tables_apply(r.t, tables_applied_index(r.t) + 1, 1, entry, bytes, &r.result);
         CHECK(err || r.result.err == E_OK); /* or it would never end */

@@ -38,7 +38,8 @@ static err_t lock_named(const char *name)
 {
     handle_t held;
     uint64_t fence;
-    err_t err = cluster_lock(cluster, os_deadline_ms(CALL_MS), 1, 0, name, &fence, &held);
+    err_t err =
+        cluster_lock(cluster, os_deadline_ms(CALL_MS), CLUSTER_EXCLUSIVE, 0, 0, 0, name, NULL, 0, &fence, &held);
     if (err)
         return err;
     err = cluster_unlock(cluster, os_deadline_ms(CALL_MS), fence, name);

@@ -411,7 +411,7 @@ static int run_locked(handle_t cluster, uint32_t mode, bool try_only, const char
     uint64_t fence;
     handle_t held, service;
     char text[32];
-    err_t err = cluster_lock(cluster, DEADLINE_NEVER, mode, try_only, name, &fence, &held);
+    err_t err = cluster_lock(cluster, DEADLINE_NEVER, mode, try_only, 0, 0, name, NULL, 0, &fence, &held);
     if (err)
         return fail("%s: %s", name, err == E_BUSY ? "held by another" : words_for(err));
     snprintf(text, sizeof text, "%llu", (unsigned long long)fence);

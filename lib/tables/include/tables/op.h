@@ -8,13 +8,16 @@
 #pragma once
 
 #include <abi/ids.h>
+#include <abi/transaction.h>
 
 #define TABLES_NAME_MAX 255u
 #define TABLES_VALUE_MAX                                                                                               \
     3800u /* what one message can carry (abi/idl/cluster.msg): no value grows beyond being read                        \
            */
-#define TABLES_COMMAND_MAX 1023u
-#define TABLES_ENTRY_MAX   4608u /* bytes of the longest encoded operation */
+#define TABLES_COMMAND_MAX     1023u
+#define TABLES_ELECTED_MAX     255u  /* what a candidate publishes */
+#define TABLES_SEQUENCE_DIGITS 12u   /* what a sequential key has behind its prefix */
+#define TABLES_ENTRY_MAX       4608u /* bytes of the longest encoded operation */
 
 struct tables_text {
     const void *at; /* not ended by 0 */
@@ -41,7 +44,9 @@ enum tables_kind {
     TABLES_JOB_REPORT = 17, /* the node it is placed on */
     TABLES_JOB_KILL = 18,
     TABLES_NODE_WISH = 19, /* leader: what an operator wants of a node from now on */
-    TABLES_KINDS = 20
+    TABLES_TXN = 20,
+    TABLES_ELECTED_SET = 21, /* the holder of an election publishes another value */
+    TABLES_KINDS = 22
 };
 
 /* What an operator wants of a node. The leader makes it so as far as that is safe; until it is, it stays a wish. */
@@ -54,7 +59,15 @@ enum tables_wish {
     TABLES_WISHES = 5
 };
 
-enum tables_lock_mode { TABLES_EXCLUSIVE = 1, TABLES_SHARED = 2 };
+/* What a name of the locks is: a lock (exclusive, shared), a semaphore, an election or a barrier. They share one line,
+ * one fence and one way to end; a name is one of them for as long as it has requests. */
+enum tables_lock_mode {
+    TABLES_EXCLUSIVE = 1,
+    TABLES_SHARED = 2,
+    TABLES_PERMIT = 3,    /* of a semaphore: at most `permits` hold it */
+    TABLES_CANDIDATE = 4, /* of an election: one holds it and publishes a value */
+    TABLES_PARTY = 5      /* of a barrier: all who wait hold it as soon as they are `permits` */
+};
 
 #define TABLES_ANY_REVISION UINT64_MAX
 
@@ -84,11 +97,14 @@ struct tables_op {
             uint64_t process_id;
         } session_open;
         struct {
-            uint64_t session;
+            uint64_t session, process_id;
         } session_close;
         struct {
             uint64_t if_revision;
             struct tables_text name, value;
+            uint64_t process_id; /* whose session it has to be */
+            uint64_t session;    /* the key ends with it; 0: it stays */
+            uint64_t sequential; /* 1: the name gets a number that was never given before, and rises */
         } key_put;
         struct {
             uint64_t if_revision;
@@ -101,6 +117,9 @@ struct tables_op {
         struct {
             uint64_t mode, try_only, process_id;
             struct tables_text name;
+            uint64_t permits;         /* PERMIT, PARTY: the same for all; else 0 */
+            uint64_t delay_ns;        /* if its holder dies, nobody is granted the lock for so long */
+            struct tables_text value; /* CANDIDATE */
         } lock;
         struct {
             uint64_t ticket;
@@ -109,6 +128,14 @@ struct tables_op {
             uint64_t fence, process_id, any; /* any: whoever holds it */
             struct tables_text name;
         } unlock;
+        struct {
+            uint64_t fence, process_id;
+            struct tables_text name, value;
+        } elected_set;
+        struct {
+            uint64_t process_id;      /* whose the sessions in it have to be */
+            struct tables_text steps; /* abi/transaction.h */
+        } txn;
         struct {
             uint64_t process_id, export_id;
             struct tables_text name;

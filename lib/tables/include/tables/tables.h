@@ -19,9 +19,13 @@
 #define TABLES_REQUESTS_MAX  4096u /* lock holders and waiters, all locks together */
 #define TABLES_SESSIONS_MAX  4096u
 #define TABLES_JOBS_MAX      256u
-#define TABLES_INSTANCES_MAX 64u           /* of one job */
-#define TABLES_LEASE_NS      5000000000ull /* after its last renewal a node's sessions may be expired */
-#define TABLES_WINDOW        512u          /* proposals of one node boot told apart, by sequence */
+#define TABLES_INSTANCES_MAX 64u                 /* of one job */
+#define TABLES_LEASE_NS      5000000000ull       /* after its last renewal a node's sessions may be expired */
+#define TABLES_PERMITS_MAX   TABLES_REQUESTS_MAX /* of a semaphore or barrier */
+#define TABLES_DELAY_MAX_NS  3600000000000ull    /* of a lock whose holder died */
+#define TABLES_HISTORY_MAX   1024u               /* changes that watchers can still be told */
+#define TABLES_HISTORY_BYTES 262144u             /* and their names and values */
+#define TABLES_WINDOW        512u                /* proposals of one node boot told apart, by sequence */
 #define TABLES_CHUNK_BYTES   65536u
 
 /* Memory comes in chunks of TABLES_CHUNK_BYTES, aligned to 16, as it is needed. It is reused inside, never given back.
@@ -34,11 +38,12 @@ struct tables_memory {
 /* ---- what applying says ---- */
 
 struct tables_result {
-    err_t err;      /* E_GONE: its node's lease had ended, or it is of an earlier boot; it may be proposed anew */
-    bool repeated;  /* this (node, boot, sequence) was applied before; err is then not the first time's */
-    uint64_t value; /* NODE_JOIN: node number · SESSION_OPEN: session · KEY_*: revision · LOCK: fence, 0 if queued ·
-                       JOB_SUBMIT: job */
+    err_t err;     /* E_GONE: its node's lease had ended, or it is of an earlier boot; it may be proposed anew */
+    bool repeated; /* this (node, boot, sequence) was applied before; err is then not the first time's */
+    uint64_t value; /* NODE_JOIN: node number · SESSION_OPEN: session · KEY_*, TXN: revision · LOCK: fence, 0 if queued
+                       · JOB_SUBMIT: job */
     uint64_t ticket; /* LOCK: the request's ticket, for LOCK_CANCEL and events */
+    uint64_t number; /* KEY_PUT, sequential: the number behind the prefix · TXN: 1 if all comparisons held */
 };
 
 enum tables_event_kind {
@@ -83,6 +88,28 @@ struct tables_key_view {
     const uint8_t *value;
     uint32_t name_bytes, value_bytes;
     uint64_t revision; /* index of the entry that last changed it */
+    uint64_t session;  /* it ends with; 0: it stays */
+};
+
+/* A place in the order of changes: `part` counts those of one entry. */
+struct tables_position {
+    uint64_t revision;
+    uint32_t part;
+};
+
+enum tables_change_kind {
+    TABLES_CHANGE_PUT = 1,
+    TABLES_CHANGE_DELETE = 2,
+    TABLES_CHANGE_ELECTED = 3, /* name: the election; value: what its holder publishes */
+    TABLES_CHANGE_VACANT = 4   /* nobody holds the election */
+};
+
+enum tables_watched { TABLES_WATCH_KEYS = 1, TABLES_WATCH_ELECTIONS = 2 };
+
+struct tables_change {
+    struct tables_position position;
+    uint32_t kind; /* enum tables_change_kind */
+    struct tables_text name, value;
 };
 
 struct tables_name_view {
@@ -99,15 +126,20 @@ struct tables_lock_view {
     uint32_t name_bytes;
     uint32_t mode; /* of the holders: enum tables_lock_mode */
     uint32_t holders, waiters;
-    uint32_t node;       /* of the first holder */
-    uint64_t process_id; /* of the first holder */
-    uint64_t fence;      /* the newest granted */
+    uint32_t node;            /* of the first holder */
+    uint64_t process_id;      /* of the first holder */
+    uint64_t fence;           /* the newest granted */
+    uint32_t permits;         /* of a semaphore or barrier */
+    bool delayed;             /* its last holder died; it is not granted yet */
+    struct tables_text value; /* of an election: what its holder publishes */
 };
 
 struct tables_request_view {
     uint64_t ticket, fence; /* fence 0: still in line */
     uint64_t process_id;
-    uint32_t node;
+    uint32_t node, mode; /* enum tables_lock_mode */
+    uint64_t lock;       /* index of the entry that made the lock; another for each life of a name */
+    struct tables_text lock_name;
 };
 
 enum tables_job_state { TABLES_JOB_WAITING = 0, TABLES_JOB_PLACED = 1, TABLES_JOB_RUNNING = 2, TABLES_JOB_ENDED = 3 };
@@ -140,7 +172,7 @@ struct tables_counts {
 
 /* ---- the machine ---- */
 
-struct tables; /* about 30 KiB; lives in the memory given */
+struct tables; /* about 40 KiB; lives in the memory given */
 
 /* Makes empty tables for this cluster. Epoch rises when a cluster is recovered by hand, so that fences never repeat.
  * E_NO_MEMORY when not even the first chunk is there. */
@@ -172,6 +204,18 @@ bool tables_key(const struct tables *t, struct tables_text name, struct tables_k
 bool tables_key_next(const struct tables *t, struct tables_text prefix, struct tables_text after,
                      struct tables_key_view *view_out);
 
+/* Is it E_OK to propose these steps? Else E_BAD_MESSAGE or, of a key changed twice in one branch, E_INVALID. */
+err_t tables_txn_check(struct tables_text steps);
+
+/* The history that watchers are served from is each replica's own: a fixed ring, empty after a snapshot was loaded. No
+ * watcher is stored; each says from where on it wants to know. The oldest position that can be asked for: */
+struct tables_position tables_history_begin(const struct tables *t);
+/* The first change at or after *position that is of `watched` and whose name begins with `prefix`; *position is then
+ * the place behind it. False: there is none yet, and *position is behind all that is known. A position before
+ * tables_history_begin() is not for it. */
+bool tables_change_next(const struct tables *t, enum tables_watched watched, struct tables_text prefix,
+                        struct tables_position *position, struct tables_change *change_out);
+
 bool tables_name(const struct tables *t, struct tables_text name, struct tables_name_view *view_out);
 bool tables_name_next(const struct tables *t, struct tables_text after, struct tables_name_view *view_out);
 
@@ -179,6 +223,8 @@ bool tables_lock(const struct tables *t, struct tables_text name, struct tables_
 bool tables_lock_next(const struct tables *t, struct tables_text after, struct tables_lock_view *view_out);
 /* A holder or waiter by its ticket: what became of a request whose event was lost with a snapshot. */
 bool tables_request(const struct tables *t, uint64_t ticket, struct tables_request_view *view_out);
+/* The one with the smallest ticket above. */
+bool tables_request_next(const struct tables *t, uint64_t after, struct tables_request_view *view_out);
 
 bool tables_session(const struct tables *t, uint64_t session, uint64_t *process_id_out, uint64_t *sequence_out);
 
