@@ -13,7 +13,8 @@ COVERAGE_TESTS := $(foreach a,$(COVERAGE_AREAS),$(patsubst tests/host/$(a)/%.c,$
 
 $(COVERAGE)/obj/lib/%.o: lib/%.c | $(BUILD)/host/bearssl.a
 	@mkdir -p $(@D)
-	@$(CLANG) $(COVERAGE_CFLAGS) $(COVERAGE_FLAGS) -c $< -o $@
+	@$(CLANG) $(COVERAGE_CFLAGS) $(COVERAGE_FLAGS) -MMD -MP -c $< -o $@
+-include $(COVERED_OBJECTS:.o=.d)
 $(COVERAGE)/libcovered.a: $(COVERED_OBJECTS)
 	@rm -f $@; ar rcs $@ $^
 # $(1) area: its tests, with its helpers. What an area is made of stands in its rules.mk, which is read later.

@@ -1,4 +1,5 @@
 /* The handshake, sealed packets in any order, and telling strangers from damage. */
+#include <base/crc32c.h>
 #include <seal/frame.h>
 #include <seal/transport.h>
 #include <test/check.h>
@@ -177,6 +178,78 @@ static void test_strangers_and_damage(void)
         CHECK(!seal_header_read(&ours, frame, bytes, &header, &counters));
 }
 
+/* Right by its checksum, and still not ours: too long, of another version, with a reserved field in use. */
+static void test_frames_of_another_form(void)
+{
+    struct seal_cluster ours;
+    struct seal_counters counters = {0};
+    struct seal_header header = {SEAL_DATA, 5};
+    static uint8_t frame[SEAL_FRAME_MAX + 1];
+    make_cluster(&ours, "lab", 1);
+    seal_header_write(&ours, header, frame, SEAL_FRAME_MAX + 1);
+    CHECK(!seal_header_read(&ours, frame, SEAL_FRAME_MAX + 1, &header, &counters));
+    CHECK_EQUAL(counters.damaged, 1);
+    for (size_t at = 1; at < 4; at++) {
+        header = (struct seal_header){SEAL_DATA, 5};
+        seal_header_write(&ours, header, frame, 100);
+        frame[at]++;
+        memset(frame + SEAL_HEADER_BYTES - 4, 0, 4);
+        uint32_t crc = crc32c(0, frame, 100);
+        memcpy(frame + SEAL_HEADER_BYTES - 4, &crc, 4);
+        CHECK(!seal_header_read(&ours, frame, 100, &header, &counters));
+    }
+    CHECK(counters.foreign == 3 && counters.damaged == 1);
+}
+
+static void test_handshakes_cut_short(void)
+{
+    struct seal_handshake first, second;
+    struct seal_keys keys;
+    uint8_t one[MESSAGE], payload[SEAL_PAYLOAD_MAX] = {0};
+    begin(&first, "lab", 1);
+    begin(&second, "lab", 1);
+    seal_first_write(&first, "first", 5, one);
+    CHECK_EQUAL(seal_first_read(&second, one, 31, payload), E_BAD_MESSAGE);
+    CHECK_EQUAL(seal_first_read(&second, one, 32 + SEAL_TAG_BYTES - 1, payload), E_BAD_MESSAGE);
+    CHECK_EQUAL(seal_second_read(&first, one, 31, payload, &keys), E_BAD_MESSAGE);
+    CHECK_EQUAL(seal_second_read(&first, one, sizeof(one), payload, &keys), E_ACCESS);
+}
+
+/* A key that makes the shared secret the same for everybody is no key. */
+static void test_key_of_small_order(void)
+{
+    struct seal_handshake answerer;
+    struct seal_keys keys;
+    uint8_t one[MESSAGE] = {0}, two[MESSAGE], payload[5];
+    begin(&answerer, "lab", 1);
+    if (seal_first_read(&answerer, one, sizeof(one), payload) == E_OK)
+        CHECK_EQUAL(seal_second_write(&answerer, "reply", 5, two, &keys), E_ACCESS);
+}
+
+static void test_jump_beyond_the_window(void)
+{
+    struct seal_session a, b;
+    make_sessions(&a, &b);
+    struct packet old = make_packet(&a, 1), newest = old;
+    for (uint32_t i = 0; i < 2 * SEAL_WINDOW; i++)
+        newest = make_packet(&a, 2 + i);
+    CHECK_EQUAL(take_packet(&b, newest), E_OK);
+    CHECK_EQUAL(take_packet(&b, newest), E_EXISTS);
+    CHECK_EQUAL(take_packet(&b, old), E_EXISTS); /* too old to tell */
+    seal_session_end(&b);
+    static const struct seal_session wiped;
+    CHECK(!memcmp(&b, &wiped, sizeof(b)));
+}
+
+static void test_names_that_do_not_end(void)
+{
+    struct seal_identity identity = {.protocol = SEAL_PROTOCOL}, back;
+    uint8_t bytes[SEAL_IDENTITY_BYTES];
+    memset(identity.name, 'x', sizeof(identity.name));
+    seal_identity_encode(&identity, bytes);
+    CHECK_EQUAL(seal_identity_decode(bytes, &back), E_BAD_MESSAGE);
+}
+
 int main(void)
 {
     RUN(test_handshake_binds);
@@ -185,5 +258,10 @@ int main(void)
     RUN(test_packets_any_order);
     RUN(test_counters_far_ahead);
     RUN(test_strangers_and_damage);
+    RUN(test_frames_of_another_form);
+    RUN(test_handshakes_cut_short);
+    RUN(test_key_of_small_order);
+    RUN(test_jump_beyond_the_window);
+    RUN(test_names_that_do_not_end);
     return 0;
 }

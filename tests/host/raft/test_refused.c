@@ -1,0 +1,257 @@
+/* What the core does not take: configurations and memory that make no node, logs that cannot be, messages that fit
+ * nothing. And what it does when there is no room for another message. */
+#include "cluster.h"
+
+static struct raft r;
+static struct raft_slot slots[64];
+static uint8_t bytes[2 * (RAFT_ENTRY_BYTES_MAX + 1)];
+static const struct raft_hard_state nothing = {.term = 0};
+
+static struct raft_config sound_config(void)
+{
+    return (struct raft_config){.id = {1, 1},
+                                .cluster = 7,
+                                .seed = 1,
+                                .heartbeat_ns = 10,
+                                .election_ns = 100,
+                                .stall_ns = 1000,
+                                .message_bytes = 100,
+                                .inflight_messages = 4,
+                                .inflight_bytes = 400,
+                                .uncommitted_bytes = 1000,
+                                .persist_bytes = 100,
+                                .apply_bytes = 100,
+                                .snapshot_chunk_bytes = 50};
+}
+
+static struct raft_memory sound_memory(void)
+{
+    return (struct raft_memory){slots, 64, bytes, sizeof(bytes)};
+}
+
+static struct raft_snapshot label_of_three(void)
+{
+    const struct raft_id voters[3] = {{1, 1}, {2, 2}, {3, 3}};
+    struct raft_snapshot label;
+    CHECK_EQUAL(raft_genesis_label(voters, 3, &label), E_OK);
+    return label;
+}
+
+static void begin(uint64_t term, uint64_t commit)
+{
+    const struct raft_config config = sound_config();
+    const struct raft_memory memory = sound_memory();
+    const struct raft_hard_state state = {.term = term, .commit = commit};
+    const struct raft_snapshot label = label_of_three();
+    CHECK_EQUAL(raft_init(&r, &config, &memory, &state, &label, 1), E_OK);
+}
+
+static err_t init_with(const struct raft_config *config)
+{
+    const struct raft_memory memory = sound_memory();
+    return raft_init(&r, config, &memory, &nothing, NULL, 1);
+}
+
+#define BAD_CONFIG(field, value)                                                                                       \
+    do {                                                                                                               \
+        struct raft_config config = sound_config();                                                                    \
+        config.field = value;                                                                                          \
+        CHECK_EQUAL(init_with(&config), E_INVALID);                                                                    \
+    } while (0)
+
+static void test_configurations(void)
+{
+    const struct raft_config sound = sound_config();
+    CHECK_EQUAL(init_with(&sound), E_OK);
+    BAD_CONFIG(id.node, 0);
+    BAD_CONFIG(id.log, 0);
+    BAD_CONFIG(cluster, 0);
+    BAD_CONFIG(heartbeat_ns, 0);
+    BAD_CONFIG(election_ns, 20);
+    BAD_CONFIG(election_ns, 1ull << 60);
+    BAD_CONFIG(message_bytes, 0);
+    BAD_CONFIG(inflight_messages, 0);
+    BAD_CONFIG(inflight_messages, RAFT_INFLIGHT_MAX + 1);
+    BAD_CONFIG(inflight_bytes, 0);
+    BAD_CONFIG(uncommitted_bytes, 0);
+    BAD_CONFIG(persist_bytes, 0);
+    BAD_CONFIG(apply_bytes, 0);
+    BAD_CONFIG(snapshot_chunk_bytes, 0);
+}
+
+#define BAD_MEMORY(field, value)                                                                                       \
+    do {                                                                                                               \
+        const struct raft_config config = sound_config();                                                              \
+        struct raft_memory memory = sound_memory();                                                                    \
+        memory.field = value;                                                                                          \
+        CHECK_EQUAL(raft_init(&r, &config, &memory, &nothing, NULL, 1), E_INVALID);                                    \
+    } while (0)
+
+static void test_memory(void)
+{
+    BAD_MEMORY(slots, NULL);
+    BAD_MEMORY(bytes, NULL);
+    BAD_MEMORY(slot_count, 8);
+    BAD_MEMORY(slot_count, 48);
+    BAD_MEMORY(byte_count, RAFT_ENTRY_BYTES_MAX);
+}
+
+static err_t init_from(const struct raft_snapshot *label)
+{
+    const struct raft_config config = sound_config();
+    const struct raft_memory memory = sound_memory();
+    return raft_init(&r, &config, &memory, &nothing, label, 1);
+}
+
+static void test_beginnings(void)
+{
+    const struct raft_id twice[2] = {{1, 1}, {1, 1}}, logs[3] = {{2, 9}, {1, 5}, {1, 4}};
+    struct raft_id many[RAFT_VOTERS_MAX + 1];
+    struct raft_snapshot label;
+    for (uint32_t i = 0; i <= RAFT_VOTERS_MAX; i++)
+        many[i] = (struct raft_id){i + 1, 1};
+    CHECK_EQUAL(raft_genesis_label(many, 0, &label), E_INVALID);
+    CHECK_EQUAL(raft_genesis_label(many, RAFT_VOTERS_MAX + 1, &label), E_INVALID);
+    CHECK_EQUAL(raft_genesis_label(twice, 2, &label), E_INVALID);
+    CHECK_EQUAL(raft_genesis_label(logs, 3, &label), E_OK);
+    CHECK(label.conf.members[0].id.log == 4 && label.conf.members[1].id.log == 5);
+    label.index = 0;
+    CHECK_EQUAL(init_from(&label), E_INVALID);
+    label = label_of_three();
+    label.term = 0;
+    CHECK_EQUAL(init_from(&label), E_INVALID);
+    label = label_of_three();
+    label.conf.members[1].flags = 0;
+    CHECK_EQUAL(init_from(&label), E_INVALID);
+}
+
+static err_t restore(uint64_t index, uint64_t term, uint32_t type, uint32_t length)
+{
+    static const uint8_t data[RAFT_ENTRY_BYTES_MAX + 1];
+    const struct raft_entry entry = {.index = index, .term = term, .type = type, .length = length, .data = data};
+    return raft_restore(&r, &entry);
+}
+
+static void test_logs(void)
+{
+    begin(3, 1);
+    CHECK_EQUAL(restore(3, 2, RAFT_ENTRY_DATA, 1), E_CORRUPT); /* a gap */
+    CHECK_EQUAL(restore(2, 2, RAFT_ENTRY_DATA, 1), E_OK);
+    CHECK_EQUAL(restore(3, 1, RAFT_ENTRY_DATA, 1), E_CORRUPT); /* terms fall */
+    CHECK_EQUAL(restore(3, RAFT_INDEX_MAX + 1, RAFT_ENTRY_DATA, 1), E_CORRUPT);
+    CHECK_EQUAL(restore(3, 2, RAFT_ENTRY_DATA, RAFT_ENTRY_BYTES_MAX + 1), E_CORRUPT);
+    CHECK_EQUAL(restore(3, 2, RAFT_ENTRY_CONF + 1, 1), E_CORRUPT);
+    CHECK_EQUAL(restore(3, 5, RAFT_ENTRY_DATA, 1), E_OK); /* its term was not written down yet */
+    CHECK_EQUAL(r.term, 5);
+    err_t err = E_OK;
+    for (uint64_t i = 4; err == E_OK; i++)
+        err = restore(i, 5, RAFT_ENTRY_DATA, RAFT_ENTRY_BYTES_MAX);
+    CHECK_EQUAL(err, E_FULL);
+    begin(3, 1); /* an old log, of which nothing counts any more: it disagrees with the snapshot where that ends */
+    CHECK_EQUAL(restore(1, 2, RAFT_ENTRY_DATA, 1), E_OK);
+    CHECK_EQUAL(restore(2, 2, RAFT_ENTRY_DATA, 1), E_OK);
+    CHECK_EQUAL(r.last, 1);
+    begin(3, 9);
+    CHECK_EQUAL(raft_start(&r), E_CORRUPT); /* more was committed than there is */
+}
+
+static void receive(struct raft_message m)
+{
+    m.to = (struct raft_id){1, 1};
+    if (m.from.log == 0)
+        m.from = (struct raft_id){2, 2};
+    if (m.cluster == 0)
+        m.cluster = 7;
+    raft_receive(&r, &m);
+}
+
+#define REFUSED(...)                                                                                                   \
+    do {                                                                                                               \
+        uint64_t before = r.counters.messages_refused;                                                                 \
+        receive((struct raft_message){__VA_ARGS__});                                                                   \
+        CHECK_EQUAL(r.counters.messages_refused, before + 1);                                                          \
+    } while (0)
+
+static void test_messages(void)
+{
+    struct raft_snapshot label = label_of_three();
+    begin(3, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    REFUSED(.type = 0, .term = 3);
+    REFUSED(.type = RAFT_MSG_TYPES, .term = 3);
+    REFUSED(.type = RAFT_MSG_HEARTBEAT, .term = 3, .cluster = 8);
+    REFUSED(.type = RAFT_MSG_HEARTBEAT, .term = 3, .from = {1, 1});
+    REFUSED(.type = RAFT_MSG_HEARTBEAT, .term = 0);
+    REFUSED(.type = RAFT_MSG_HEARTBEAT, .term = RAFT_INDEX_MAX + 1);
+    REFUSED(.type = RAFT_MSG_APPEND, .term = 3, .index = RAFT_INDEX_MAX + 1);
+    REFUSED(.type = RAFT_MSG_APPEND, .term = 3, .commit = RAFT_INDEX_MAX + 1);
+    REFUSED(.type = RAFT_MSG_APPEND, .term = 3, .log_term = 4);
+    REFUSED(.type = RAFT_MSG_VOTE_REPLY, .term = 3, .from = {9, 9}); /* no member */
+    label.index = 0;
+    REFUSED(.type = RAFT_MSG_SNAPSHOT, .term = 3, .snapshot = &label);
+    label.index = 9;
+    label.term = 8;
+    REFUSED(.type = RAFT_MSG_SNAPSHOT, .term = 3, .snapshot = &label);
+    label.term = 3;
+    REFUSED(.type = RAFT_MSG_SNAPSHOT, .term = 3, .snapshot = &label, .offset = 1);
+    REFUSED(.type = RAFT_MSG_SNAPSHOT, .term = 3, .snapshot = &label, .chunk_bytes = 1);
+    REFUSED(.type = RAFT_MSG_HEARTBEAT, .term = 3, .from = {3, 3}); /* two leaders of a term: one lies */
+}
+
+/* Nobody fetches what is to be sent: the rest is lost as on any wire, and counted. */
+static void test_no_room_for_messages(void)
+{
+    begin(3, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    for (uint32_t i = 0; i < RAFT_MESSAGES_MAX; i++)
+        receive((struct raft_message){.type = RAFT_MSG_HEARTBEAT, .term = 3, .commit = 1, .context = i + 1});
+    CHECK_EQUAL(r.message_count, RAFT_MESSAGES_MAX);
+    receive((struct raft_message){.type = RAFT_MSG_HEARTBEAT, .term = 3, .commit = 1, .context = 9000});
+    receive((struct raft_message){.type = RAFT_MSG_APPEND, .term = 3, .index = 5, .log_term = 3});
+    receive((struct raft_message){.type = RAFT_MSG_VOTE, .term = 3, .index = 5, .log_term = 3, .from = {3, 3}});
+    CHECK_EQUAL(raft_read(&r, 4), E_FULL);
+    CHECK_EQUAL(r.counters.messages_lost, 4);
+    raft_forget_leader(&r);
+    CHECK_EQUAL(raft_read(&r, 4), E_NOT_DELIVERED);
+    raft_tick(&r, 200);
+    receive((struct raft_message){.type = RAFT_MSG_PREVOTE, .term = 4, .index = 5, .log_term = 3});
+    CHECK_EQUAL(raft_campaign(&r), E_OK);
+    struct raft_update u;
+    raft_update(&r, &u);
+    CHECK_EQUAL(u.message_count, RAFT_MESSAGES_MAX);
+}
+
+static void test_equal_configurations(void)
+{
+    struct raft_snapshot a = label_of_three(), b = a;
+    CHECK(raft_conf_equal(&a.conf, &b.conf));
+    b.conf.members[1].flags = RAFT_LEARNER;
+    CHECK(!raft_conf_equal(&a.conf, &b.conf));
+    b = a;
+    b.conf.members[1].id.log = 7;
+    CHECK(!raft_conf_equal(&a.conf, &b.conf));
+    b = a;
+    b.conf.auto_leave = true;
+    CHECK(!raft_conf_equal(&a.conf, &b.conf) && !raft_conf_valid(&b.conf));
+    b = a;
+    b.conf.count = 2;
+    CHECK(!raft_conf_equal(&a.conf, &b.conf));
+    b.conf.count = RAFT_MEMBERS_MAX + 1;
+    CHECK(!raft_conf_valid(&b.conf));
+    const struct raft_conf_change none = {.mode = 0}, beyond = {.mode = RAFT_CHANGE_LEAVE + 1};
+    const char *why;
+    CHECK_EQUAL(raft_conf_apply(&a.conf, &none, &b.conf, &why), E_INVALID);
+    CHECK_EQUAL(raft_conf_apply(&a.conf, &beyond, &b.conf, &why), E_INVALID);
+}
+
+int main(void)
+{
+    RUN(test_configurations);
+    RUN(test_memory);
+    RUN(test_beginnings);
+    RUN(test_logs);
+    RUN(test_messages);
+    RUN(test_no_room_for_messages);
+    RUN(test_equal_configurations);
+    return 0;
+}
