@@ -212,6 +212,8 @@ static void test_handshakes_cut_short(void)
     CHECK_EQUAL(seal_first_read(&second, one, 31, payload), E_BAD_MESSAGE);
     CHECK_EQUAL(seal_first_read(&second, one, 32 + SEAL_TAG_BYTES - 1, payload), E_BAD_MESSAGE);
     CHECK_EQUAL(seal_second_read(&first, one, 31, payload, &keys), E_BAD_MESSAGE);
+    static uint8_t much[32 + SEAL_PAYLOAD_MAX + 2 * SEAL_TAG_BYTES + 1], more[sizeof(much)];
+    CHECK_EQUAL(seal_first_read(&second, much, sizeof(much), more), E_ACCESS);
     CHECK_EQUAL(seal_second_read(&first, one, sizeof(one), payload, &keys), E_ACCESS);
 }
 
