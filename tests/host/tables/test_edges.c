@@ -22,7 +22,7 @@ static err_t put_name(const char *name)
 
 static err_t append(uint64_t session, uint64_t number, const char *key, struct tables_text data)
 {
-    return from_one((struct tables_op){.kind = TABLES_KEY_APPEND, .key_append = {session, number, text(key), data}});
+    return from_one((struct tables_op){.kind = TABLES_KEY_APPEND, .key_append = {session, number, 7, text(key), data}});
 }
 
 static void test_sessions(void)
@@ -37,7 +37,7 @@ static void test_sessions(void)
         CHECK_EQUAL(open_session(8), E_OK);
     CHECK_EQUAL(open_session(8), E_FULL);
     join(&r, 2, 1);
-    struct tables_op close = {.kind = TABLES_SESSION_CLOSE, .session_close = {session}};
+    struct tables_op close = {.kind = TABLES_SESSION_CLOSE, .session_close = {session, 7}};
     CHECK_EQUAL(replica_from(&r, 2, close), E_NO_SESSION); /* another node's */
     CHECK_EQUAL(from_one(close), E_OK);
     CHECK_EQUAL(from_one(close), E_NO_SESSION);
@@ -51,7 +51,7 @@ static void test_appends(void)
     CHECK_EQUAL(open_session(7), E_OK);
     uint64_t session = r.result.value;
     join(&r, 2, 1);
-    struct tables_op other = {.kind = TABLES_KEY_APPEND, .key_append = {session, 1, text("k"), text("a")}};
+    struct tables_op other = {.kind = TABLES_KEY_APPEND, .key_append = {session, 1, 7, text("k"), text("a")}};
     CHECK_EQUAL(replica_from(&r, 2, other), E_NO_SESSION);
     CHECK_EQUAL(append(session, 0, "k", text("a")), E_RANGE);
     CHECK_EQUAL(append(session, 1, "", text("a")), E_INVALID);
@@ -86,7 +86,7 @@ static err_t lock_as(uint64_t mode, bool try_only, const char *name)
 
 static err_t unlock(uint64_t fence, const char *name)
 {
-    return from_one((struct tables_op){.kind = TABLES_UNLOCK, .unlock = {fence, text(name)}});
+    return from_one((struct tables_op){.kind = TABLES_UNLOCK, .unlock = {fence, 9, 0, text(name)}});
 }
 
 static void test_locks(void)
@@ -183,8 +183,9 @@ static bool goes_well(struct replica *small, uint32_t limit)
         struct tables_text long_name = {name, sizeof(name)}, much = {value, sizeof(value)};
         struct tables_op ops[] = {
             {.kind = TABLES_NODE_JOIN, .node_join = {.node_id = {1}, .boot_id = {1}, .wanted = 1}},
-            {.kind = TABLES_KEY_PUT, .key_put = {TABLES_ANY_REVISION, long_name, much}},
-            {.kind = TABLES_KEY_PUT, .key_put = {TABLES_ANY_REVISION, text("same"), much}},
+            {.kind = TABLES_KEY_PUT, .key_put = {.if_revision = TABLES_ANY_REVISION, .name = long_name, .value = much}},
+            {.kind = TABLES_KEY_PUT,
+             .key_put = {.if_revision = TABLES_ANY_REVISION, .name = text("same"), .value = much}},
             {.kind = TABLES_SESSION_OPEN, .session_open = {7}},
             {.kind = TABLES_LOCK, .lock = {.mode = TABLES_SHARED, .process_id = 7, .name = long_name}},
             {.kind = TABLES_NAME_PUT, .name_put = {.process_id = 7, .name = long_name}},
