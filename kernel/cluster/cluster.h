@@ -102,11 +102,17 @@ struct request {
     uint8_t bytes[IPC_BYTES_MAX];
 };
 
-/* A lock held through a handle: an endpoint that does nothing but end. */
+/* A lock held through a handle: an endpoint of its own. Kernel lock for all but node and token, which are the thread's
+ * once the handle is gone. */
 struct held {
     struct list node;
+    struct list all; /* in cluster.held, while there is a handle */
     uint64_t ticket, token;
+    struct endpoint *endpoint;
     uint64_t serial; /* of the process here that acquired it; 0: none */
+    struct ipc_fence fence;
+    struct list waiters; /* struct call.node: they are told when the lock is lost */
+    bool lost;
 };
 
 struct answer {
@@ -127,6 +133,9 @@ struct cluster {
     struct channel peer, log;
     uint32_t peer_state;
     struct list requests, owners, ending, releasing;
+    struct list held;        /* struct held.all; kernel lock */
+    uint64_t lease_until_ns; /* as the node said last; kernel lock */
+    bool frozen;             /* processes that hold locks are, since the lease may be over */
     uint64_t next_token;
     uint32_t own_number;
     uint64_t load_due_ns, idle_ns, idle_since_ns;
@@ -173,9 +182,18 @@ void cluster_cancel(struct request *r);                                     /* t
 err_t cluster_own(struct call *c);             /* the caller's process has something from now on. Kernel lock held */
 bool cluster_owner_lives(uint64_t process_id); /* one that cluster_own() was called for. Kernel lock held */
 void cluster_owners_run(void);
-err_t cluster_held_make(uint64_t ticket, uint64_t serial, struct handle_ref *out); /* kernel lock held */
+bool cluster_process_ending(uint64_t serial); /* its end is proposed, or will be. Kernel lock held */
 void cluster_release_ticket(uint64_t ticket); /* nobody wants that lock, or place in the line, any more */
 void cluster_event(void *context, const struct tables_event *event);
 void cluster_replaced(void *context);
 bool cluster_owner_proposed(uint64_t token);
+
+/* held.c: handles of locks, and what becomes of who holds them when the lease may be over */
+void cluster_lock_id(struct tables_text name, uint64_t id_out[2]);
+/* Kernel lock held. */
+err_t cluster_held_make(uint64_t ticket, uint64_t serial, const struct ipc_fence *fence, struct handle_ref *out);
+void cluster_held_lost(uint64_t ticket);
+void cluster_held_recheck(void); /* the tables came from a snapshot */
+void cluster_held_run(void);
+uint64_t cluster_held_deadline(void);
 uint64_t cluster_process_id(const struct call *c);

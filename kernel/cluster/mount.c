@@ -159,13 +159,15 @@ static void round(void)
     note_load(now);
     cluster_owners_run();
     node_run(cluster.node, now);
+    cluster_held_run();
     note_number();
     cluster_rings_send();
 }
 
 static void sleep(void)
 {
-    uint64_t due = cluster.node ? node_deadline(cluster.node) : DEADLINE_NEVER;
+    uint64_t due = cluster.node ? node_deadline(cluster.node) : DEADLINE_NEVER, held_due = cluster_held_deadline();
+    due = held_due < due ? held_due : due;
     uint64_t flags = cluster_enter();
     if (!cluster.inbox.woken && cluster_rings_quiet())
         wait_queue_block(&cluster.inbox.sleep, due ? due : 1);
@@ -215,6 +217,7 @@ static void mount(void)
     list_init(&cluster.owners);
     list_init(&cluster.ending);
     list_init(&cluster.releasing);
+    list_init(&cluster.held);
     cluster_configure();
     cluster_service_init();
     remote_init(&root_budget, cluster_wake);

@@ -162,6 +162,7 @@ void node_run(struct node *n, uint64_t now_ns)
     node_raft_run(n); /* what was just proposed goes out at once */
     node_snapshot_run(n);
     node_log_run(n);
+    node_lease_run(n);
     node_links_say(n);
 }
 

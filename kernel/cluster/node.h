@@ -98,6 +98,8 @@ err_t node_members(struct node *n, uint64_t token, uint32_t action, uint32_t num
 
 struct tables *node_tables(struct node *n); /* NULL: there are none yet */
 uint32_t node_number(const struct node *n); /* 0: not known yet */
+/* Until when, by the own clock, the locks and sessions of this node are surely still its own. */
+uint64_t node_lease_until(const struct node *n);
 enum cluster_state node_state(const struct node *n);
 void node_status(struct node *n, struct cluster_status *status_out);
 /* The row of node `number`; false: there is none. */

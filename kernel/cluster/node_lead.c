@@ -1,11 +1,16 @@
 /* What the leader does beside leading: cluster time and leases, members, placing jobs. */
 #include "node_state.h"
 
+static bool propose_at(struct node *n, const struct tables_op *op, uint64_t *index_out, uint64_t *term_out)
+{
+    size_t bytes = tables_encode(op, n->record, TABLES_ENTRY_MAX);
+    return raft_propose(n->raft, n->record, bytes, index_out, term_out) == E_OK;
+}
+
 static bool propose(struct node *n, const struct tables_op *op)
 {
     uint64_t index, term;
-    size_t bytes = tables_encode(op, n->record, TABLES_ENTRY_MAX);
-    return raft_propose(n->raft, n->record, bytes, &index, &term) == E_OK;
+    return propose_at(n, op, &index, &term);
 }
 
 /* Heard, with the boot that the tables know. */
@@ -43,7 +48,9 @@ static void renew(struct node *n)
         if (row && row->live && (is_self(n, row) || present(n, row)))
             op.renew.nodes |= 1ull << (i - 1);
     }
-    propose(n, &op);
+    uint64_t index, term;
+    if (propose_at(n, &op, &index, &term))
+        node_lease_renewed(n, index, term);
 }
 
 static void expire(struct node *n, uint64_t term)

@@ -2,7 +2,7 @@
 #include "node_state.h"
 
 #define HELLO_BYTES 48u
-#define LOAD_BYTES  (24u + MEMBERS_WHY_BYTES)
+#define LOAD_BYTES  (32u + MEMBERS_WHY_BYTES)
 
 uint32_t node_other_slot(const struct node *n, const struct other *o)
 {
@@ -126,6 +126,7 @@ static void send_loads(struct node *n)
     wire_put_u64(&w, n->load.free_bytes);
     wire_put_u32(&w, n->load.running);
     wire_put_u32(&w, n->load.busy_percent);
+    wire_put_u64(&w, n->now_ns);
     node_members_words(n, &w);
     for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
         if (n->others[i].session)
@@ -139,11 +140,13 @@ static void take_load(struct node *n, struct other *o, const struct link_event *
     struct node_load load = {.free_bytes = wire_get_u64(&r)};
     load.running = wire_get_u32(&r);
     load.busy_percent = wire_get_u32(&r);
-    if (r.failed)
+    uint64_t stamp_ns = wire_get_u64(&r);
+    if (r.failed || stamp_ns < o->load_stamp_ns) /* datagrams may overtake each other */
         return;
     node_members_take_words(n, &r);
     o->load = load;
     o->load_ns = n->now_ns;
+    o->load_stamp_ns = stamp_ns;
 }
 
 /* ---- events ---- */
@@ -178,6 +181,10 @@ static void take_control(struct node *n, struct other *o, const struct link_even
         break;
     case CONTROL_REMOVED:
         node_take_removed(n, &r);
+        break;
+    case CONTROL_RENEWED:
+        if (!node_lease_take(n, &r))
+            link_drop(n->link, event->peer, event->session);
         break;
     default:
         link_drop(n->link, event->peer, event->session);

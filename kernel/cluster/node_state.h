@@ -21,7 +21,7 @@
 
 #define SECOND_NS 1000000000ull
 #define RENEW_NS  (2 * SECOND_NS)
-#define LOAD_NS   (2 * SECOND_NS)
+#define LOAD_NS   SECOND_NS
 #define RETRY_NS  SECOND_NS
 
 /* ---- what nodes tell each other on the raft channel, first byte ---- */
@@ -34,7 +34,8 @@ enum control {
     CONTROL_PROPOSE = 6,        /* an entry for the leader to propose */
     CONTROL_MEMBERS = 7,        /* an operator asks the leader to change the members: id, action, node */
     CONTROL_MEMBERS_ANSWER = 8, /* id, index to have applied, error, words */
-    CONTROL_REMOVED = 9         /* from the leader: cluster id; the receiver was removed from it */
+    CONTROL_REMOVED = 9,        /* from the leader: cluster id; the receiver was removed from it */
+    CONTROL_RENEWED = 10        /* index and term of the entry that renews leases, stamp of the report it rests on */
 };
 
 /* How far this node's log is on the way into a cluster. Kept on the log's superblock. */
@@ -74,6 +75,13 @@ struct other {
     bool heard, prepared;
     struct node_load load;
     uint64_t load_ns;
+    uint64_t load_stamp_ns; /* by its clock, when it sent that */
+};
+
+/* An entry that renewed leases, and when by the own clock the report was sent that it rests on. */
+#define NODE_RENEWALS 8u
+struct renewal {
+    uint64_t index, term, stamp_ns;
 };
 
 /* ---- the log ---- */
@@ -235,6 +243,11 @@ struct node {
     uint64_t join_due_ns;
     bool applied_join; /* own row stands with this boot */
 
+    /* the own lease */
+    struct renewal renewals[NODE_RENEWALS]; /* told of lately */
+    uint32_t renewals_at;
+    uint64_t lease_until_ns; /* by the own clock; what was held under it may be another's after that */
+
     /* the leader's duties */
     bool leading;
     uint64_t lead_since_ns, lead_base_ns, renew_due_ns;
@@ -367,6 +380,11 @@ void node_members_take_words(struct node *n, struct wire_reader *r);
 void node_put_voters(const struct node *n, struct text *t);
 /* False, and nothing put: enough voters have their logs. */
 bool node_put_lost_majority(const struct node *n, struct text *t);
+
+/* node_lease.c */
+void node_lease_renewed(struct node *n, uint64_t index, uint64_t term); /* the leader proposed that entry */
+bool node_lease_take(struct node *n, struct wire_reader *r);            /* false: it cannot be */
+void node_lease_run(struct node *n);
 
 /* node_lead.c */
 uint64_t node_cluster_now(struct node *n);

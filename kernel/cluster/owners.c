@@ -1,4 +1,4 @@
-/* Who has something in the tables: processes, whose end ends it, and handles that hold a lock. */
+/* Who has something in the tables: processes, whose end ends it, and locks to be let go of. */
 #include "cluster.h"
 
 /* A process as the whole cluster names it. */
@@ -68,10 +68,8 @@ static void free_small(void *block, size_t bytes)
     cluster_leave(flags);
 }
 
-/* ---- handles that hold a lock ---- */
-
 /* Did the process end, so that its end is proposed and frees all it held? */
-static bool process_ending(uint64_t serial)
+bool cluster_process_ending(uint64_t serial)
 {
     list_for_each(node, &cluster.owners)
     {
@@ -82,43 +80,7 @@ static bool process_ending(uint64_t serial)
     return true;
 }
 
-/* A handle that goes with its process is not let go of on purpose: the lock is the dead process's, with its delay. */
-static void held_closed(struct endpoint *e)
-{
-    struct held *h = e->context;
-    if (h->serial && process_ending(h->serial)) {
-        kfree(h, sizeof(*h));
-    } else {
-        list_append(&cluster.inbox.dropped, &h->node);
-        cluster_wake();
-    }
-    endpoint_drop(e);
-}
-
-static err_t held_called(struct endpoint *e, struct call *c)
-{
-    return E_BAD_SYSCALL;
-}
-static void held_cancelled(struct endpoint *e, struct call *c) {}
-
-err_t cluster_held_make(uint64_t ticket, uint64_t serial, struct handle_ref *out)
-{
-    static const struct endpoint_handler handler = {held_called, held_cancelled, NULL, held_closed};
-    struct held *h = kalloc(sizeof(*h));
-    struct endpoint *e;
-    if (!h)
-        return E_NO_MEMORY;
-    err_t err = endpoint_create_kernel(cluster.budget, &handler, h, false, &e);
-    if (err != E_OK) {
-        kfree(h, sizeof(*h));
-        return err;
-    }
-    list_init(&h->node);
-    h->ticket = ticket;
-    h->serial = serial;
-    *out = handle_ref_make(&e->object, NULL, RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO);
-    return E_OK;
-}
+/* ---- locks that nobody wants any more ---- */
 
 void cluster_release_ticket(uint64_t ticket)
 {

@@ -113,6 +113,7 @@ static void slot_fill(struct remote_call_in *s, const struct remote_message *m)
     c->lent_offset = 0;
     c->lent_length = m->lent_length;
     c->lent_direction = m->lent_direction;
+    c->fence = m->fence;
     c->sender_node = s->peer->node;
     c->sender_boot = s->peer->boot[0];
 }

@@ -65,7 +65,8 @@ static void describe(struct remote_message *m, const struct call *c, uint64_t ta
     m->kind = REMOTE_CALL;
     m->target = target;
     m->time_left_ns = UINT64_MAX;
-    m->tag = c->tag & (TAG(0xffff, 0xf, 0xf, 0xffff) | (uint64_t)TAG_LENT);
+    m->tag = c->tag & (TAG(0xffff, 0xf, 0xf, 0xffff) | (uint64_t)TAG_SENDER_FLAGS);
+    m->fence = c->fence;
     for (uint32_t i = 0; i < TAG_WORDS(m->tag); i++)
         m->words[i] = c->words[i];
     m->bytes = TAG_BYTES(m->tag) ? call_bytes(c) : NULL;

@@ -37,15 +37,24 @@ static void put_data(struct wire_writer *w, const struct remote_message *m)
         wire_claim(w, m->data_bytes);
 }
 
+static void put_fence(struct wire_writer *w, const struct ipc_fence *f)
+{
+    wire_put_u64(w, f->lock[0]);
+    wire_put_u64(w, f->lock[1]);
+    wire_put_u64(w, f->value);
+    wire_put_u8(w, (uint8_t)f->shared);
+}
+
 static void put_call(struct wire_writer *w, const struct remote_message *m)
 {
     wire_put_u32(w, m->call);
     wire_put_u64(w, m->target);
     wire_put_u64(w, m->time_left_ns);
-    wire_put_u64(w, m->fence);
     wire_put_u32(w, m->lent_direction);
     wire_put_u32(w, m->lent_length);
     put_body(w, m);
+    if (m->tag & TAG_FENCED)
+        put_fence(w, &m->fence);
     put_data(w, m);
 }
 
@@ -136,7 +145,7 @@ static const char *get_handle(struct wire_reader *r, struct remote_handle *h)
 static const char *get_body(struct wire_reader *r, struct remote_message *m)
 {
     m->tag = wire_get_u64(r);
-    if (m->tag & ~(TAG(0xffff, 0xf, 0xf, 0xffff) | (uint64_t)TAG_LENT))
+    if (m->tag & ~(TAG(0xffff, 0xf, 0xf, 0xffff) | (uint64_t)TAG_SENDER_FLAGS))
         return "the tag has unknown bits";
     if (TAG_WORDS(m->tag) > IPC_WORDS_MAX || TAG_HANDLES(m->tag) > IPC_HANDLES_MAX || TAG_BYTES(m->tag) > IPC_BYTES_MAX)
         return "the tag counts more than a message can hold";
@@ -161,12 +170,20 @@ static const char *get_data(struct wire_reader *r, struct remote_message *m, uin
     return NULL;
 }
 
+static const char *get_fence(struct wire_reader *r, struct ipc_fence *f)
+{
+    f->lock[0] = wire_get_u64(r);
+    f->lock[1] = wire_get_u64(r);
+    f->value = wire_get_u64(r);
+    f->shared = wire_get_u8(r);
+    return f->shared > 1 ? "a fence is neither shared nor exclusive" : NULL;
+}
+
 static const char *get_call(struct wire_reader *r, struct remote_message *m)
 {
     m->call = wire_get_u32(r);
     m->target = wire_get_u64(r);
     m->time_left_ns = wire_get_u64(r);
-    m->fence = wire_get_u64(r);
     m->lent_direction = wire_get_u32(r);
     m->lent_length = wire_get_u32(r);
     if (m->lent_length > IPC_LENT_MAX || (m->lent_direction & ~(uint32_t)(IPC_LEND_IN | IPC_LEND_OUT)))
@@ -176,18 +193,25 @@ static const char *get_call(struct wire_reader *r, struct remote_message *m)
         return wrong;
     if (!(m->tag & TAG_LENT) != (m->lent_length == 0 && m->lent_direction == 0))
         return "the tag and the lent range disagree";
+    wrong = m->tag & TAG_FENCED ? get_fence(r, &m->fence) : NULL;
+    if (wrong)
+        return wrong;
     return get_data(r, m, m->lent_length);
+}
+
+static const char *get_answer_body(struct wire_reader *r, struct remote_message *m)
+{
+    const char *wrong = get_body(r, m);
+    return !wrong && (m->tag & TAG_SENDER_FLAGS) ? "an answer lends nothing and needs no lock" : wrong;
 }
 
 static const char *get_answer(struct wire_reader *r, struct remote_message *m)
 {
     m->call = wire_get_u32(r);
     m->outcome = wire_get_u32(r);
-    const char *wrong = get_body(r, m);
+    const char *wrong = get_answer_body(r, m);
     if (wrong)
         return wrong;
-    if (m->tag & TAG_LENT)
-        return "an answer lends nothing";
     if (m->outcome != E_OK && m->tag)
         return "a failed call has no answer";
     return get_data(r, m, IPC_LENT_MAX);
@@ -242,7 +266,7 @@ static const char *get_kind(struct wire_reader *r, struct remote_message *m)
         return get_found(r, m);
     case REMOTE_REPLY:
         m->target = wire_get_u64(r);
-        return get_body(r, m);
+        return get_answer_body(r, m);
     default:
         return "the kind is unknown";
     }

@@ -38,13 +38,14 @@ struct remote_message {
     uint8_t kind;
     uint32_t call;   /* CALL, ANSWER, CANCEL, FIND, FOUND: the caller's number of the call */
     uint64_t target; /* CALL, SIGNAL, RELEASE, REPLY: export of the receiver */
-    uint64_t tag;    /* CALL, ANSWER, REPLY: op, words, handles and bytes; TAG_LENT set if lent_length counts */
+    uint64_t tag; /* CALL, ANSWER, REPLY: op, words, handles and bytes; TAG_LENT set if lent_length counts, TAG_FENCED
+                     if the fence does */
     uint64_t words[IPC_WORDS_MAX];
     struct remote_handle handles[IPC_HANDLES_MAX]; /* FOUND: handles[0] if outcome is E_OK */
     const uint8_t *bytes;
     err_t outcome;                        /* ANSWER, FOUND */
     uint64_t time_left_ns;                /* CALL; UINT64_MAX: no deadline */
-    uint64_t fence;                       /* CALL */
+    struct ipc_fence fence;               /* CALL, with TAG_FENCED in the tag */
     uint32_t lent_direction, lent_length; /* CALL */
     uint32_t data_offset, data_bytes;     /* CALL: the lent range to read; ANSWER: what was written of it */
     const uint8_t *data;

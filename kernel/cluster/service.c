@@ -18,7 +18,7 @@ static void free_request(struct request *r)
 /* All but the handles, which stay the caller's until nothing can refuse the call. */
 static void copy_message(struct request *r, const struct call *c)
 {
-    r->in.tag = c->tag & ~(uint64_t)(TAG_REMOTE | TAG_LENT);
+    r->in.tag = c->tag & ~(uint64_t)(TAG_REMOTE | TAG_SENDER_FLAGS);
     memcpy(r->in.words, c->words, sizeof(r->in.words));
     memcpy(r->bytes, call_bytes(c), TAG_BYTES(c->tag));
     r->in.bytes = r->bytes;
@@ -84,7 +84,8 @@ static void call_gave_up(struct endpoint *e, struct call *c)
     cluster_wake();
 }
 
-static const struct endpoint_handler handler = {call_came, call_gave_up, NULL, authority_unused};
+static const struct endpoint_handler handler = {
+    .request = call_came, .cancelled = call_gave_up, .unused = authority_unused};
 
 void cluster_service_init(void)
 {

@@ -35,8 +35,13 @@ static void begin_unlock(struct request *r)
 static void granted(struct request *r, uint64_t fence)
 {
     struct handle_ref ref = {0};
+    struct cluster_lock_in in;
+    err_t err = cluster_lock_in_decode(&r->in, &in);
+    assert(err == E_OK); /* it was when the lock was asked for */
+    struct ipc_fence stamp = {.value = fence, .shared = in.mode != TABLES_EXCLUSIVE && in.mode != TABLES_CANDIDATE};
+    cluster_lock_id(text_of(in.name, in.name_length), stamp.lock);
     uint64_t flags = cluster_enter();
-    err_t err = r->call ? cluster_held_make(r->ticket, r->serial, &ref) : E_GONE;
+    err = r->call ? cluster_held_make(r->ticket, r->serial, &stamp, &ref) : E_GONE;
     cluster_leave(flags);
     if (err == E_OK) {
         ANSWER_HANDLE(r, lock, ref, .fence = fence, .held = 1);
@@ -134,6 +139,26 @@ static void read_elected(struct request *r, const struct tables *t)
                .value = lock.value.at, .value_length = lock.value.bytes);
 }
 
+/* ---- endpoints that are bound to a lock ---- */
+
+/* What was granted is read as of now, so that a server which was restarted, here or elsewhere, begins with that. */
+static void read_guard(struct request *r, const struct tables *t)
+{
+    DECODE(guard, r)
+    struct endpoint_guard guard = {0};
+    struct tables_text name = text_of(in.name, in.name_length);
+    const struct handle_ref *ref = &r->refs[in.endpoint - 1];
+    cluster_lock_id(name, guard.lock);
+    tables_lock_floor(t, name, &guard.exclusive, &guard.shared);
+    uint64_t flags = cluster_enter();
+    err_t err = ref->object->type != OBJECT_ENDPOINT ? E_WRONG_TYPE
+                : !(ref->rights & RIGHT_RECV)
+                    ? E_NO_RIGHT
+                    : endpoint_guard(container_of(ref->object, struct endpoint, object), &guard);
+    cluster_leave(flags);
+    cluster_answer(r, err, NULL);
+}
+
 /* ---- events of the tables ---- */
 
 static struct request *waiting_with(uint64_t ticket)
@@ -158,12 +183,15 @@ void cluster_event(void *context, const struct tables_event *event)
         granted(r, event->fence);
     } else if (event->kind == TABLES_EVENT_LOST && (r = waiting_with(event->ticket))) {
         cluster_answer(r, E_NO_SESSION, NULL);
+    } else if (event->kind == TABLES_EVENT_LOST) {
+        cluster_held_lost(event->ticket);
     }
 }
 
 /* The tables came from a snapshot: what became of those that wait? */
 void cluster_replaced(void *context)
 {
+    cluster_held_recheck();
     list_for_each_safe(node, &cluster.requests)
     {
         struct request *r = container_of(node, struct request, node);
@@ -179,6 +207,7 @@ void cluster_replaced(void *context)
 
 const struct service_op service_lock_op = {.begin = begin_lock, .finish = finish_lock};
 const struct service_op service_unlock_op = {.begin = begin_unlock};
+const struct service_op service_guard_op = {.begin = service_ask_read, .read = read_guard};
 const struct service_op service_lock_list_op = {.begin = service_ask_read, .read = read_lock_list};
 const struct service_op service_request_list_op = {.begin = service_ask_read, .read = read_request_list};
 const struct service_op service_elected_set_op = {.begin = begin_elected_set};

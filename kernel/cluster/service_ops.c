@@ -38,6 +38,7 @@ static const struct service_op *const service_ops[] = {
     RULE(NARROW, narrow),
     RULE(MEMBERS, members),
     RULE(JOB_STOP_NEXT, job_stop_next),
+    RULE(GUARD, guard),
 };
 #define OPS (sizeof(service_ops) / sizeof(service_ops[0]))
 

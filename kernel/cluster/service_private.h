@@ -26,7 +26,7 @@ extern const struct service_op service_get_op, service_put_op, service_del_op, s
 extern const struct service_op service_put_owned_op, service_session_close_op, service_txn_op;
 extern const struct service_op service_watch_next_op;
 extern const struct service_op service_elected_set_op, service_elected_op, service_request_list_op;
-extern const struct service_op service_lock_op, service_unlock_op, service_lock_list_op;
+extern const struct service_op service_lock_op, service_unlock_op, service_lock_list_op, service_guard_op;
 extern const struct service_op service_name_register_op, service_name_lookup_op, service_node_service_op,
     service_node_offer_op;
 extern const struct service_op service_job_submit_op, service_job_list_op, service_job_next_op, service_job_report_op,

@@ -96,9 +96,12 @@ const uint8_t *call_bytes(const struct call *c)
     return c->thread ? c->thread->ipc_bytes : c->bytes;
 }
 
-static err_t deliver_decode(const struct call *c, const struct thread *r)
+static err_t deliver_decode(const struct endpoint *e, const struct call *c, const struct thread *r)
 {
-    err_t err = handle_reserve(r->process, TAG_HANDLES(c->tag) + 1);
+    err_t err = fence_check(e, c);
+    if (err != E_OK)
+        return err;
+    err = handle_reserve(r->process, TAG_HANDLES(c->tag) + 1);
     if (err != E_OK)
         return E_FULL;
     return call_handles_check(c);
@@ -120,6 +123,8 @@ static void deliver_apply(struct call *c, struct thread *r)
         r->ipc->sender_node = c->sender_node;
         r->ipc->sender_boot = c->sender_boot;
     }
+    if (c->tag & TAG_FENCED)
+        r->ipc->fence = c->fence;
     struct handle_ref reply;
     call_make_reply(c, &reply);
     f->rdi = handle_install(r->process, &reply);
@@ -162,8 +167,9 @@ bool endpoint_receive(struct endpoint *e, struct thread *r)
     }
     while (!list_empty(&e->callers)) {
         struct call *c = container_of(e->callers.next, struct call, node);
-        err_t err = deliver_decode(c, r);
+        err_t err = deliver_decode(e, c, r);
         if (err == E_OK) {
+            fence_seen(e, c);
             leave_queue(c);
             deliver_apply(c, r);
             return true;

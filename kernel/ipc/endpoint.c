@@ -155,7 +155,12 @@ static void endpoint_kill(struct object *o)
 
 static void endpoint_free(struct object *o)
 {
-    assert(list_empty(&container_of(o, struct endpoint, object)->gates));
+    struct endpoint *e = container_of(o, struct endpoint, object);
+    assert(list_empty(&e->gates));
+    if (e->guard) {
+        kfree(e->guard, sizeof(*e->guard));
+        object_uncharge(o, sizeof(*e->guard));
+    }
     object_shell_free(o, sizeof(struct endpoint));
 }
 

@@ -84,4 +84,9 @@ void call_end(struct call *c, err_t err, struct ipc_message *answer);
 /* Uses up the Reply handle; NULL: its caller gave up. */
 struct call *reply_take(struct process *p, handle_t h);
 
+/* Whether the endpoint's guard lets the call through: E_OK, E_NOT_FENCED, E_STALE_FENCE. */
+err_t fence_check(const struct endpoint *e, const struct call *c);
+/* The call goes through: what it carries has been seen. */
+void fence_seen(struct endpoint *e, const struct call *c);
+
 void notification_take_bound(struct notification *n, uint64_t *bits_out);

@@ -37,7 +37,7 @@ always_inline struct thread *fast_call_decode(const struct trap_frame *f, struct
                  f->rdx == DEADLINE_POLL))
         return NULL;
     const struct endpoint *e = container_of(h->object, struct endpoint, object);
-    if (unlikely(list_empty(&e->receivers)))
+    if (unlikely(list_empty(&e->receivers) || e->guard))
         return NULL;
     struct thread *r = container_of(e->receivers.next, struct thread, wait_node);
     if (unlikely(!r->process->handles.free || r->process->ending))
@@ -119,6 +119,16 @@ always_inline _Noreturn void fast_reply(struct trap_frame *f, struct thread *t, 
 
 /* ---- the general path: decode ---- */
 
+/* Stamps a call that names a lock. E_WRONG_TYPE: the handle is no lock's; E_STALE_FENCE: that is lost. */
+static err_t fence_stamp(struct thread *t, struct call *c)
+{
+    struct endpoint *lock;
+    err_t err = handle_object(t->process, t->ipc->lock, OBJECT_ENDPOINT, 0, &lock);
+    if (err != E_OK)
+        return err == E_GONE ? E_STALE_FENCE : err;
+    return lock->handler && lock->handler->fence ? lock->handler->fence(lock, &c->fence) : E_WRONG_TYPE;
+}
+
 /* Reads tag, words, handles and the lent range of the current thread's message into its call. */
 static err_t request_decode(struct trap_frame *f, struct thread *t)
 {
@@ -130,7 +140,8 @@ static err_t request_decode(struct trap_frame *f, struct thread *t)
     frame_get_words(f, c->words);
     for (uint32_t i = 0; i < TAG_HANDLES(c->tag); i++)
         c->handles[i] = t->ipc->handles[i];
-    return message_handles_check(t->process, c->handles, TAG_HANDLES(c->tag));
+    err = message_handles_check(t->process, c->handles, TAG_HANDLES(c->tag));
+    return err == E_OK && (c->tag & TAG_FENCED) ? fence_stamp(t, c) : err;
 }
 
 static err_t lent_decode(struct thread *t, struct memory **memory_out)
@@ -255,7 +266,7 @@ void sys_recv(struct trap_frame *f)
 static err_t answer_decode(struct trap_frame *f, struct thread *t, handle_t *handles)
 {
     err_t err = tag_decode(f->rsi);
-    if (err == E_OK && (f->rsi & TAG_LENT))
+    if (err == E_OK && (f->rsi & TAG_SENDER_FLAGS))
         err = E_INVALID;
     if (err != E_OK)
         return err;

@@ -93,7 +93,7 @@ struct process *budget_process(struct budget *b, uint64_t n)
     return NULL;
 }
 
-/* ---- destroying ---- */
+/* ---- walking ---- */
 
 /* The next Budget of the subtree of `top`, parents before children; NULL after the last. */
 static struct budget *subtree_next(struct budget *top, struct budget *b)
@@ -107,6 +107,24 @@ static struct budget *subtree_next(struct budget *top, struct budget *b)
     }
     return NULL;
 }
+
+static void tell_processes(struct budget *b, const struct object *o, process_found found, void *context)
+{
+    list_for_each(node, &b->objects)
+    {
+        struct object *at = container_of(node, struct object, budget_node);
+        if (at->type == OBJECT_PROCESS && !at->dead && handle_names(object_process(at), o))
+            found(object_process(at), context);
+    }
+}
+
+void budget_processes_naming(const struct object *o, process_found found, void *context)
+{
+    for (struct budget *b = &root_budget; b; b = subtree_next(&root_budget, b))
+        tell_processes(b, o, found, context);
+}
+
+/* ---- destroying ---- */
 
 static void kill_runner(struct object *o)
 {

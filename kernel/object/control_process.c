@@ -34,6 +34,12 @@ err_t control_PROCESS_INFO(struct control *c)
     return err;
 }
 
+static bool is_lock(const struct object *o)
+{
+    const struct endpoint *e = container_of(o, struct endpoint, object);
+    return o->type == OBJECT_ENDPOINT && e->handler && e->handler->fence;
+}
+
 err_t control_PROCESS_GRANT(struct control *c)
 {
     struct process *p = process_of(c);
@@ -50,6 +56,7 @@ err_t control_PROCESS_GRANT(struct control *c)
         r = handle_take(c->self, (handle_t)c->a);
     else
         r = handle_ref_make(e->object, e->gate, e->rights & (uint32_t)c->b);
+    p->given_lock |= is_lock(r.object);
     c->value = handle_install(p, &r);
     return E_OK;
 }

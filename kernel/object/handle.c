@@ -117,6 +117,15 @@ void handle_close(struct process *p, handle_t h)
     handle_ref_drop(&r);
 }
 
+bool handle_names(struct process *p, const struct object *o)
+{
+    for (uint32_t i = 0; i < p->handles.capacity; i++) {
+        if (handle_slot(&p->handles, i)->object == o)
+            return true;
+    }
+    return false;
+}
+
 bool handle_table_drain(struct process *p, uint32_t limit)
 {
     struct handle_table *t = &p->handles;

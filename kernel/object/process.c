@@ -17,6 +17,7 @@ err_t process_create(struct budget *b, const char *name, uint32_t priority_max, 
         return err;
     list_init(&p->regions);
     list_init(&p->threads);
+    list_init(&p->frozen_threads);
     list_init(&p->watches);
     list_init(&p->reap_node);
     p->map_hint = MAP_BASE;
@@ -59,6 +60,22 @@ void process_kill(struct process *p, uint32_t cause, uint32_t code)
     if (p->live_threads == 0)
         process_threads_gone(p);
     object_put(&p->object);
+}
+
+void process_freeze(struct process *p)
+{
+    if (p->frozen || p->ending)
+        return;
+    p->frozen = true;
+    list_for_each(node, &p->threads) thread_freeze(container_of(node, struct thread, process_node));
+}
+
+void process_thaw(struct process *p)
+{
+    if (!p->frozen)
+        return;
+    p->frozen = false;
+    list_for_each(node, &p->threads) thread_thaw(container_of(node, struct thread, process_node));
 }
 
 void process_threads_gone(struct process *p)

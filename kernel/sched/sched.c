@@ -287,6 +287,13 @@ static void reconsider(struct cpu *c, struct thread *t, bool slice_over)
     }
 }
 
+static void stay_frozen(struct thread *t)
+{
+    t->wait = WAIT_FROZEN;
+    list_append(&t->process->frozen_threads, &t->wait_node);
+    sched_block(DEADLINE_NEVER);
+}
+
 void sched_check(void)
 {
     struct cpu *c = cpu_this();
@@ -297,7 +304,10 @@ void sched_check(void)
         sc->rotate = false;
         if (c->current->pending & THREAD_DYING)
             thread_exit();
-        reconsider(c, c->current, slice_over);
+        if (c->current->pending & THREAD_FROZEN)
+            stay_frozen(c->current);
+        else
+            reconsider(c, c->current, slice_over);
         c = cpu_this(); /* we may go on elsewhere */
     }
 }

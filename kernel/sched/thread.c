@@ -86,6 +86,7 @@ err_t thread_create(struct budget *b, struct process *p, uint64_t ipc_address, u
     }
     object_get(&p->object);
     list_append(&p->threads, &t->process_node);
+    t->pending = p->frozen ? THREAD_FROZEN : 0;
     p->thread_count++;
     b->busy++;
     *out = t;
@@ -172,10 +173,24 @@ void thread_kill(struct thread *t)
 
 void thread_interrupt(struct thread *t)
 {
-    if (t->state == THREAD_WAITING && !t->call.fault) /* the handling of a fault is no call of its own */
+    bool blocks = t->state == THREAD_WAITING && t->wait != WAIT_FROZEN;
+    if (blocks && !t->call.fault) /* the handling of a fault is no call of its own */
         sched_cancel(t, E_INTERRUPTED);
     else if (t->state != THREAD_ENDED)
         t->pending |= THREAD_INTERRUPTED;
+}
+
+void thread_freeze(struct thread *t)
+{
+    t->pending |= THREAD_FROZEN;
+    sched_poke(t);
+}
+
+void thread_thaw(struct thread *t)
+{
+    t->pending &= ~(uint32_t)THREAD_FROZEN;
+    if (t->state == THREAD_WAITING && t->wait == WAIT_FROZEN)
+        sched_cancel(t, E_OK);
 }
 
 static void thread_object_kill(struct object *o)

@@ -84,7 +84,7 @@ static void request_take_in(struct request *r, const struct message *regs)
     r->remote = (regs->tag & TAG_REMOTE) != 0;
     r->sender_node = r->remote ? ipc->sender_node : 0;
     r->sender_boot = r->remote ? ipc->sender_boot : 0;
-    r->fence = ipc->fence;
+    r->fence = regs->tag & TAG_FENCED ? ipc->fence : (struct ipc_fence){0};
     r->given_count = 0;
 }
 

@@ -21,6 +21,10 @@ err_t stub_call(handle_t service, struct msg *m, uint64_t deadline)
         ipc->lent_offset = m->lent_offset;
         ipc->lent_length = m->lent_length;
     }
+    if (os_self()->lock) {
+        ipc->lock = os_self()->lock;
+        m->tag |= TAG_FENCED;
+    }
     struct message regs = {.tag = m->tag};
     __builtin_memcpy(regs.words, m->words, sizeof regs.words);
     err_t err = os_call(service, &regs, deadline);

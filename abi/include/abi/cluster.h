@@ -109,3 +109,7 @@ struct cluster_job {
     char command[64];
     char why[64];
 };
+
+/* The one operation of a lock's handle (the `held` of cluster.lock): it is answered, with E_STALE_FENCE, when the lock
+ * is lost because the lease of its node ended. */
+#define CLUSTER_HELD_WAIT 1u

@@ -35,7 +35,16 @@ enum {
     TAG_REMOTE = 1u << 17,       /* kernel: from another node; the buffer's sender_* fields say which */
     TAG_NOTIFICATION = 1u << 18, /* kernel: word 0 = bits of the bound Notification; no Reply */
     TAG_KERNEL = 1u << 19,       /* kernel: op is an ipc_kernel_op; no Reply unless it is IPC_FAULT */
-    TAG_SENDER_FLAGS = TAG_LENT
+    TAG_FENCED = 1u << 20, /* sender: made under the lock whose handle is in the buffer's `lock`; receiver: the kernel
+                              stamped the buffer's `fence` */
+    TAG_SENDER_FLAGS = TAG_LENT | TAG_FENCED
+};
+
+/* By what right a call under a lock is made. Only the kernel of the lock's holder writes it. */
+struct ipc_fence {
+    uint64_t lock[2]; /* names the lock: a digest of its name */
+    uint64_t value;   /* the fencing token of the grant; of two conflicting grants the later one's is higher */
+    uint64_t shared;  /* 1: the lock is held shared, 0: exclusive */
 };
 
 /* Messages that the kernel itself sends. */
@@ -63,9 +72,9 @@ struct ipc_buffer {
     /* Stamped by the kernel when TAG_REMOTE is set. */
     uint64_t sender_node;
     uint64_t sender_boot;
-    /* Stamped by the kernel from a lock handle named by the caller; 0 without. */
-    uint64_t fence;
-    uint8_t reserved[4096 - 64];
+    struct ipc_fence fence; /* receiver, with TAG_FENCED */
+    handle_t lock;          /* sender, with TAG_FENCED: the handle that cluster.lock gave */
+    uint8_t reserved[4096 - 92];
     uint8_t bytes[IPC_BYTES_MAX];
 };
 _Static_assert(sizeof(struct ipc_buffer) == 8192, "the IPC buffer is two pages");

@@ -12,7 +12,7 @@ enum {
 #define ERROR(name, number, text) name = number,
 #include "../../errno.def"
 #undef ERROR
-    E_COUNT = 45
+    E_COUNT = 46
 };
 
 enum {

@@ -68,6 +68,8 @@ struct call {
     uint32_t lent_direction;
     uint64_t lent_low, lent_high; /* lent_kernel: what lies between the first and the last byte written so far */
 
+    struct ipc_fence fence; /* with TAG_FENCED in the tag */
+
     struct thread *thread; /* the caller; NULL: kernel code */
 
     /* kernel callers only */
@@ -89,6 +91,16 @@ struct endpoint_handler {
     void (*cancelled)(struct endpoint *e, struct call *c);
     void (*closed)(struct endpoint *e, uint64_t badge); /* no handle of one handle_mint is left */
     void (*unused)(struct endpoint *e); /* no handle at all is left: endpoint_drop() it if nobody can name it again */
+    /* NULL unless the endpoint is the handle of a lock: by what right calls under it are made. E_STALE_FENCE: it is not
+     * held any more. */
+    err_t (*fence)(struct endpoint *e, struct ipc_fence *fence_out);
+};
+
+/* What an endpoint that is bound to a lock has seen of its fences. A later exclusive grant voids every earlier one, a
+ * later shared grant only the exclusive ones. */
+struct endpoint_guard {
+    uint64_t lock[2];
+    uint64_t exclusive, shared; /* the highest seen of each kind */
 };
 
 struct endpoint {
@@ -101,6 +113,7 @@ struct endpoint {
     uint32_t recv_handles;
     const struct endpoint_handler *handler; /* NULL: processes receive */
     void *context;                          /* the handler's */
+    struct endpoint_guard *guard;           /* charged to the endpoint; NULL: takes any call */
 };
 
 /* A minted badge. Exists until its handles are gone and IPC_CLOSED has been received. Charged to its endpoint. */
@@ -123,6 +136,10 @@ void endpoint_drop(struct endpoint *e);
 err_t endpoint_mint(struct endpoint *e, uint64_t badge, uint32_t rights, struct handle_ref *out);
 void endpoint_revoke(struct endpoint *e, uint64_t badge);
 err_t endpoint_bind(struct endpoint *e, struct notification *n); /* NULL unbinds. E_BUSY: n is bound elsewhere */
+/* From now on only calls under `guard->lock` with a fence that is not void by what was seen reach the receiver; also
+ * those that wait already. Another lock's guard is refused (E_BUSY), the same lock's adds what it has seen.
+ * E_WRONG_TYPE: the receiver is the kernel. E_NO_MEMORY. */
+err_t endpoint_guard(struct endpoint *e, const struct endpoint_guard *guard);
 
 /* ---- calls: the caller's side, for kernel code ---- */
 /* Prepares a call slot that kernel code owns (zeroed memory or a finished call). */

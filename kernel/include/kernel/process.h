@@ -14,10 +14,11 @@ struct process {
     struct handle_table handles;
     struct list regions; /* struct region.node, by rising address */
     struct region *region_hint;
-    uint64_t map_hint;     /* where the search for free addresses begins */
-    struct list threads;   /* struct thread.process_node */
-    uint32_t thread_count; /* created and not yet freed by the reaper */
-    uint32_t live_threads; /* started and not ended */
+    uint64_t map_hint;          /* where the search for free addresses begins */
+    struct list threads;        /* struct thread.process_node */
+    struct list frozen_threads; /* struct thread.wait_node: stopped on their way to user mode */
+    uint32_t thread_count;      /* created and not yet freed by the reaper */
+    uint32_t live_threads;      /* started and not ended */
     uint32_t priority_max;
     bool ending;    /* no new threads, mappings or handles */
     bool started;   /* some thread of it was started */
@@ -25,7 +26,9 @@ struct process {
     bool vital;     /* its end is the end of the node */
     bool exit_kept; /* its exit record holds a reference until it is read */
     bool has_aspace;
-    uint32_t cause; /* EXIT_RUNNING until it is torn down */
+    bool given_lock; /* was granted the handle of a lock by who made it: acts under it */
+    bool frozen;     /* no thread of it comes back to user mode */
+    uint32_t cause;  /* EXIT_RUNNING until it is torn down */
     uint32_t cause_pending, code;
     uint64_t table_bytes; /* page tables below the root */
     uint64_t fault_address, fault_ip;
@@ -41,6 +44,9 @@ struct process {
 err_t process_create(struct budget *b, const char *name, uint32_t priority_max, struct process **out);
 /* Ends it with that cause, if it has not ended; returns at once. */
 void process_kill(struct process *p, uint32_t cause, uint32_t code);
+/* Stops its threads where they cannot act: on their way back to user mode. */
+void process_freeze(struct process *p);
+void process_thaw(struct process *p);
 /* The last of its running threads has ended: hands it to the reaper. */
 void process_threads_gone(struct process *p);
 void process_finish(struct process *p);    /* for the reaper: after its handles and regions */

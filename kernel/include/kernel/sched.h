@@ -17,9 +17,10 @@ enum thread_wait {
     WAIT_NOTHING = 0,
     WAIT_CALL,  /* for the answer to thread.call */
     WAIT_QUEUE, /* wait_node is in some queue: receivers, waiters, a futex bucket, a wait_queue */
+    WAIT_FROZEN /* on the way back to user mode, in process.frozen_threads */
 };
 
-enum { THREAD_DYING = 1, THREAD_INTERRUPTED = 2 };
+enum { THREAD_DYING = 1, THREAD_INTERRUPTED = 2, THREAD_FROZEN = 4 };
 
 struct thread {
     struct object object;
@@ -29,7 +30,7 @@ struct thread {
     uint8_t wait;            /* enum thread_wait */
     uint8_t priority;
     bool started;      /* has run, or is a kernel thread: it unwinds by itself when it is to die */
-    uint32_t pending;  /* THREAD_DYING, THREAD_INTERRUPTED */
+    uint32_t pending;  /* THREAD_DYING, THREAD_INTERRUPTED, THREAD_FROZEN */
     uint32_t cpu;      /* where it runs, waits to run, or ran last */
     uint64_t affinity; /* bit per CPU */
     struct list run_node;
@@ -78,7 +79,7 @@ void sched_cancel(struct thread *t, err_t reason);
 /* Error if a blocking call must not begin now: E_INTERRUPTED (taken). */
 static inline err_t sched_pending(struct thread *t)
 {
-    if (likely(!t->pending))
+    if (likely(!(t->pending & ~(uint32_t)THREAD_FROZEN)))
         return E_OK;
     t->pending &= ~(uint32_t)THREAD_INTERRUPTED;
     return E_INTERRUPTED;
@@ -105,6 +106,9 @@ struct thread *kthread_start(const char *name, void (*entry)(void *), void *arg,
 err_t thread_create(struct budget *b, struct process *p, uint64_t ipc_address, uint32_t priority, struct thread **out);
 err_t thread_start(struct thread *t, uint64_t ip, uint64_t sp, uint64_t arg);
 void thread_interrupt(struct thread *t);
+/* It stops on its next way to user mode, until it is thawed or killed. */
+void thread_freeze(struct thread *t);
+void thread_thaw(struct thread *t);
 void thread_release(struct thread *t); /* for the reaper: gives back all but the shell */
 void thread_kill(struct thread *t);    /* it ends as soon as it can; at once if it never ran */
 _Noreturn void thread_exit(void);      /* the current thread */

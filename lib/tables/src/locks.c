@@ -117,6 +117,17 @@ struct request *locks_add_request(struct tables *t, struct lock *lock, const str
     return r;
 }
 
+void tables_lock_floor(const struct tables *t, struct tables_text name, uint64_t *exclusive_out, uint64_t *shared_out)
+{
+    const struct tree_node *node = tree_find(&t->locks, name);
+    const struct lock *lock = node ? TABLES_ROW(node, const struct lock) : NULL;
+    *exclusive_out = *shared_out = (uint64_t)t->epoch << FENCE_EPOCH_SHIFT | (t->index + 1) << FENCE_INDEX_SHIFT;
+    if (!lock || !lock->holders)
+        return;
+    *exclusive_out = lock->requests->fence; /* holders stand first, by rising fence */
+    *shared_out = lock->fence;
+}
+
 bool locks_same_kind(uint32_t mode, uint32_t other)
 {
     return mode == other || (mode <= TABLES_SHARED && other <= TABLES_SHARED);

@@ -10,7 +10,7 @@ static uint8_t wire[IPC_LENT_MAX + IPC_BYTES_MAX + 512];
 
 static struct remote_message example(uint8_t kind)
 {
-    struct remote_message m = {.kind = kind, .call = 7, .target = 0x1234567890ull, .time_left_ns = 99, .fence = 5};
+    struct remote_message m = {.kind = kind, .call = 7, .target = 0x1234567890ull, .time_left_ns = 99};
     m.bits = 0x8000000000000001ull;
     m.count = 3;
     if (kind == REMOTE_FIND)
@@ -30,6 +30,8 @@ static struct remote_message example(uint8_t kind)
         m.tag |= TAG_LENT;
         m.lent_direction = IPC_LEND_IN | IPC_LEND_OUT;
         m.lent_length = 5000;
+        m.tag |= TAG_FENCED;
+        m.fence = (struct ipc_fence){{11, 12}, 13, 1};
     }
     if (kind == REMOTE_CALL || kind == REMOTE_ANSWER) {
         m.data_offset = 10;
@@ -56,6 +58,7 @@ static void check_same(const struct remote_message *a, const struct remote_messa
     if (a->kind == REMOTE_FIND)
         CHECK_STRING(b->name, a->name);
     CHECK_EQUAL(b->tag, a->tag);
+    CHECK(memcmp(&b->fence, &a->fence, sizeof a->fence) == 0);
     for (uint32_t i = 0; i < TAG_WORDS(a->tag); i++)
         CHECK_EQUAL(b->words[i], a->words[i]);
     for (uint32_t i = 0; i < TAG_HANDLES(a->tag); i++) {

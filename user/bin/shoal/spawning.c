@@ -5,12 +5,15 @@
 #include <abi/file.h>
 #include <errno.h>
 #include <idl/cluster.h>
+#include <idl/control.h>
 #include <idl/process.h>
+#include <os/fence.h>
 #include <os/log.h>
 #include <os/service.h>
 #include <os/startup.h>
 #include <os/syscall.h>
 #include <os/thread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +116,21 @@ static int tell_end(const char *where, const char *name, err_t err, const struct
     return (int)os_spawn_status(end);
 }
 
+/* Ends what runs under a lock when that is lost. */
+struct warden {
+    handle_t lock, control;
+    const char *name;
+};
+
+static void warden_thread(void *argument)
+{
+    const struct warden *w = argument;
+    if (os_fence_lost(w->lock, DEADLINE_NEVER) != E_STALE_FENCE)
+        return;
+    fail("the lock is lost, since this node's lease ended; %s is ended", w->name);
+    control_kill(w->control, soon(), SIGKILL);
+}
+
 int spawn_and_wait(handle_t service, const char *where, char **words, handle_t lock)
 {
     struct spawned spawned;
@@ -121,6 +139,11 @@ int spawn_and_wait(handle_t service, const char *where, char **words, handle_t l
     os_handle_close(service);
     if (err)
         return tell_start(where, words[0], err);
+    static struct warden warden; /* outlives this: its thread does, until the lock is let go of */
+    warden = (struct warden){lock, spawned.control, words[0]};
+    struct os_thread *thread;
+    if (lock && os_thread_create(warden_thread, &warden, 16384, PRIORITY_NORMAL, &thread) != E_OK)
+        fail("out of memory: %s will not be told if the lock is lost", words[0]);
     err = os_spawn_wait(&spawned, DEADLINE_NEVER, &end);
     int status = tell_end(where, words[0], err, &end);
     os_handle_close(spawned.control);

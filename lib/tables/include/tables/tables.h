@@ -221,6 +221,9 @@ bool tables_name_next(const struct tables *t, struct tables_text after, struct t
 
 bool tables_lock(const struct tables *t, struct tables_text name, struct tables_lock_view *view_out);
 bool tables_lock_next(const struct tables *t, struct tables_text after, struct tables_lock_view *view_out);
+/* The least fences that calls made now may carry: exclusive ones must not be below *exclusive_out nor *shared_out,
+ * shared ones not below *exclusive_out. Nobody holds it: only later grants will do. */
+void tables_lock_floor(const struct tables *t, struct tables_text name, uint64_t *exclusive_out, uint64_t *shared_out);
 /* A holder or waiter by its ticket: what became of a request whose event was lost with a snapshot. */
 bool tables_request(const struct tables *t, uint64_t ticket, struct tables_request_view *view_out);
 /* The one with the smallest ticket above. */

@@ -48,7 +48,7 @@ struct request {
     handle_t reply; /* use request_keep */
     bool remote;    /* the caller is on another node: */
     uint64_t sender_node, sender_boot;
-    uint64_t fence; /* of the lock that the caller named; 0 without */
+    struct ipc_fence fence; /* of the lock that the call was made under; value 0: of none */
     struct msg in;
     struct msg answer;
     handle_t handles[IPC_HANDLES_MAX];

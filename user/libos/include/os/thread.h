@@ -16,6 +16,7 @@ struct os_thread {
     void *argument;
     struct os_thread *next; /* among the detached */
     void *libc;             /* the C library's own */
+    handle_t lock;          /* that its calls are made under; os_fence() */
 };
 
 static inline struct os_thread *os_self(void)
