@@ -84,7 +84,7 @@ def test_what_a_process_holds_is_its_own(joined):
     assert "gate" not in say(joined, 2, "lock --list")
 
     joined.type(1, "authority session own > /tmp/session &\n")
-    joined.wait_until(lambda: "session" in run(joined, 1, "cat /tmp/session").text, "the session is open", HANG_S)
+    joined.wait_until(lambda: re.search(r"^session \d", run(joined, 1, "cat /tmp/session").text), "the session is open", HANG_S)
     session = say(joined, 1, "cat /tmp/session").split()[1]
     assert say(joined, 1, f"authority append own {session}") == "append refused\n"
     assert say(joined, 2, f"authority append own {session}") == "append allowed\n"  # E_NO_SESSION: not of that node
