@@ -181,12 +181,12 @@ static void test_tables_that_do_not_fit(void)
     err_t err = E_OK;
     for (; stored < 400 && err == E_OK; stored++) {
         snprintf(key, sizeof(key), "big%d", stored);
-        err =
-            lab_propose(0,
-                        (struct tables_op){
-                            .kind = TABLES_KEY_PUT,
-                            .key_put = {TABLES_ANY_REVISION, {key, (uint32_t)strlen(key)}, {value, sizeof(value) - 1}}},
-                        &(struct tables_result){0});
+        err = lab_propose(0,
+                          (struct tables_op){.kind = TABLES_KEY_PUT,
+                                             .key_put = {.if_revision = TABLES_ANY_REVISION,
+                                                         .name = {key, (uint32_t)strlen(key)},
+                                                         .value = {value, sizeof(value) - 1}}},
+                          &(struct tables_result){0});
     }
     CHECK_EQUAL(err, E_FULL);
     lab_run(3000);

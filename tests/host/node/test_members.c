@@ -381,7 +381,8 @@ static void test_a_partitioned_leader_commits_nothing(void)
     begin_five(120);
     uint32_t old = until_leader(), other = (old + 1) % 5;
     struct machine *m = &lab.machines[old];
-    struct tables_op op = {.kind = TABLES_KEY_PUT, .key_put = {TABLES_ANY_REVISION, {"k", 1}, {"old", 3}}};
+    struct tables_op op = {.kind = TABLES_KEY_PUT,
+                           .key_put = {.if_revision = TABLES_ANY_REVISION, .name = {"k", 1}, .value = {"old", 3}}};
     cut_off(old, true);
     uint64_t commit = lab_status(old).commit;
     m->answer = (struct lab_answer){.token = ++lab.next_token};
@@ -457,7 +458,8 @@ static void test_memory_voters_that_lose_the_majority(void)
     CHECK(!s.quorum && lab_leader() == LAB_NODES);
     for (uint32_t i = 0; i < 2; i++)
         CHECK(lab_status(i).cluster_id[0] == s.cluster_id[0] && !lab_status(i).voter);
-    struct tables_op op = {.kind = TABLES_KEY_PUT, .key_put = {TABLES_ANY_REVISION, {"k", 1}, {"w", 1}}};
+    struct tables_op op = {.kind = TABLES_KEY_PUT,
+                           .key_put = {.if_revision = TABLES_ANY_REVISION, .name = {"k", 1}, .value = {"w", 1}}};
     struct tables_result result;
     CHECK_EQUAL(lab_propose(2, op, &result), E_TIMED_OUT);
     lab_stop();
