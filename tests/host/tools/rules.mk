@@ -1,1 +1,1 @@
-HOST_RUN_NEEDS_tools := $(RAFTD) $(LINEAR) $(SIM)
+HOST_RUN_NEEDS_tools := $(BUILD)/host/raftd-host $(BUILD)/host/linear $(BUILD)/sim/simulate
