@@ -10,6 +10,7 @@
 
 typedef int command_run(int argc, char **argv);
 
+command_run txn_run, watch_run, sem_run, barrier_run, elect_run;
 command_run help_run, nodes_run, status_run, raft_run, ps_run, kill_run, top_run, on_run, run_run, allow_run, lock_run,
     put_run, get_run, del_run, keys_run, log_run, service_run, reboot_run, poweroff_run, uname_run, hash_run, jobs_run;
 
@@ -42,4 +43,12 @@ const char *duration_text(uint64_t ns);
 
 /* spawning.c: starts words[0] at a process service with this program's files and waits for it; what a shell would show
  * as its status. `where` names the node in messages. service: closed by this. */
+/* A lock, semaphore or election to hold while a program runs; its zero fields ask for nothing. */
+struct wanted_lock {
+    uint32_t mode, permits; /* enum cluster_lock_mode */
+    bool try_only;
+    uint64_t wait_ms, delay_ms; /* wait_ms 0: for ever */
+    const char *name, *value;
+};
+int run_locked(handle_t cluster, const struct wanted_lock *w, char **words);
 int spawn_and_wait(handle_t service, const char *where, char **words, handle_t lock);

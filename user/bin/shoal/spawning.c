@@ -410,6 +410,12 @@ int run_run(int argc, char **argv)
 
 /* ---- lock ---- */
 
+static const char *mode_text(const struct cluster_lock *row)
+{
+    static const char *const words[] = {"?", "exclusive", "shared", "semaphore", "election", "barrier"};
+    return row->delayed ? "delayed" : words[row->mode < 6 ? row->mode : 0];
+}
+
 static int list_locks(handle_t cluster)
 {
     static struct cluster_lock rows[CLUSTER_LOCK_LIST_ROWS_MAX / sizeof(struct cluster_lock)];
@@ -420,8 +426,8 @@ static int list_locks(handle_t cluster)
         if (err)
             return fail("%s", words_for(err));
         for (uint32_t i = 0; i < length / sizeof rows[0]; i++)
-            printf("%-24.64s %-9s %7u %7u %9u.%u %20llu\n", rows[i].name, rows[i].mode == 2 ? "shared" : "exclusive",
-                   rows[i].holders, rows[i].waiters, (unsigned)(rows[i].process_id >> 32), (unsigned)rows[i].process_id,
+            printf("%-24.64s %-9s %7u %7u %9u.%u %20llu\n", rows[i].name, mode_text(&rows[i]), rows[i].holders,
+                   rows[i].waiters, (unsigned)(rows[i].process_id >> 32), (unsigned)rows[i].process_id,
                    (unsigned long long)rows[i].fence);
         if (length == 0 || next <= position)
             return 0;
@@ -429,14 +435,27 @@ static int list_locks(handle_t cluster)
     }
 }
 
-static int run_locked(handle_t cluster, uint32_t mode, bool try_only, const char *name, char **words)
+/* A call that its deadline ended may have run: the lock that it might have got is let go of by the kernel. */
+static const char *lock_words(err_t err, bool limited)
 {
-    uint64_t fence;
+    if (limited && (err == E_TIMED_OUT || err == E_UNKNOWN))
+        return "not free in that time";
+    return err == E_BUSY         ? "held by another"
+           : err == E_WRONG_TYPE ? "the name is in use for another kind of lock"
+           : err == E_CONFLICT   ? "the others use another number"
+                                 : words_for(err);
+}
+
+int run_locked(handle_t cluster, const struct wanted_lock *w, char **words)
+{
+    uint64_t fence, deadline = w->wait_ms ? os_deadline_ms(w->wait_ms) : DEADLINE_NEVER;
+    const char *name = w->name, *value = w->value ? w->value : "";
     handle_t held, service;
     char text[32];
-    err_t err = cluster_lock(cluster, DEADLINE_NEVER, mode, try_only, 0, 0, name, NULL, 0, &fence, &held);
+    err_t err = cluster_lock(cluster, deadline, w->mode, w->try_only, w->permits, w->delay_ms, name, value,
+                             (uint32_t)strlen(value), &fence, &held);
     if (err)
-        return fail("%s: %s", name, err == E_BUSY ? "held by another" : words_for(err));
+        return fail("%s: %s", name, lock_words(err, w->wait_ms != 0));
     snprintf(text, sizeof text, "%llu", (unsigned long long)fence);
     setenv("FENCE", text, 1);
     err = os_spawn_service(soon(), &service);
@@ -450,8 +469,8 @@ static int run_locked(handle_t cluster, uint32_t mode, bool try_only, const char
 
 int lock_run(int argc, char **argv)
 {
-    uint32_t mode = 1;
-    bool try_only = false;
+    struct wanted_lock wanted = {.mode = CLUSTER_EXCLUSIVE};
+    uint64_t seconds;
     int i = 1;
     handle_t cluster = cluster_handle();
     if (!cluster)
@@ -460,13 +479,19 @@ int lock_run(int argc, char **argv)
         return list_locks(cluster);
     for (; i < argc && argv[i][0] == '-'; i++) {
         if (strcmp(argv[i], "--shared") == 0)
-            mode = 2;
+            wanted.mode = CLUSTER_SHARED;
         else if (strcmp(argv[i], "--try") == 0)
-            try_only = true;
+            wanted.try_only = true;
+        else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc && parse_number(argv[i + 1], 86400, &seconds) &&
+                 seconds)
+            wanted.wait_ms = seconds * 1000, i++;
+        else if (strcmp(argv[i], "--delay") == 0 && i + 1 < argc && parse_number(argv[i + 1], 3600, &seconds))
+            wanted.delay_ms = seconds * 1000, i++;
         else
             return usage();
     }
     if (i + 2 >= argc || strcmp(argv[i + 1], "--") != 0)
         return usage();
-    return run_locked(cluster, mode, try_only, argv[i], argv + i + 2);
+    wanted.name = argv[i];
+    return run_locked(cluster, &wanted, argv + i + 2);
 }
