@@ -1,6 +1,8 @@
 /* A log disk without room. Nothing is lost by it: the append that found none waits, and all that came after it, while a
  * snapshot and a compaction go ahead of them. New proposals are refused until then. A snapshot that is itself too big
  * for the disk leaves one way: what makes the tables smaller is still taken. */
+#include <base/transaction.h>
+
 #include "node_state.h"
 
 void node_full_begin(struct node *n)
@@ -73,10 +75,22 @@ void node_full_snapshot(struct node *n)
     }
 }
 
+static bool txn_grows(struct tables_text steps)
+{
+    struct txn_reader r = {steps.at, steps.bytes, false};
+    struct txn_view step;
+    while (txn_next(&r, &step)) {
+        if (step.head.kind == TXN_PUT)
+            return true;
+    }
+    return false;
+}
+
 static bool grows(const struct tables_op *op)
 {
     return op->kind == TABLES_KEY_PUT || op->kind == TABLES_KEY_APPEND || op->kind == TABLES_NAME_PUT ||
-           op->kind == TABLES_LOCK || op->kind == TABLES_SESSION_OPEN || op->kind == TABLES_JOB_SUBMIT;
+           op->kind == TABLES_LOCK || op->kind == TABLES_ELECTED_SET || op->kind == TABLES_SESSION_OPEN ||
+           op->kind == TABLES_JOB_SUBMIT || (op->kind == TABLES_TXN && txn_grows(op->txn.steps));
 }
 
 /* Here, or where it would have to go. */

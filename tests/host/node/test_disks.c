@@ -163,6 +163,21 @@ static err_t delete_key(uint32_t machine, const char *key)
                        &result);
 }
 
+/* A transaction of one step, done unless there is a key of that name. */
+static err_t transact(uint32_t machine, uint8_t kind)
+{
+    const struct txn_step steps[2] = {{.section = TXN_IF, .kind = TXN_ABSENT, .name_bytes = 8},
+                                      {.section = TXN_THEN, .kind = kind, .name_bytes = 8}};
+    uint8_t bytes[2 * (sizeof(struct txn_step) + 8)];
+    struct tables_result result;
+    for (int i = 0; i < 2; i++) {
+        memcpy(bytes + 24 * i, &steps[i], sizeof(struct txn_step));
+        memcpy(bytes + 24 * i + sizeof(struct txn_step), "txn-name", 8);
+    }
+    return lab_propose(machine, (struct tables_op){.kind = TABLES_TXN, .txn = {.steps = {bytes, sizeof(bytes)}}},
+                       &result);
+}
+
 /* The state itself does not fit: what is new is refused in words, what makes it smaller is taken, and then all is well.
  */
 static void test_tables_that_do_not_fit(void)
@@ -193,6 +208,8 @@ static void test_tables_that_do_not_fit(void)
     uint32_t who = strstr(lab_status(0).waiting, "keys to be removed") ? 0 : lab_leader();
     CHECK(strstr(lab_status(who).waiting, "keys to be removed"));
     CHECK(note_says(1, who, "full"));
+    CHECK_EQUAL(transact(who, TXN_PUT), E_FULL);
+    CHECK_EQUAL(transact(who, TXN_DELETE), E_OK);
     for (int i = 0; i < stored; i++) {
         snprintf(key, sizeof(key), "big%d", i);
         err = delete_key(1, key);
