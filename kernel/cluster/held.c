@@ -63,10 +63,11 @@ static err_t held_fence(struct endpoint *e, struct ipc_fence *out)
     return h->lost ? E_STALE_FENCE : time_now_ns() < cluster.lease_until_ns ? E_OK : E_NO_SESSION;
 }
 
+static const struct endpoint_handler handler = {
+    .request = held_called, .cancelled = held_cancelled, .unused = held_closed, .fence = held_fence};
+
 err_t cluster_held_make(uint64_t ticket, uint64_t serial, const struct ipc_fence *fence, struct handle_ref *out)
 {
-    static const struct endpoint_handler handler = {
-        .request = held_called, .cancelled = held_cancelled, .unused = held_closed, .fence = held_fence};
     struct held *h = kalloc(sizeof(*h));
     if (!h)
         return E_NO_MEMORY;
@@ -89,36 +90,26 @@ err_t cluster_held_make(uint64_t ticket, uint64_t serial, const struct ipc_fence
 
 /* Who acts under the lock: the process that acquired it, and those it was given to before they started. Servers that a
  * handle merely passes through go on. */
-static bool acts_under(const struct held *h, const struct process *p)
+static bool acts_under(const struct process *p, const struct object *o)
 {
-    return p->given_lock || (h->serial && p->object.serial == h->serial);
+    const struct endpoint *e = container_of(o, struct endpoint, object);
+    if (o->type != OBJECT_ENDPOINT || e->handler != &handler)
+        return false;
+    const struct held *h = e->context;
+    return !h->lost && (p->given_lock || (h->serial && p->object.serial == h->serial));
 }
 
-static void freeze(struct process *p, void *held)
+static void freeze(struct process *p)
 {
-    const struct held *h = held;
-    if (!h->lost && acts_under(h, p))
+    if (handle_any(p, acts_under))
         process_freeze(p);
 }
 
-static void thaw(struct process *p, void *held)
-{
-    process_thaw(p);
-}
-
-static void for_holders(process_found act)
-{
-    list_for_each(node, &cluster.held)
-    {
-        struct held *h = container_of(node, struct held, all);
-        budget_processes_naming(&h->endpoint->object, act, h);
-    }
-}
-
+/* One walk however many locks there are. All that are frozen go on, whatever became of their handles meanwhile. */
 static void set_frozen(bool frozen)
 {
     cluster.frozen = frozen;
-    for_holders(frozen ? freeze : thaw);
+    budget_each_process(frozen ? freeze : process_thaw);
 }
 
 static bool any_held(void)

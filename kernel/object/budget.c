@@ -108,20 +108,20 @@ static struct budget *subtree_next(struct budget *top, struct budget *b)
     return NULL;
 }
 
-static void tell_processes(struct budget *b, const struct object *o, process_found found, void *context)
+static void tell_processes(struct budget *b, process_found found)
 {
     list_for_each(node, &b->objects)
     {
         struct object *at = container_of(node, struct object, budget_node);
-        if (at->type == OBJECT_PROCESS && !at->dead && handle_names(object_process(at), o))
-            found(object_process(at), context);
+        if (at->type == OBJECT_PROCESS && !at->dead)
+            found(object_process(at));
     }
 }
 
-void budget_processes_naming(const struct object *o, process_found found, void *context)
+void budget_each_process(process_found found)
 {
     for (struct budget *b = &root_budget; b; b = subtree_next(&root_budget, b))
-        tell_processes(b, o, found, context);
+        tell_processes(b, found);
 }
 
 /* ---- destroying ---- */

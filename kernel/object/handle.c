@@ -117,10 +117,11 @@ void handle_close(struct process *p, handle_t h)
     handle_ref_drop(&r);
 }
 
-bool handle_names(struct process *p, const struct object *o)
+bool handle_any(struct process *p, handle_wanted wanted)
 {
     for (uint32_t i = 0; i < p->handles.capacity; i++) {
-        if (handle_slot(&p->handles, i)->object == o)
+        const struct object *o = handle_slot(&p->handles, i)->object;
+        if (o && wanted(p, o))
             return true;
     }
     return false;

@@ -87,9 +87,9 @@ void budget_uncharge(struct budget *b, uint64_t bytes);
 err_t budget_create(struct budget *parent, uint64_t bytes, uint64_t label, struct budget **out);
 struct budget *budget_next(struct budget *parent, uint64_t label); /* smallest label above; NULL: none */
 struct process *budget_process(struct budget *b, uint64_t n);      /* NULL past the last */
-/* Each process that has a handle to the object. `found` must not end any. Walks all tables: for rare events. */
-typedef void (*process_found)(struct process *p, void *context);
-void budget_processes_naming(const struct object *o, process_found found, void *context);
+/* Each process that there is. `found` must not end any. */
+typedef void (*process_found)(struct process *p);
+void budget_each_process(process_found found);
 /* Kills all that is charged to it and to its children; the reaper finishes and wakes destroy_waiters. */
 void budget_destroy_begin(struct budget *b);
 bool budget_destroy_ready(struct budget *b);
@@ -193,7 +193,9 @@ err_t handle_insert(struct process *p, struct handle_ref *r, handle_t *out); /* 
 /* Takes the handle out of the table: the caller owns what it was. */
 struct handle_ref handle_take(struct process *p, handle_t h);
 void handle_close(struct process *p, handle_t h);
-bool handle_names(struct process *p, const struct object *o); /* some handle of it does */
+/* Is some handle of it to such an object? Walks the whole table: for rare events. */
+typedef bool (*handle_wanted)(const struct process *p, const struct object *o);
+bool handle_any(struct process *p, handle_wanted wanted);
 /* Closes up to `limit` handles of a process that has ended; false when none is left. */
 bool handle_table_drain(struct process *p, uint32_t limit);
 void handle_table_free(struct process *p);
