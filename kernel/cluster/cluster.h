@@ -89,11 +89,11 @@ struct request {
     const struct service_op *rule;
     enum phase phase;
     err_t found_err;
-    uint64_t process_id;             /* of the caller */
+    uint64_t process_id;             /* of the caller, as the whole cluster names it */
     uint64_t ticket;                 /* LOCK: what it waits with */
     uint64_t published;              /* NAME_REGISTER */
     uint64_t give_up_ns;             /* PHASE_ASK_READ */
-    uint64_t serial;                 /* of the calling process, if it is here */
+    uint64_t serial;                 /* of the calling process */
     struct tables_position position; /* WATCH_NEXT: nothing before it is of interest */
     uint32_t state;                  /* WAIT_STATE */
     struct msg in;                   /* the message as it came; handles are indices + 1 into refs */
@@ -179,8 +179,8 @@ void cluster_recheck(struct request *r);                                    /* W
 void cluster_cancel(struct request *r);                                     /* the caller gave up */
 
 /* owners.c: processes, and the locks that handles hold */
-err_t cluster_own(struct call *c);             /* the caller's process has something from now on. Kernel lock held */
-bool cluster_owner_lives(uint64_t process_id); /* one that cluster_own() was called for. Kernel lock held */
+err_t cluster_own(struct call *c);         /* the caller's process has something from now on. Kernel lock held */
+bool cluster_owner_lives(uint64_t serial); /* one that cluster_own() was called for. Kernel lock held */
 void cluster_owners_run(void);
 bool cluster_process_ending(uint64_t serial); /* its end is proposed, or will be. Kernel lock held */
 void cluster_release_ticket(uint64_t ticket); /* nobody wants that lock, or place in the line, any more */
@@ -196,4 +196,3 @@ void cluster_held_lost(uint64_t ticket);
 void cluster_held_recheck(void); /* the tables came from a snapshot */
 void cluster_held_run(void);
 uint64_t cluster_held_deadline(void);
-uint64_t cluster_process_id(const struct call *c);

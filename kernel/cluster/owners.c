@@ -1,11 +1,7 @@
 /* Who has something in the tables: processes, whose end ends it, and locks to be let go of. */
-#include "cluster.h"
+#include <idl/cluster_codec.h>
 
-/* A process as the whole cluster names it. */
-uint64_t cluster_process_id(const struct call *c)
-{
-    return PROCESS_ID(cluster.own_number, c->thread->process->object.serial);
-}
+#include "cluster.h"
 
 /* ---- processes ---- */
 
@@ -36,11 +32,11 @@ err_t cluster_own(struct call *c)
     return E_OK;
 }
 
-bool cluster_owner_lives(uint64_t process_id)
+bool cluster_owner_lives(uint64_t serial)
 {
     list_for_each(node, &cluster.owners)
     {
-        if (container_of(node, struct owner, all)->serial == PROCESS_ID_SERIAL(process_id))
+        if (container_of(node, struct owner, all)->serial == serial)
             return true;
     }
     return false;
@@ -52,6 +48,18 @@ static struct owner *next_ended(void)
     struct list *node = list_pop(&cluster.inbox.ended);
     cluster_leave(flags);
     return node ? container_of(node, struct owner, node) : NULL;
+}
+
+/* What a process asked for may be applied after it ended. It would be nobody's then, so its end comes last. */
+static bool has_proposals(const struct owner *o)
+{
+    list_for_each(node, &cluster.requests)
+    {
+        const struct request *r = container_of(node, struct request, node);
+        if (r->serial == o->serial && r->phase == PHASE_PROPOSED && r->op != CLUSTER_OP_MEMBERS)
+            return true;
+    }
+    return false;
 }
 
 static void propose_end(struct owner *o)
@@ -130,7 +138,7 @@ void cluster_owners_run(void)
     list_for_each(node, &cluster.ending)
     {
         struct owner *o = container_of(node, struct owner, node);
-        if (!o->proposed)
+        if (!o->proposed && !has_proposals(o))
             propose_end(o);
     }
     list_for_each_safe(held, &cluster.releasing)

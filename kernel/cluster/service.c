@@ -57,7 +57,6 @@ static err_t call_came(struct endpoint *e, struct call *c)
     list_init(&r->cancel_node);
     r->op = TAG_OP(c->tag);
     r->permitted = *permitted;
-    r->process_id = cluster_process_id(c);
     r->serial = c->thread->process->object.serial;
     copy_message(r, c);
     err_t err = check_request(r, c);
@@ -117,6 +116,7 @@ static struct request *next_request(void)
     struct request *r = node ? container_of(node, struct request, node) : NULL;
     if (r) {
         r->taken = true;
+        r->process_id = PROCESS_ID(cluster.own_number, r->serial); /* not before: the number may be new */
         r->token = ++cluster.next_token;
         list_append(&cluster.requests, &r->node);
     }

@@ -61,7 +61,7 @@ static void read_job_list(struct request *r, const struct tables *t)
 /* The process that carries out placements here, and how far it was told of them. A new one is told again of what has
  * not begun and of what is to end. */
 static struct {
-    uint32_t serial;
+    uint64_t serial;
     uint64_t given;                         /* the fence of the newest placement that it was given */
     uint64_t stop, stop_job, stop_instance; /* the newest instance that it was told to end */
 } server;
@@ -69,14 +69,13 @@ static struct {
 /* One serves at a time: another waits until it has ended. */
 static bool serves(const struct request *r)
 {
-    uint32_t serial = PROCESS_ID_SERIAL(r->process_id);
     uint64_t flags = cluster_enter();
-    if (server.serial != serial && !cluster_owner_lives(server.serial)) {
+    if (server.serial != r->serial && !cluster_owner_lives(server.serial)) {
         memset(&server, 0, sizeof(server));
-        server.serial = serial;
+        server.serial = r->serial;
     }
     cluster_leave(flags);
-    return server.serial == serial;
+    return server.serial == r->serial;
 }
 
 static bool is_here(const struct tables_instance *i)

@@ -98,7 +98,7 @@ static void begin_node_offer(struct request *r)
     struct handle_ref *ref = &r->refs[in.endpoint - 1];
     uint64_t flags = cluster_enter();
     bool endpoint = can_be_offered(ref);
-    err_t err = endpoint ? remote_offer(in.name, PROCESS_ID_SERIAL(r->process_id), ref) : E_WRONG_TYPE;
+    err_t err = endpoint ? remote_offer(in.name, r->serial, ref) : E_WRONG_TYPE;
     if (err == E_OK)
         *ref = (struct handle_ref){0};
     cluster_leave(flags);
