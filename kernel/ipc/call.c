@@ -4,6 +4,7 @@
 
 #include "ipc_local.h"
 
+uint64_t reply_serial_last = 1ull << 63;
 struct reply cancelled_reply = {.object = {.type = OBJECT_REPLY, .refs = 1}};
 
 static struct call *call_of(struct object *reply)

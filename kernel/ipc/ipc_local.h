@@ -45,11 +45,14 @@ always_inline void call_attach(struct call *c, struct endpoint *e, struct gate *
     c->badge = gate ? gate->badge : 0;
 }
 
+/* Apart from those of objects: process ids have the lower half of those, which a busy hour of calls would use up. */
+extern uint64_t reply_serial_last;
+
 /* It has a Reply now, each with a number of its own; where that is, reply_moved_...() tells. */
 always_inline void reply_begin(struct call *c)
 {
     c->has_reply = true;
-    c->reply.object.serial = object_serial_next();
+    c->reply.object.serial = ++reply_serial_last;
     object_counts[OBJECT_REPLY]++;
 }
 

@@ -8,7 +8,7 @@
 static const struct object_type_ops no_ops;
 static const struct object_type_ops *type_ops[OBJECT_TYPES];
 uint64_t object_counts[OBJECT_TYPES];
-uint64_t object_serial_last;
+static uint64_t last_serial;
 
 static const uint32_t type_rights[OBJECT_TYPES] = {
     [OBJECT_BUDGET] = RIGHT_MANAGE | RIGHT_SPEND,
@@ -48,7 +48,7 @@ void object_init(struct object *o, enum object_type type)
 {
     o->type = type;
     o->refs = 1;
-    o->serial = object_serial_next();
+    o->serial = ++last_serial;
     list_init(&o->budget_node);
 }
 

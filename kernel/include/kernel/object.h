@@ -59,11 +59,6 @@ err_t object_charge(struct object *o, uint64_t bytes);
 void object_uncharge(struct object *o, uint64_t bytes);
 uint64_t object_count(enum object_type type);
 uint32_t object_rights(enum object_type type); /* all rights that mean something for the type */
-extern uint64_t object_serial_last;
-always_inline uint64_t object_serial_next(void)
-{
-    return ++object_serial_last;
-}
 
 /* ---- Budgets ---- */
 struct budget {
