@@ -147,12 +147,13 @@ void cluster_held_lost(uint64_t ticket)
 
 void cluster_held_recheck(void)
 {
+    const struct tables *t = node_tables(cluster.node); /* NULL: this node gave up its log */
     struct tables_request_view view;
     uint64_t flags = cluster_enter();
     list_for_each(node, &cluster.held)
     {
         struct held *h = container_of(node, struct held, all);
-        if (!h->lost && !tables_request(node_tables(cluster.node), h->ticket, &view))
+        if (!h->lost && (!t || !tables_request(t, h->ticket, &view)))
             lose(h);
     }
     cluster_leave(flags);

@@ -64,7 +64,7 @@ static err_t open_link(struct node *n)
 }
 
 /* Ids are drawn from the entropy given, for one purpose each. */
-static void draw_id(const struct node *n, const char *purpose, uint64_t id_out[2])
+void node_draw_id(const struct node *n, const char *purpose, uint64_t id_out[2])
 {
     seal_hkdf(n->config.boot_id, 16, n->config.random, 32, purpose, strlen(purpose), id_out, 16);
     id_out[0] |= 1; /* never 0: consensus uses the first half, and 0 is nobody */
@@ -72,8 +72,8 @@ static void draw_id(const struct node *n, const char *purpose, uint64_t id_out[2
 
 void node_draw_ids(struct node *n)
 {
-    draw_id(n, "log id", n->log_id);
-    draw_id(n, "cluster id", n->fresh_cluster_id);
+    node_draw_id(n, "log id", n->log_id);
+    node_draw_id(n, "cluster id", n->fresh_cluster_id);
 }
 
 err_t node_open(const struct node_config *config, const struct node_hooks *hooks, uint64_t now_ns, struct node **out)
@@ -86,6 +86,7 @@ err_t node_open(const struct node_config *config, const struct node_hooks *hooks
     n->hooks = *hooks;
     n->now_ns = now_ns;
     n->next_sequence = 1;
+    n->epoch = 1;
     node_draw_ids(n);
     n->record = node_take(n, LOG_APPEND_MAX);
     n->scratch_bytes = LINK_MESSAGE_MAX;

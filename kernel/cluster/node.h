@@ -104,5 +104,11 @@ enum cluster_state node_state(const struct node *n);
 void node_status(struct node *n, struct cluster_status *status_out);
 /* The row of node `number`; false: there is none. */
 bool node_row(struct node *n, uint32_t number, struct cluster_node *row_out);
+/* ---- a recovery by hand: node_recover.c ---- */
+enum recover_act { RECOVER_LOOK = 0, RECOVER_DO = 1, WIPE_LOOK = 2, WIPE_DO = 3 };
+/* Says into `text` what is so and what would be lost, and, for the acts that do it, begins. E_OK: it may be done, or is
+ * begun; E_CONFLICT: not here, or not now (the text says why). Consent is the caller's to ask for. */
+err_t node_recover(struct node *n, enum recover_act act, char *to, size_t room, size_t *bytes_out);
+
 /* For people: role, log, members. */
 size_t node_raft_text(struct node *n, char *to, size_t room);

@@ -197,7 +197,7 @@ static void tell_all(struct node *n)
 static void lead_genesis(struct node *n)
 {
     struct raft_conf conf;
-    bool complete = make_conf(n, &conf);
+    bool complete = n->config.genesis && make_conf(n, &conf);
     if (complete && (n->stage == STAGE_BLANK || !raft_conf_equal(&conf, &n->conf))) {
         n->fresh_cluster_id[1]++; /* another attempt, another id */
         prepare(n, n->fresh_cluster_id, &conf);
@@ -247,6 +247,7 @@ static bool find_cluster(struct node *n)
             return false;
         }
         memcpy(n->cluster_id, o->hello.cluster_id, sizeof(n->cluster_id));
+        n->epoch = o->hello.epoch;
         return true;
     }
     return false;
@@ -260,6 +261,6 @@ void node_genesis_run(struct node *n)
     n->genesis_due_ns = n->now_ns + RETRY_NS;
     if (find_cluster(n))
         start(n);
-    else if (n->config.genesis && n->config.voter == 1 && !n->problem)
-        lead_genesis(n);
+    else if ((n->config.genesis || n->stage == STAGE_PREPARED) && n->config.voter == 1 && !n->problem)
+        lead_genesis(n); /* what was recorded is finished also without the flag, which is given once */
 }

@@ -1,7 +1,7 @@
 /* Links and what comes over them: sessions, hellos, loads, and the way to each part. */
 #include "node_state.h"
 
-#define HELLO_BYTES 48u
+#define HELLO_BYTES 72u
 #define LOAD_BYTES  (32u + MEMBERS_WHY_BYTES)
 
 uint32_t node_other_slot(const struct node *n, const struct other *o)
@@ -36,12 +36,27 @@ bool node_send_control(struct node *n, const struct other *o, enum control kind,
 
 /* ---- hellos: what a node is, beyond its link identity ---- */
 
+/* By which a recovery by hand knows the best log. */
+static void put_log_end(const struct node *n, struct wire_writer *w)
+{
+    struct raft_status s = {.last = 0};
+    uint64_t term = 0;
+    if (n->raft_running) {
+        raft_status(n->raft, &s);
+        if (!raft_term_at(n->raft, s.last, &term))
+            term = 0;
+    }
+    wire_put_u64(w, n->epoch);
+    wire_put_u64(w, term);
+    wire_put_u64(w, s.last);
+}
+
 static void send_hello(struct node *n, const struct other *o)
 {
     uint8_t bytes[HELLO_BYTES];
     struct wire_writer w = wire_writer(bytes, sizeof(bytes));
-    bool cluster_known = n->stage != STAGE_BLANK;
-    wire_put_u8(&w, (uint8_t)n->stage);
+    bool cluster_known = n->stage != STAGE_BLANK && !n->adopting; /* what is being recovered is not yet so */
+    wire_put_u8(&w, (uint8_t)(n->adopting ? STAGE_BLANK : n->stage));
     wire_put_u8(&w, (uint8_t)n->config.voter);
     wire_put_u8(&w, (uint8_t)node_number(n));
     wire_put_u8(&w, (uint8_t)(n->config.genesis | n->durable << 1 | node_log_usable(n) << 2));
@@ -50,6 +65,7 @@ static void send_hello(struct node *n, const struct other *o)
     wire_put_u64(&w, cluster_known ? n->cluster_id[1] : 0);
     wire_put_u64(&w, n->log_id[0]);
     wire_put_u64(&w, n->log_id[1]);
+    put_log_end(n, &w);
     node_send_control(n, o, CONTROL_HELLO, bytes, w.used);
 }
 
@@ -78,8 +94,12 @@ static bool read_hello(struct wire_reader *r, struct hello *h)
         h->cluster_id[i] = wire_get_u64(r);
     for (int i = 0; i < 2; i++)
         h->log_id[i] = wire_get_u64(r);
+    uint64_t epoch = wire_get_u64(r);
+    h->epoch = (uint32_t)epoch;
+    h->last_term = wire_get_u64(r);
+    h->last_index = wire_get_u64(r);
     return wire_done(r) && h->stage <= STAGE_STARTED && h->voter <= NODE_VOTERS_MAX && h->number <= NODES_MAX &&
-           trouble < TROUBLE_COUNT;
+           trouble < TROUBLE_COUNT && epoch && epoch <= EPOCH_MAX;
 }
 
 /* Remote calls name nodes by number; once both are known they may go there: a call from a node without a number means
@@ -100,10 +120,37 @@ static void tell_calls(struct node *n, struct other *o, uint32_t number)
     n->hooks.session_begin(n->hooks.context, number, o->boot_id);
 }
 
+/* Remembered for a while: the oldest gives way. */
+static void remember_refused(struct node *n, const uint64_t node_id[2], uint32_t reason)
+{
+    struct refused *to = &n->refused[0];
+    for (uint32_t i = 0; i < REFUSED_MAX; i++) {
+        if (same_id(n->refused[i].node_id, node_id)) {
+            to = &n->refused[i];
+            break;
+        }
+        to = n->refused[i].at_ns < to->at_ns ? &n->refused[i] : to;
+    }
+    *to = (struct refused){{node_id[0], node_id[1]}, n->now_ns, reason};
+}
+
+/* Both take part, and in different clusters: the session began before one of them had read its disk. */
+static bool of_another_cluster(const struct node *n, const struct hello *h)
+{
+    return h->stage == STAGE_STARTED && n->stage == STAGE_STARTED && !n->adopting &&
+           !same_id(h->cluster_id, n->cluster_id);
+}
+
 static void take_hello(struct node *n, struct other *o, struct wire_reader *r)
 {
     struct hello h;
     if (!read_hello(r, &h)) {
+        link_drop(n->link, node_other_slot(n, o), o->session);
+        return;
+    }
+    if (of_another_cluster(n, &h)) {
+        send_hello(n, o);
+        remember_refused(n, o->node_id, LINK_OTHER_CLUSTER);
         link_drop(n->link, node_other_slot(n, o), o->session);
         return;
     }
@@ -223,11 +270,13 @@ static void link_down(struct node *n, struct other *o)
 
 static void refused(struct node *n, const struct link_event *event)
 {
+    remember_refused(n, event->node_id, event->reason);
     if (n->refusals++)
         return;
     node_say(n, "cluster: a node was turned away: ",
-             event->reason == LINK_SAME_NODE ? "it has the same node id as this one (cloned disk or placeholder UUID?)"
-                                             : "it belongs to another cluster of the same name and key");
+             event->reason == LINK_SAME_NODE
+                 ? "it has the same node id as this one (cloned disk or placeholder UUID?)"
+                 : "its log is of another cluster of this name and key, or of an older epoch of this one");
 }
 
 static void take_event(struct node *n, const struct link_event *event)

@@ -4,7 +4,7 @@
 #include "node_state.h"
 
 #define SUPERBLOCK_MAGIC   0x4c414f53u
-#define SUPERBLOCK_VERSION 1u
+#define SUPERBLOCK_VERSION 2u
 
 /* ---- the superblock's payload ---- */
 
@@ -26,6 +26,7 @@ static size_t encode_superblock(const struct node *n, uint8_t to[LOG_PAYLOAD_MAX
     wire_put_u64(&w, h->vote.node);
     wire_put_u64(&w, h->vote.log);
     wire_put_u64(&w, h->commit);
+    wire_put_u32(&w, n->epoch);
     uint8_t *conf = wire_claim(&w, 0);
     ASSERT(conf && w.room - w.used >= RAFT_CONF_BYTES_MAX);
     return n->conf.count ? w.used + raft_conf_encode(&n->conf, conf) : w.used;
@@ -49,10 +50,11 @@ static bool decode_superblock(struct node *n, const uint8_t *from, size_t bytes)
     n->hard_state.vote.node = wire_get_u64(&r);
     n->hard_state.vote.log = wire_get_u64(&r);
     n->hard_state.commit = wire_get_u64(&r);
+    n->epoch = wire_get_u32(&r);
     size_t left = wire_left(&r);
     const uint8_t *conf = wire_take(&r, left);
-    if (!ours || r.failed || stage == STAGE_BLANK || stage > STAGE_STARTED || n->recorded_number > NODES_MAX ||
-        (left && raft_conf_decode(conf, left, &n->conf) != E_OK))
+    if (!ours || r.failed || stage == STAGE_BLANK || stage > STAGE_STARTED || !n->epoch ||
+        n->recorded_number > NODES_MAX || (left && raft_conf_decode(conf, left, &n->conf) != E_OK))
         return false;
     n->stage = (enum stage)stage;
     if (!same_id(node_id, n->config.node_id))
@@ -118,21 +120,23 @@ void node_log_close(struct node *n)
         queue_pop(n, &n->ahead);
 }
 
-static void drop_snapshot_of(struct log_queue *queue)
+static void drop_snapshot_of(struct node *n, struct log_queue *queue)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < queue->count; i++) {
         struct log_request q = queue->requests[(queue->first + i) % LOG_QUEUE_MAX];
         if (!node_log_of_snapshot(q.head.op))
             queue->requests[(queue->first + kept++) % LOG_QUEUE_MAX] = q;
+        else
+            let_go(n, &q);
     }
     queue->count = kept;
 }
 
 void node_log_drop_snapshot(struct node *n)
 {
-    drop_snapshot_of(&n->queue);
-    drop_snapshot_of(&n->ahead);
+    drop_snapshot_of(n, &n->queue);
+    drop_snapshot_of(n, &n->ahead);
     n->saving_begun = false;
     n->saving_offset = 0;
 }
@@ -388,6 +392,8 @@ static void done(struct node *n)
         node_full_compacted(n);
     if (q.head.op == LOG_SNAPSHOT_COMMIT)
         node_snapshot_saved(n);
+    if (q.head.op == LOG_ADOPT)
+        node_recover_adopted(n);
 }
 
 /* LOG_FAILED. A disk without room is no fault. */
@@ -425,9 +431,20 @@ void node_log_record(struct node *n, bool format)
     uint8_t payload[LOG_PAYLOAD_MAX];
     struct log_request *q = node_log_queue(n, format ? LOG_FORMAT : LOG_META);
     size_t bytes = encode_superblock(n, payload);
-    q->head.index = format ? 0 : LOG_META_WHOLE;
+    q->head.index = format ? (n->anew ? LOG_FORMAT_ANEW : 0) : LOG_META_WHOLE;
+    n->anew &= !format;
     q->recorded = true;
     if (!own_data(n, q, payload, bytes))
+        node_fail(n, "no memory for a log write");
+}
+
+void node_log_adopt(struct node *n, const uint8_t sha256[32])
+{
+    uint8_t data[32 + LOG_PAYLOAD_MAX];
+    memcpy(data, sha256, 32);
+    size_t bytes = encode_superblock(n, data + 32);
+    struct log_request *q = node_log_queue(n, LOG_ADOPT);
+    if (!own_data(n, q, data, 32 + bytes))
         node_fail(n, "no memory for a log write");
 }
 

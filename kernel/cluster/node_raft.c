@@ -47,7 +47,7 @@ err_t node_tables_make(struct node *n)
     if (n->tables)
         return E_OK;
     struct tables_memory memory = {take_chunk, n};
-    err_t err = tables_init(&memory, n->cluster_id, 1, &n->tables);
+    err_t err = tables_init(&memory, n->cluster_id, n->epoch, &n->tables);
     n->watcher = (struct tables_watcher){tables_event, n};
     if (!err)
         tables_watch(n->tables, &n->watcher);
@@ -148,13 +148,28 @@ void node_raft_start(struct node *n, uint64_t damaged_index)
     n->hello_changed = true;
 }
 
-void node_raft_close(struct node *n)
+void node_raft_stop(struct node *n)
 {
     node_give(n, n->raft, sizeof(*n->raft));
     node_give(n, n->window_slots, n->config.window_entries * sizeof(struct raft_slot));
     node_give(n, n->window_bytes, n->config.window_bytes);
+    n->raft = NULL;
+    n->window_slots = n->window_bytes = NULL;
+    n->raft_running = n->leading = n->was_repairing = false;
+}
+
+void node_raft_close(struct node *n)
+{
+    node_raft_stop(n);
+    node_tables_drop(n);
+}
+
+void node_tables_drop(struct node *n)
+{
     for (uint32_t i = 0; i < n->chunk_count; i++)
         node_give(n, n->chunks[i], TABLES_CHUNK_BYTES);
+    n->chunk_count = 0;
+    n->tables = NULL;
 }
 
 /* ---- messages ---- */

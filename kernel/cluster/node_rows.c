@@ -108,6 +108,8 @@ static void waiting_in_cluster(struct node *n, struct text *t)
         text_put(t, "a leader: ");
         text_put(t, s.voter ? "more than half of the voters must be reachable; " : "none is heard; ");
         put_conf_voters(n, t);
+        if (node_refused(n, NULL))
+            text_put(t, "; nodes of another cluster or epoch are refused: see `raft wipe`");
     } else if (!n->applied_join) {
         text_put(t, "the leader to give this boot its place");
     } else if (s.applied < s.commit) {
@@ -122,6 +124,8 @@ static void put_waiting(struct node *n, struct text *t)
     enum cluster_state state = node_state(n);
     if (n->problem)
         text_put(t, n->problem);
+    else if (n->adopting)
+        text_put(t, "the recovered state to be written");
     else if (state == CLUSTER_LOG)
         text_put(t, waiting_for_log(n));
     else if (n->raft_running)
@@ -147,7 +151,7 @@ static uint32_t role_of(const struct raft_status *s)
     }
 }
 
-static uint32_t number_of_raft(struct node *n, uint64_t raft_node)
+uint32_t node_number_of(struct node *n, uint64_t raft_node)
 {
     for (uint32_t i = 1; n->tables && i <= NODES_MAX; i++) {
         const struct tables_node *row = tables_node(n->tables, i);
@@ -165,7 +169,7 @@ static void put_raft(struct node *n, struct cluster_status *s)
     struct raft_status r;
     raft_status(n->raft, &r);
     s->role = role_of(&r);
-    s->leader = r.leader.log ? number_of_raft(n, r.leader.node) : 0;
+    s->leader = r.leader.log ? node_number_of(n, r.leader.node) : 0;
     s->term = r.term;
     s->commit = r.commit;
     s->applied = r.applied;
@@ -295,6 +299,11 @@ static void put_note(struct node *n, struct cluster_node *row)
         text_put(&t, node_trouble_note(trouble));
         return;
     }
+    if (row->state == 4) {
+        text_put(&t, t.used ? ", " : "");
+        text_put(&t, "refused: its log is of another cluster or an older epoch");
+        return;
+    }
     if (joint[0]) {
         text_put(&t, t.used ? ", " : "");
         text_put(&t, joint);
@@ -331,7 +340,7 @@ static void put_self(struct node *n, struct cluster_node *row)
 static void put_silence(struct node *n, struct cluster_node *row)
 {
     struct link_peer_view view;
-    row->state = 2;
+    row->state = node_refused(n, row->node_id) ? 4 : 2;
     row->last_heard_ns = UINT64_MAX;
     for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
         if (link_peer(n->link, i, &view) && same_id(view.identity.node_id, row->node_id))
@@ -415,7 +424,7 @@ static const char *member_role(const struct raft_conf *conf, uint32_t flags)
 static void put_member_line(struct node *n, struct text *t, const struct raft_member *m)
 {
     const struct raft_peer *p = raft_peer(n->raft, m->id);
-    uint32_t number = number_of_raft(n, m->id.node);
+    uint32_t number = node_number_of(n, m->id.node);
     const struct tables_node *row = n->tables ? tables_node(n->tables, number) : NULL;
     text_put(t, "  node ");
     text_number(t, number);

@@ -84,18 +84,25 @@ static void begin_saving(struct node *n)
         node_snapshot_saved(n);
 }
 
-static void take_snapshot(struct node *n)
+bool node_snapshot_take(struct node *n, const struct raft_snapshot *label)
 {
-    struct raft_snapshot *label = &n->incoming_label;
-    raft_snapshot_label(n->raft, label);
+    n->incoming_label = *label;
     node_pieces_clear(n, &n->incoming);
     if (label->index == 0 || !write_all(n, &n->incoming, &label->conf)) {
         node_pieces_clear(n, &n->incoming);
-        return;
+        return false;
     }
-    label->bytes = n->incoming.bytes;
-    digest(&n->incoming, label->digest);
-    begin_saving(n);
+    n->incoming_label.bytes = n->incoming.bytes;
+    digest(&n->incoming, n->incoming_label.digest);
+    return true;
+}
+
+static void take_snapshot(struct node *n)
+{
+    struct raft_snapshot label;
+    raft_snapshot_label(n->raft, &label);
+    if (node_snapshot_take(n, &label))
+        begin_saving(n);
 }
 
 const struct raft_snapshot *node_snapshot_genesis(struct node *n)
@@ -134,6 +141,10 @@ static void queue_data(struct node *n)
     n->saving_offset += q->head.bytes;
     if (n->saving_offset < n->incoming_label.bytes)
         return;
+    if (n->adopting) {
+        node_log_adopt(n, n->incoming_label.digest);
+        return;
+    }
     q = node_log_queue(n, LOG_SNAPSHOT_COMMIT);
     q->head.bytes = sizeof(n->incoming_label.digest);
     q->data = n->incoming_label.digest;
@@ -251,8 +262,20 @@ static void run_install(struct node *n)
     }
 }
 
+static void write_saving(struct node *n)
+{
+    if (!n->saving || !n->durable)
+        return;
+    if (!n->saving_begun && node_log_room(n) > LOG_QUEUE_MAX / 2)
+        queue_begin(n);
+    while (n->saving_begun && n->saving_offset < n->incoming_label.bytes && node_log_room(n) > LOG_QUEUE_MAX / 2)
+        queue_data(n);
+}
+
 void node_snapshot_run(struct node *n)
 {
+    if (n->adopting)
+        write_saving(n);
     if (!n->raft_running)
         return;
     run_install(n);
@@ -261,10 +284,5 @@ void node_snapshot_run(struct node *n)
         n->snapshot_wanted = false;
         take_snapshot(n);
     }
-    if (!n->saving || !n->durable)
-        return;
-    if (!n->saving_begun && node_log_room(n) > LOG_QUEUE_MAX / 2)
-        queue_begin(n);
-    while (n->saving_begun && n->saving_offset < n->incoming_label.bytes && node_log_room(n) > LOG_QUEUE_MAX / 2)
-        queue_data(n);
+    write_saving(n);
 }

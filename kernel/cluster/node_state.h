@@ -16,6 +16,9 @@
 #define PIECE_BYTES   32768u /* a snapshot lies in pieces of this size */
 #define PIECES_MAX    2048u
 #define LOG_QUEUE_MAX 64u
+#define REFUSED_MAX   8u
+#define EPOCH_MAX     255u             /* fences have eight bits for it */
+#define REFUSED_NS    (60 * SECOND_NS) /* so long it is shown */
 
 #define SNAPSHOT_CONF_BYTES (4u + RAFT_CONF_BYTES_MAX) /* before the tables' bytes: u32 length, configuration */
 
@@ -61,7 +64,9 @@ enum trouble {
 struct hello {
     uint32_t stage, voter, number; /* number 0: not known */
     enum trouble trouble;
-    bool genesis, durable, ready; /* ready: its log is open, so log_id is valid */
+    uint32_t epoch;
+    uint64_t last_term, last_index; /* of its log */
+    bool genesis, durable, ready;   /* ready: its log is open, so log_id is valid */
     uint64_t cluster_id[2], log_id[2];
 };
 
@@ -178,11 +183,21 @@ struct node {
     /* identity of log and cluster, as on the superblock */
     enum stage stage;
     uint64_t cluster_id[2], log_id[2];
+    uint32_t epoch;               /* of the cluster: rises at each recovery by hand */
     uint64_t fresh_cluster_id[2]; /* if it falls to this node to begin one */
     struct raft_conf conf;        /* as recorded at genesis; count 0: none */
     uint32_t recorded_number;
-    bool durable; /* the log is on a disk */
+    bool durable;    /* the log is on a disk */
+    struct refused { /* who was turned away lately */
+        uint64_t node_id[2], at_ns;
+        uint32_t reason;
+    } refused[REFUSED_MAX];
     uint32_t refusals;
+
+    /* node_recover.c */
+    bool adopting;  /* the recovered state goes to the log */
+    uint32_t drawn; /* ids drawn anew in this boot */
+    bool anew;      /* the next format is of a damaged log, with consent */
 
     /* genesis */
     bool recording;       /* a superblock write of ours is under way */
@@ -274,6 +289,7 @@ void node_say(struct node *n, const char *what, const char *detail);
 
 /* node.c */
 void node_draw_ids(struct node *n);
+void node_draw_id(const struct node *n, const char *purpose, uint64_t id_out[2]); /* the same for the same purpose */
 void node_identity_changed(struct node *n);
 const struct tables_node *node_own_row(const struct node *n); /* NULL: none */
 static inline bool no_raft_conf(const struct node *n)
@@ -309,12 +325,14 @@ struct log_request *node_log_queue(struct node *n, uint32_t op);
 uint32_t node_log_room(const struct node *n);
 void node_log_compact(struct node *n, uint64_t index);
 void node_log_drop_snapshot(struct node *n); /* what is not yet answered of one being written */
-void node_log_send_again(struct node *n);    /* all that waits, to who may have seen it before */
+/* A request whose data is `before`, then the superblock as it is now. */
+void node_log_adopt(struct node *n, const uint8_t sha256[32]);
+void node_log_send_again(struct node *n); /* all that waits, to who may have seen it before */
 void node_log_close(struct node *n);
 uint64_t node_log_deadline(const struct node *n);
 static inline bool node_log_of_snapshot(uint32_t op)
 {
-    return op == LOG_SNAPSHOT_BEGIN || op == LOG_SNAPSHOT_DATA || op == LOG_SNAPSHOT_COMMIT;
+    return op == LOG_SNAPSHOT_BEGIN || op == LOG_SNAPSHOT_DATA || op == LOG_SNAPSHOT_COMMIT || op == LOG_ADOPT;
 }
 
 /* node_full.c: a disk without room */
@@ -324,6 +342,13 @@ void node_full_compacted(struct node *n);
 void node_full_over(struct node *n);     /* an append found room */
 void node_full_snapshot(struct node *n); /* the snapshot being written does not fit */
 bool node_full_refuses(struct node *n, const struct tables_op *op);
+
+/* node_rows.c */
+uint32_t node_number_of(struct node *n, uint64_t raft_node); /* 0: not known */
+
+/* node_recover.c */
+void node_recover_adopted(struct node *n); /* the recovered state is durable */
+const struct refused *node_refused(const struct node *n, const uint64_t node_id[2]); /* NULL: not lately */
 
 /* node_trouble.c: what is wrong with a log, in words */
 enum trouble node_trouble(const struct node *n);
@@ -335,6 +360,8 @@ void node_raft_prepare(struct node *n, const struct raft_snapshot *snapshot); /*
 void node_raft_restore(struct node *n, const struct logformat_record *record);
 void node_raft_start(struct node *n, uint64_t damaged_index); /* 0: the log is whole */
 void node_raft_close(struct node *n);
+void node_raft_stop(struct node *n); /* the tables stay */
+void node_tables_drop(struct node *n);
 void node_raft_run(struct node *n);
 void node_take_raft(struct node *n, struct other *o, const uint8_t *bytes, size_t count);
 err_t node_tables_make(struct node *n);
@@ -347,6 +374,8 @@ void node_snapshot_saved(struct node *n); /* durable */
 bool node_snapshot_chunk(struct node *n, const struct raft_chunk *chunk);
 void node_snapshot_install(struct node *n, const struct raft_snapshot *snapshot);
 const uint8_t *node_pieces_at(const struct pieces *p, uint64_t offset, uint32_t bytes, uint8_t *scratch);
+/* The tables as they are, with that configuration, become the bytes to be saved. False: no memory. */
+bool node_snapshot_take(struct node *n, const struct raft_snapshot *label);
 bool node_pieces_write(struct node *n, struct pieces *p, uint64_t offset, const uint8_t *data, uint32_t bytes);
 void node_pieces_clear(struct node *n, struct pieces *p);
 /* The snapshot that a cluster begins with: made anew from the configuration on the superblock whenever there is no

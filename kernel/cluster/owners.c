@@ -105,7 +105,8 @@ void cluster_release_ticket(uint64_t ticket)
 static bool over(const struct held *h)
 {
     struct tables_request_view view;
-    return !tables_request(node_tables(cluster.node), h->ticket, &view);
+    const struct tables *t = node_tables(cluster.node);
+    return !t || !tables_request(t, h->ticket, &view);
 }
 
 static void propose_release(struct held *h)

@@ -191,6 +191,7 @@ void cluster_event(void *context, const struct tables_event *event)
 /* The tables came from a snapshot: what became of those that wait? */
 void cluster_replaced(void *context)
 {
+    const struct tables *t = node_tables(cluster.node); /* NULL: this node gave up its log */
     cluster_held_recheck();
     list_for_each_safe(node, &cluster.requests)
     {
@@ -198,7 +199,7 @@ void cluster_replaced(void *context)
         struct tables_request_view view;
         if (r->phase != PHASE_QUEUED)
             continue;
-        if (!tables_request(node_tables(cluster.node), r->ticket, &view))
+        if (!t || !tables_request(t, r->ticket, &view))
             cluster_answer(r, E_NO_SESSION, NULL);
         else if (view.fence)
             granted(r, view.fence);

@@ -34,6 +34,7 @@ static const struct service_op *const service_ops[] = {
     RULE(ELECTED_SET, elected_set),
     RULE(ELECTED, elected),
     RULE(REQUEST_LIST, request_list),
+    RULE(RECOVER, recover),
     RULE(PERMISSIONS, permissions),
     RULE(NARROW, narrow),
     RULE(MEMBERS, members),

@@ -205,6 +205,76 @@ def on_leader(name):
     return fault
 
 
+# ---- disks ----
+
+def slow_disk_of_the_leader(harmed):
+    leader = harmed.leader()
+    harmed.cluster.disk("slow", leader, ms=60)
+    harmed.progress(ALL)
+    harmed.cluster.disk("heal", leader)
+
+
+def stalled_disk_of_the_leader(harmed):
+    """Leadership moves, and it goes on without; the one with the stalled disk still has a shell."""
+    leader = harmed.leader()
+    rest = others(leader)
+    harmed.cluster.disk("stall", leader)
+    harmed.until("another leads", lambda: any(harmed.rows(node).get(number) == ("up", "leader")
+                                              for node in rest for number in rest))
+    harmed.progress(rest)
+    harmed.shells_work(ALL)
+    harmed.cluster.disk("heal", leader)
+
+
+def failing_flush(harmed):
+    """Final for that logstore: it ends, another begins, and what was not acknowledged is written again."""
+    victim = harmed.follower()
+    before = harmed.services(victim)["logstore"][1]
+    harmed.cluster.disk("fail", victim, kind="flush", times=1)
+    harmed.until("logstore ended and is back", lambda: harmed.services(victim).get("logstore", ("", 0))[0] == "running"
+                 and harmed.services(victim)["logstore"][1] > before)
+
+
+def disk_without_room(harmed):
+    victim = harmed.follower()
+    harmed.cluster.disk("full", victim, **{"from": 0})
+    harmed.until("it says what it waits for", lambda: "the log server, which ended" in harmed.run(victim, "status").text)
+    harmed.progress(others(victim))
+    harmed.cluster.disk("heal", victim)
+
+
+def damaged_entries(harmed):
+    """Acknowledged ones: they are fetched, and the node votes again."""
+    victim = harmed.follower()
+    harmed.cluster.kill(victim)
+    harmed.cluster.disk("damage", victim, area="log", count=8)
+    harmed.back(victim)
+    harmed.until("what was lost is there again", lambda: "the lost entries are here again" in harmed.run(victim, "log").text)
+
+
+def older_image(harmed):
+    """Refused in words, there and elsewhere; taken in anew after it was given up."""
+    victim = harmed.follower()
+    rest = others(victim)
+    harmed.cluster.kill(victim)
+    harmed.cluster.save_disk(victim, "older")
+    harmed.back(victim)
+    harmed.progress(ALL)
+    harmed.cluster.kill(victim)
+    harmed.cluster.restore_disk(victim, "older")
+    harmed.cluster.restart(victim)
+    harmed.cluster.wait_shell(victim, HANG_S)
+    harmed.until("it says so", lambda: "older image" in harmed.run(victim, "status").text)
+    for node in rest:
+        harmed.until(f"node {node} shows it", lambda: "older image" in harmed.run(node, "nodes").text)
+    harmed.progress(rest)
+    assert harmed.run(victim, f"raft wipe --yes-lose-data {harmed.cluster.status()['name']}").status == 0
+    harmed.cluster.wait_quorum(ALL, HANG_S)
+    harmed.seen[victim] = 0
+    harmed.start_client(victim)
+    harmed.progress(ALL)
+
+
 SERVERS = ("net", "logstore", "virtio_net0", "virtio_blk0")
 FAULTS = {
     "power": [power_cut_of_a_follower, power_cut_of_the_leader, power_cut_of_two, power_cut_of_all, clean_restart,
@@ -212,6 +282,8 @@ FAULTS = {
     "links": [cut_off_follower, cut_off_leader, follower_is_not_heard, follower_hears_nothing, leader_is_not_heard,
               leader_hears_nothing, one_link_of_the_leader_is_cut, all_are_cut_from_all, lossy_links, late_frames,
               pause_of_a_follower, pause_of_the_leader],
+    "disks": [slow_disk_of_the_leader, stalled_disk_of_the_leader, failing_flush, disk_without_room, damaged_entries,
+              older_image],
     "servers": [make(name) for name in SERVERS for make in (on_follower, on_leader)],
 }
 

@@ -26,9 +26,10 @@ enum log_request_op {
      * record each), then LOG_DONE. Its status is E_OK, or E_CORRUPT: acknowledged records are damaged, after the last
      * LOG_RECORD or in place of the last ones; index says up to which index the log reached. */
     LOG_OPEN = 1,
-    LOG_FORMAT = 2, /* data: superblock payload. Writes a fresh log with it */
-    LOG_META = 3,   /* data: superblock payload (term, vote, commit, configuration, ids); durable when done. index:
-                       LOG_META_WHOLE unless the kernel still fetches what a damaged log lost */
+    LOG_FORMAT =
+        2, /* data: superblock payload. Writes a fresh log with it. index: LOG_FORMAT_ANEW for one that is damaged */
+    LOG_META = 3, /* data: superblock payload (term, vote, commit, configuration, ids); durable when done. index:
+                     LOG_META_WHOLE unless the kernel still fetches what a damaged log lost */
     LOG_APPEND =
         4, /* data: one or more encoded records (lib/base/logformat.h), contiguous; durable when done. The first
               one's index may lie below the end: records from it on are void then. E_FULL: nothing was written, and
@@ -38,7 +39,9 @@ enum log_request_op {
     LOG_SNAPSHOT_BEGIN = 7,  /* index, term; total bytes in `offset`: into the area not in use */
     LOG_SNAPSHOT_DATA = 8,   /* offset, data; in order, without gaps */
     LOG_SNAPSHOT_COMMIT = 9, /* sha256 in data; durable and current when done */
-    LOG_SNAPSHOT_READ = 10   /* offset; how many bytes in `index`: of the current one -> LOG_DATA */
+    LOG_SNAPSHOT_READ = 10,  /* offset; how many bytes in `index`: of the current one -> LOG_DATA */
+    LOG_ADOPT = 11 /* data: sha256, then superblock payload. Instead of LOG_SNAPSHOT_COMMIT: that snapshot is current,
+                      with this payload, and the log is empty after it; all at once */
 };
 
 enum log_answer_op { LOG_DONE = 32, LOG_RECORD = 33, LOG_DATA = 34, LOG_FAILED = 35 /* status says why */ };
@@ -56,6 +59,7 @@ struct log_message {
 _Static_assert(sizeof(struct log_message) == 48, "log_message");
 
 #define LOG_META_WHOLE        1u
+#define LOG_FORMAT_ANEW       1u
 #define LOG_PAYLOAD_MAX       2048u          /* bytes of a superblock payload */
 #define LOG_APPEND_MAX        (128u * 1024u) /* data bytes of a LOG_APPEND */
 #define LOG_SNAPSHOT_PART_MAX (32u * 1024u)  /* data bytes of a LOG_SNAPSHOT_DATA or LOG_SNAPSHOT_READ */

@@ -62,7 +62,10 @@ uint32_t peer_new_number(struct link *l, const struct peer *p)
 static void refuse(struct link *l, const struct seal_identity *identity, enum link_refusal reason)
 {
     const struct peer *known = peer_find(l, identity->node_id);
-    struct link_event event = {.kind = LINK_REFUSED, .reason = reason, .peer = known ? known->slot : LINK_PEERS_MAX};
+    struct link_event event = {.kind = LINK_REFUSED,
+                               .reason = reason,
+                               .peer = known ? known->slot : LINK_PEERS_MAX,
+                               .node_id = {identity->node_id[0], identity->node_id[1]}};
     l->statistics.rejected.foreign++;
     if (event_room(l))
         event_put(l, &event);

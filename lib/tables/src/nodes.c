@@ -173,3 +173,16 @@ void nodes_apply_wish(struct tables *t, const struct tables_op *op, struct table
     if (node->wish == TABLES_WISH_REMOVED && node->live)
         end_boot(t, node);
 }
+
+void tables_recover(struct tables *t, const uint64_t cluster_id[2], uint32_t epoch)
+{
+    ASSERT(epoch > t->epoch);
+    for (uint32_t n = 1; n <= NODES_MAX; n++) {
+        struct tables_node *node = nodes_live(t, n);
+        if (node)
+            end_boot(t, node);
+    }
+    t->cluster_id[0] = cluster_id[0];
+    t->cluster_id[1] = cluster_id[1];
+    t->epoch = epoch;
+}

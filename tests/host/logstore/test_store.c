@@ -484,6 +484,43 @@ static void test_snapshots_read_back(void)
     }
 }
 
+/* A new history begins with a snapshot: after a power cut all of it is so, or nothing. */
+static void test_a_new_history_is_adopted_at_once(void)
+{
+    uint32_t before = 0, after = 0, payload = 77777;
+    uint8_t hash[32] = {3}, data[5000] = {9};
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        start(seed);
+        for (int i = 0; i < 12; i++)
+            CHECK_EQUAL(step(), E_OK);
+        struct disk_superblock old = store.super;
+        CHECK_EQUAL(store_snapshot_begin(&store, acknowledged.last + 9, 1, sizeof data), E_OK);
+        CHECK_EQUAL(store_snapshot_data(&store, 0, data, sizeof data), E_OK);
+        disk.power_until = seed % 10 ? disk.operations + 1 + random_below(8) : 0;
+        err_t err = store_adopt(&store, hash, &payload, sizeof payload);
+        CHECK(err == E_OK || err == E_IO);
+        mock_power_cut(&disk);
+        reopen();
+        read_back(&found);
+        CHECK(!store.damaged);
+        if (found.payload != payload) {
+            CHECK(err == E_IO && same(&found, &acknowledged));
+            before++;
+            continue;
+        }
+        CHECK(found.last == acknowledged.last + 9 && found.compacted == found.last &&
+              found.snapshot_index == found.last);
+        CHECK(memcmp(disk.durable + SUPERBLOCK_OLD, &old, 64) == 0);
+        acknowledged = attempted = found; /* and it goes on from there */
+        CHECK_EQUAL(store_add_records(&store, buffer, make_records(&attempted, attempted.last + 1, 3, 100)), E_OK);
+        CHECK_EQUAL(store_commit(&store), E_OK);
+        acknowledged = attempted;
+        check_after_cut(seed);
+        after++;
+    }
+    CHECK(before > 30 && after > 30);
+}
+
 int main(void)
 {
     RUN(test_states_are_told_apart);
@@ -495,5 +532,6 @@ int main(void)
     RUN(test_a_truncation_asked_again_after_its_compaction);
     RUN(test_a_full_log_says_so_takes_votes_and_recovers);
     RUN(test_snapshots_read_back);
+    RUN(test_a_new_history_is_adopted_at_once);
     return 0;
 }

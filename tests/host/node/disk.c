@@ -151,7 +151,7 @@ static void work_snapshot(struct disk *d, const struct disk_request *q)
         CHECK(d->part && q->head.offset + q->head.bytes <= d->part_bytes);
         memcpy(d->part + q->head.offset, q->data, q->head.bytes);
     } else {
-        CHECK(d->part && q->head.bytes == 32);
+        CHECK(d->part && (q->head.bytes == 32 || q->head.op == LOG_ADOPT));
         free(d->snapshot);
         d->snapshot = d->part;
         d->part = NULL;
@@ -160,6 +160,13 @@ static void work_snapshot(struct disk *d, const struct disk_request *q)
         d->snapshot_bytes = d->part_bytes;
         memcpy(d->snapshot_sha256, q->data, 32);
     }
+    if (q->head.op != LOG_ADOPT)
+        return;
+    void_from(d, 0);
+    d->compacted = d->snapshot_index;
+    d->damaged_index = d->full_from = 0;
+    d->payload_bytes = q->head.bytes - 32;
+    memcpy(d->payload, q->data + 32, d->payload_bytes);
 }
 
 static void set_payload(struct disk *d, const struct disk_request *q)

@@ -421,3 +421,9 @@ void lab_check_equal(uint32_t mask)
         }
     }
 }
+
+err_t lab_recover(uint32_t machine, enum recover_act act)
+{
+    size_t bytes;
+    return node_recover(lab.machines[machine].n, act, lab.text, sizeof(lab.text), &bytes);
+}

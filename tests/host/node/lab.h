@@ -55,6 +55,7 @@ struct lab {
     uint32_t loss_percent, delay_ms;
     uint32_t window_entries;
     bool cut[LAB_NODES][LAB_NODES];
+    char text[4000]; /* of lab_recover */
     struct machine machines[LAB_NODES];
     struct lab_packet *transit;
     uint32_t transit_count;
@@ -65,6 +66,7 @@ extern struct lab lab;
 
 void lab_start(uint32_t voters, uint64_t seed);
 void lab_stop(void);
+err_t lab_recover(uint32_t machine, enum recover_act act); /* its words are in lab.text */
 void lab_power_on(uint32_t machine, bool genesis);
 void lab_power_cut(uint32_t machine);
 void lab_log_restart(uint32_t machine); /* logstore crashes, some work done but not answered, and comes back */

@@ -144,8 +144,10 @@ int raft_run(int argc, char **argv)
 {
     char text[CLUSTER_RAFT_TEXT_MAX + 1];
     uint32_t length;
+    if (argc > 1 && strcmp(argv[1], "transfer") != 0)
+        return raft_by_hand_run(argc, argv);
     handle_t cluster = cluster_handle();
-    if ((argc != 1 && argc != 3) || (argc == 3 && strcmp(argv[1], "transfer") != 0))
+    if (argc != 1 && argc != 3)
         return usage();
     if (!cluster)
         return 1;

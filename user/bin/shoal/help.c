@@ -57,8 +57,11 @@ static const struct entry cluster_entries[] = {
     {"keys", "keys [PREFIX]", "lists keys", {"keys"}},
     {"del", "del KEY", "removes a key", {"del color"}},
     {"raft",
-     "raft [transfer NODE]",
-     "how the machines agree: role, term, log, members; transfer: another leads",
+     "raft [transfer NODE | recover | wipe] [--yes-lose-data CLUSTER]",
+     "how the machines agree: role, term, log, members; transfer: another leads; recover: when a majority is lost for "
+     "good, begins a new epoch from this node's log, after telling what may be lost and asking; wipe: gives this "
+     "node's "
+     "log up, to join anew",
      {"raft"}},
     {"ping", "ping NODE-OR-ADDRESS [COUNT]", "asks a machine for an answer", {"ping 127.0.0.1 1"}},
     {NULL, NULL, NULL, {NULL}}};

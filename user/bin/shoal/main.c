@@ -13,7 +13,7 @@ static const struct {
     {"help", help_run, "help [COMMAND]"},
     {"nodes", nodes_run, "nodes [add|undrain|promote|demote|drain|remove NODE]"},
     {"status", status_run, "status"},
-    {"raft", raft_run, "raft [transfer NODE]"},
+    {"raft", raft_run, "raft [transfer NODE | recover | wipe] [--yes-lose-data CLUSTER]"},
     {"ps", ps_run, "ps"},
     {"kill", kill_run, "kill [-SIGNAL] NODE.PROCESS..., or kill --job JOB..."},
     {"top", top_run, "top"},

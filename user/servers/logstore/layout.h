@@ -10,6 +10,7 @@
 #define SUPERBLOCK_MAGIC   0x474f4c4c414f4853ull /* "SHOALLOG" */
 #define SUPERBLOCK_VERSION 2u
 #define SUPERBLOCK_A       0u
+#define SUPERBLOCK_OLD     8192u /* of the history before the last recovery by hand; nothing reads it but people */
 #define SUPERBLOCK_B       65536u
 #define RECORDS_START      131072u
 #define RECORDS_MIN        (1024u * 1024u)

@@ -122,7 +122,8 @@ static void work_open(struct serve *s, struct serve_answer request)
 
 static err_t work_format(struct serve *s, const struct log_message *m)
 {
-    if (s->state != LOG_BLANK && s->state != LOG_VALID)
+    bool anew = s->state == LOG_DAMAGED && !s->store->foreign && m->index == LOG_FORMAT_ANEW;
+    if (s->state != LOG_BLANK && s->state != LOG_VALID && !anew)
         return E_NOT_SUPPORTED;
     err_t err = store_format(s->store, s->new_epoch(s->context), s->data, m->bytes);
     if (err == E_OK)
@@ -160,6 +161,8 @@ static err_t work_other(struct serve *s, const struct log_message *m)
         return store_snapshot_begin(s->store, m->index, m->term, m->offset);
     case LOG_SNAPSHOT_DATA:
         return store_snapshot_data(s->store, m->offset, s->data, m->bytes);
+    case LOG_ADOPT:
+        return m->bytes >= 32 ? store_adopt(s->store, s->data, s->data + 32, m->bytes - 32) : E_INVALID;
     case LOG_SNAPSHOT_COMMIT:
         return m->bytes == 32 ? store_snapshot_commit(s->store, s->data) : E_INVALID;
     default:

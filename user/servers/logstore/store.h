@@ -95,6 +95,9 @@ err_t store_note(struct store *store);
 err_t store_snapshot_begin(struct store *store, uint64_t index, uint64_t term, uint64_t bytes);
 err_t store_snapshot_data(struct store *store, uint64_t offset, const void *data, uint32_t bytes); /* in order */
 err_t store_snapshot_commit(struct store *store, const uint8_t sha256[32]);
+/* Instead of the commit: the snapshot begins a new history. It and the payload become current and all records void in
+ * one write; the superblock before is kept at SUPERBLOCK_OLD. */
+err_t store_adopt(struct store *store, const uint8_t sha256[32], const void *payload, uint32_t bytes);
 err_t store_snapshot_read(struct store *store, uint64_t offset, void *to, uint32_t bytes);
 
 /* Bytes that one more append may have now. */

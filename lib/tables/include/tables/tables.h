@@ -178,6 +178,9 @@ struct tables; /* about 40 KiB; lives in the memory given */
  * E_NO_MEMORY when not even the first chunk is there. */
 err_t tables_init(const struct tables_memory *memory, const uint64_t cluster_id[2], uint32_t epoch,
                   struct tables **tables_out);
+/* The same tables under a new identity, after a recovery by hand: no node is live, so all sessions, locks and names
+ * have ended; keys and jobs stay. `epoch` must be above the one before. */
+void tables_recover(struct tables *t, const uint64_t cluster_id[2], uint32_t epoch);
 void tables_watch(struct tables *t, const struct tables_watcher *watcher); /* NULL: nobody */
 
 /* Applies the entry at `index` of `term`. Index must be the last applied plus one. An empty entry (a new leader's

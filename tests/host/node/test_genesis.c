@@ -1,0 +1,139 @@
+/* A cluster begins once: whatever is cut, lost or missing when it does. */
+#include "lab.h"
+
+static void cut(uint32_t a, uint32_t b, bool yes)
+{
+    lab.cut[a][b] = lab.cut[b][a] = yes;
+}
+
+static uint32_t clusters(void)
+{
+    uint64_t seen[LAB_NODES];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < LAB_NODES; i++) {
+        struct cluster_status s;
+        uint32_t j = 0;
+        if (!lab.machines[i].n)
+            continue;
+        node_status(lab.machines[i].n, &s);
+        if (!s.role)
+            continue; /* takes part in none */
+        while (j < count && seen[j] != s.cluster_id[0])
+            j++;
+        seen[j] = s.cluster_id[0];
+        count += j == count;
+    }
+    return count;
+}
+
+/* No part of a partition is enough to begin; when it heals there is one cluster, of all voters. */
+static void test_a_partition_begins_nothing(void)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        lab_start(3, seed);
+        for (uint32_t i = 0; i < 3; i++)
+            lab_power_on(i, true);
+        uint32_t alone = (uint32_t)seed % 3;
+        lab_run(random_below(&lab.random, 400)); /* somewhere in the midst of it */
+        cut(alone, (alone + 1) % 3, true);
+        cut(alone, (alone + 2) % 3, true);
+        lab_run(10000);
+        CHECK(clusters() <= 1);
+        memset(lab.cut, 0, sizeof(lab.cut));
+        CHECK(lab_until_members(7, 30000));
+        CHECK_EQUAL(clusters(), 1);
+        for (uint32_t i = 0; i < 3; i++)
+            CHECK(lab_status(i).voter);
+        lab_stop();
+    }
+}
+
+/* A first voter that lost its disk and is told, wrongly, that it may begin: alone, and with others that are blank, it
+ * does not, while the voters that took part stay what they are. */
+static void test_no_second_one_beside_the_first(void)
+{
+    lab_start(3, 20);
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, true);
+    CHECK(lab_until_members(7, 20000));
+    uint64_t cluster = lab_status(1).cluster_id[0];
+    lab_power_cut(0);
+    lab_power_cut(2);
+    disk_blank(&lab.machines[0].disk);
+    disk_blank(&lab.machines[2].disk);
+    cut(0, 1, true);
+    cut(2, 1, true);
+    lab_power_on(0, true);
+    lab_power_on(2, true);
+    lab_run(20000);
+    CHECK(!lab_status(0).role && !lab_status(2).role); /* the second voter is not there, and must be */
+    memset(lab.cut, 0, sizeof(lab.cut));
+    lab_run(10000);
+    CHECK_EQUAL(clusters(), 1);
+    CHECK_EQUAL(lab_status(1).cluster_id[0], cluster);
+    CHECK_EQUAL(lab_leader(), LAB_NODES); /* one of three is no majority: it waits, and says so */
+    CHECK(strstr(lab_status(1).waiting, "came back without their log"));
+    lab_stop();
+}
+
+/* A voter whose disk is missing or damaged is not blank: there is no genesis with it, and none by it. */
+static void test_what_is_not_blank(void)
+{
+    static const enum log_state states[] = {LOG_ABSENT, LOG_DAMAGED};
+    for (uint32_t s = 0; s < 2; s++) {
+        lab_start(3, 30 + s);
+        lab.machines[0].disk.state = states[s];
+        for (uint32_t i = 0; i < 3; i++)
+            lab_power_on(i, true);
+        lab_run(10000);
+        CHECK_EQUAL(clusters(), 0);
+        lab_power_cut(0);
+        lab.machines[0].disk.state = LOG_BLANK; /* a new one is put in */
+        lab_power_on(0, true);
+        CHECK(lab_until_members(7, 20000));
+        CHECK_EQUAL(lab_put(1, "k", "v"), E_OK);
+
+        lab_power_cut(2);
+        lab.machines[2].disk.state = states[s]; /* later in life: it takes part without a vote, and says why */
+        lab_power_on(2, true);
+        CHECK(lab_until_members(7, 20000));
+        struct cluster_node row;
+        CHECK(!lab_status(2).voter && !lab_status(2).durable && lab_has(2, "k", "v"));
+        CHECK(node_row(lab.machines[0].n, 3, &row) && strstr(row.note, "takes part without a vote"));
+        CHECK(strstr(row.note, states[s] == LOG_ABSENT ? "missing" : "damaged"));
+        lab_stop();
+    }
+}
+
+/* All lose power in the midst of it. The flag is given to blank disks only, as the runner does: what has recorded the
+ * cluster finishes it without. */
+static void test_an_interrupted_one_is_finished(void)
+{
+    uint32_t prepared = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        lab_start(3, 40 + seed);
+        for (uint32_t i = 0; i < 3; i++)
+            lab_power_on(i, true);
+        lab.delay_ms = 20;
+        lab_run(random_below(&lab.random, 250));
+        for (uint32_t i = 0; i < 3; i++)
+            lab_power_cut(i);
+        for (uint32_t i = 0; i < 3; i++)
+            lab_power_on(i, lab.machines[i].disk.state == LOG_BLANK);
+        prepared += lab.machines[0].disk.state == LOG_VALID;
+        CHECK(lab_until_members(7, 30000));
+        CHECK_EQUAL(clusters(), 1);
+        lab_stop();
+    }
+    printf("%u of 20 had recorded it\n", prepared);
+    CHECK(prepared > 0 && prepared < 20);
+}
+
+int main(void)
+{
+    RUN(test_a_partition_begins_nothing);
+    RUN(test_no_second_one_beside_the_first);
+    RUN(test_what_is_not_blank);
+    RUN(test_an_interrupted_one_is_finished);
+    return 0;
+}
