@@ -28,7 +28,8 @@ static const struct entry cluster_entries[] = {
     {"placements", "placements", "the cluster's jobs, where they run, and why there", {"placements"}},
     {"lock",
      "lock [--shared] [--try] [--wait SECONDS] [--delay SECONDS] NAME -- PROGRAM [WORD...]",
-     "runs a program while holding a lock of the cluster; $FENCE is its token",
+     "runs a program while holding a lock of the cluster; $FENCE is its token; --list: all, and which process (of "
+     "`ps`) holds each: 1.? if node 1 does not answer, 1.- if it is a server or has just ended",
      {"lock demo -- echo alone", "lock --list"}},
     {"allow",
      "allow [--under PREFIX] [CLASS...] -- PROGRAM [WORD...]",

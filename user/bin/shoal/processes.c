@@ -14,13 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static err_t processes_of(uint32_t node, uint32_t self, handle_t *service)
-{
-    if (node == self)
-        return os_spawn_service(soon(), service);
-    return cluster_node_service(os_startup_handle(STARTUP_CLUSTER), soon(), node, "process", service);
-}
-
 static const char *end_words(const struct process_row *row)
 {
     static char text[112];
@@ -66,7 +59,7 @@ static err_t show_processes(handle_t service)
 static int show_node(uint32_t node, uint32_t self, const struct cluster_node *row)
 {
     handle_t service;
-    err_t err = row && row->state != 1 && node != self ? E_NOT_DELIVERED : processes_of(node, self, &service);
+    err_t err = row && row->state != 1 && node != self ? E_NOT_DELIVERED : node_processes(node, &service);
     if (!err) {
         err = show_processes(service);
         os_handle_close(service);
@@ -103,11 +96,11 @@ int ps_run(int argc, char **argv)
 
 static int kill_jobs(int argc, char **argv);
 
-static int kill_one(uint64_t id, uint32_t self, uint32_t signal)
+static int kill_one(uint64_t id, uint32_t signal)
 {
     handle_t service;
     uint32_t node = PROCESS_ID_NODE(id);
-    err_t err = processes_of(node, self, &service);
+    err_t err = node_processes(node, &service);
     if (!err) {
         err = process_kill(service, soon(), id, signal);
         os_handle_close(service);
@@ -120,7 +113,6 @@ static int kill_one(uint64_t id, uint32_t self, uint32_t signal)
 
 int kill_run(int argc, char **argv)
 {
-    struct cluster_status status;
     uint64_t signal = 15, id;
     int first = 1, result = 0;
     if (argc > 1 && strcmp(argv[1], "--job") == 0)
@@ -132,11 +124,10 @@ int kill_run(int argc, char **argv)
     }
     if (first >= argc)
         return usage();
-    cluster_status_read(&status);
     for (int i = first; i < argc; i++) {
         if (!parse_process_id(argv[i], &id))
             return fail("'%s' is no process; it is written like 2.17", argv[i]), 2;
-        result |= kill_one(id, status.node, (uint32_t)signal);
+        result |= kill_one(id, (uint32_t)signal);
     }
     return result;
 }

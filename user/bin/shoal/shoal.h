@@ -35,6 +35,13 @@ uint32_t cluster_node_number(const char *word);
 /* Deadline for one question to another node or to the quorum. */
 uint64_t soon(void);
 
+/* spawning.c: the process service of a node; the own one needs no cluster. */
+err_t node_processes(uint32_t node, handle_t *service);
+
+/* holders.c: the number, as `ps` shows it, of a process that the tables have; "1.?" when node 1 does not answer, "1.-"
+ * when it is none that `ps` shows: a server, or one that has just ended. Valid until the next call. */
+const char *holder_text(uint64_t kernel_id);
+
 /* numbers.c */
 bool parse_number(const char *text, uint64_t max, uint64_t *out);
 /* "2.17" */

@@ -228,12 +228,12 @@ int allow_run(int argc, char **argv)
 
 /* ---- on ---- */
 
-/* The process service of a node; the own one needs no cluster. */
-static err_t node_processes(uint32_t node, handle_t *service)
+err_t node_processes(uint32_t node, handle_t *service)
 {
     struct cluster_status status;
     handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
-    if (cluster_status_read(&status) && status.node == node)
+    cluster_status_read(&status);
+    if (status.node == node)
         return os_spawn_service(soon(), service);
     return cluster ? cluster_node_service(cluster, soon(), node, "process", service) : E_NOT_SUPPORTED;
 }
@@ -426,9 +426,8 @@ static int list_locks(handle_t cluster)
         if (err)
             return fail("%s", words_for(err));
         for (uint32_t i = 0; i < length / sizeof rows[0]; i++)
-            printf("%-24.64s %-9s %7u %7u %9u.%u %20llu\n", rows[i].name, mode_text(&rows[i]), rows[i].holders,
-                   rows[i].waiters, (unsigned)(rows[i].process_id >> 32), (unsigned)rows[i].process_id,
-                   (unsigned long long)rows[i].fence);
+            printf("%-24.64s %-9s %7u %7u %12s %20llu\n", rows[i].name, mode_text(&rows[i]), rows[i].holders,
+                   rows[i].waiters, holder_text(rows[i].process_id), (unsigned long long)rows[i].fence);
         if (length == 0 || next <= position)
             return 0;
         position = next;

@@ -200,7 +200,8 @@ static void recover_one(handle_t budget, uint64_t label)
                         .serial = (uint32_t)label,
                         .job_fence = label >> 32,
                         .budget = budget,
-                        .process = (handle_t)r.value};
+                        .process = (handle_t)r.value,
+                        .kernel_serial = (uint32_t)info.serial};
     strncpy(c->command, info.name, sizeof info.name - 1);
     os_control(c->process, OP_PROCESS_WATCH, server_state.notification, 1ull << child_index(c) % BIT_CHILDREN, 0, 0);
 }

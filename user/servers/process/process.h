@@ -25,11 +25,12 @@ enum child_state { CHILD_FREE = 0, CHILD_PREPARING, CHILD_LOADING, CHILD_RUNNING
 
 struct child {
     uint8_t state;
-    bool attached;   /* ends when its owner's handle is gone */
-    bool owned;      /* the handle that `prepare` gave is still somewhere */
-    bool keep;       /* nobody owns it, but its end is kept for whoever asks (found again after a restart) */
-    bool killed;     /* while it was being loaded */
-    uint32_t serial; /* of its process id, and label of its Budget */
+    bool attached;          /* ends when its owner's handle is gone */
+    bool owned;             /* the handle that `prepare` gave is still somewhere */
+    bool keep;              /* nobody owns it, but its end is kept for whoever asks (found again after a restart) */
+    bool killed;            /* while it was being loaded */
+    uint32_t serial;        /* of its process id, and label of its Budget */
+    uint32_t kernel_serial; /* of its Process, since it runs: what the tables of the cluster know it by */
     uint32_t cause, code;
     uint64_t detail;
     uint64_t owner_node, job;

@@ -80,6 +80,20 @@ static err_t handle_find(struct request *r, const struct process_find_in *in, st
                           RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO, &out->control);
 }
 
+static err_t handle_number(struct request *r, const struct process_number_in *in, struct process_number_out *out)
+{
+    for (uint32_t i = 0; i < CHILDREN_MAX; i++) {
+        const struct child *c = &server_state.children[i];
+        bool meant =
+            c->state != CHILD_FREE && c->kernel_serial && PROCESS_ID(own_node(), c->kernel_serial) == in->kernel_id;
+        if (!meant)
+            continue;
+        out->process_id = child_id(c);
+        return E_OK;
+    }
+    return E_NOT_FOUND;
+}
+
 /* How busy the processors were since the last sample, which is at least SAMPLE_NS old. */
 static uint32_t busy_percent(const struct system_info *system)
 {
@@ -115,4 +129,5 @@ const struct process_server process_handlers = {
     .kill = handle_kill,
     .find = handle_find,
     .load = handle_load,
+    .number = handle_number,
 };

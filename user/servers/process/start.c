@@ -79,6 +79,7 @@ static err_t load(struct child *c, const struct image *image, struct loaded *loa
 err_t child_start(struct child *c, const struct image *image)
 {
     struct loaded loaded;
+    struct handle_info info = {0};
     err_t err = os_create(server_state.jobs_budget, OBJECT_BUDGET, c->memory_bytes, child_label(c), 0, &c->budget);
     if (err)
         return c->budget = HANDLE_NONE, err;
@@ -92,6 +93,8 @@ err_t child_start(struct child *c, const struct image *image)
         return err;
     }
     c->process = loaded.process;
+    os_handle_info(c->process, &info);
+    c->kernel_serial = (uint32_t)info.serial;
     c->state = CHILD_RUNNING;
     preparation_free(c);
     os_control(c->process, OP_PROCESS_WATCH, server_state.notification, 1ull << child_index(c) % BIT_CHILDREN, 0, 0);
