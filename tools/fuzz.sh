@@ -14,7 +14,8 @@ common=(-artifact_prefix="$build/crash-$name-" -timeout=60 -max_len=4096 -print_
 if [ "$unit" = runs ]; then
     "$target" "${common[@]}" -runs="$amount" -seed=1 "$work/corpus" 2>&1 | grep -v '^#'
 else
-    "$target" "${common[@]}" -max_total_time="$amount" "$work/corpus" 2>&1 | grep -E '^#.*DONE|ERROR|does not hold|invariant|SUMMARY|stat::' || true
+    "$target" "${common[@]}" -max_total_time="$amount" "$work/corpus" 2>&1 | grep -E '^#.*DONE|ERROR|does not hold|invariant|SUMMARY|stat::' || failed=${PIPESTATUS[0]}
     mkdir -p "$build/corpus/$name"
     "$target" -merge=1 "$build/corpus/$name" "$work/corpus" >/dev/null 2>&1
+    exit "${failed:-0}"
 fi

@@ -40,5 +40,5 @@ test-host: $(FUZZ_PROGRAMS)
 endif
 .PHONY: fuzz
 fuzz: $(FUZZ_PROGRAMS)
-	@for name in $(foreach n,$(FUZZ_NAMES),$(if $(findstring $(ONLY),$(n)),$(n))); do \
-	  echo "fuzz_$$name"; tools/fuzz.sh $(FUZZ)/fuzz_$$name seconds $(FUZZ_SECONDS); done
+	@failed=; for name in $(if $(ONLY),$(foreach n,$(FUZZ_NAMES),$(if $(findstring $(ONLY),$(n)),$(n))),$(FUZZ_NAMES)); do \
+	  echo "fuzz_$$name"; tools/fuzz.sh $(FUZZ)/fuzz_$$name seconds $(FUZZ_SECONDS) || failed=yes; done; [ -z "$$failed" ]
