@@ -130,7 +130,8 @@ static void lose(struct held *h)
     h->lost = true;
     while ((node = list_pop(&h->waiters)))
         call_fail(container_of(node, struct call, node), E_STALE_FENCE);
-    klog("cluster: a lock of this node is lost: its lease had ended (fence %llu)", (unsigned long long)h->fence.value);
+    klog("cluster: a lock of this node is lost: its lease had ended, or it was taken away (fence %llu)",
+         (unsigned long long)h->fence.value);
 }
 
 void cluster_held_lost(uint64_t ticket)

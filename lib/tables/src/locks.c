@@ -319,13 +319,21 @@ static struct request *find_holder(struct tables *t, struct tables_text name, ui
     return r;
 }
 
+/* A holder that does not let go of it itself is told. */
+static void take_from(struct tables *t, struct request *r, const struct tables_op *op)
+{
+    if (!owned_by(r->node, r->process_id, op->node, op->unlock.process_id))
+        tell_request(t, TABLES_EVENT_LOST, r);
+    remove_request(t, r);
+}
+
 void locks_apply_unlock(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
     struct request *r = find_holder(t, op->unlock.name, op->unlock.fence, &result->err);
     if (r && !op->unlock.any && !owned_by(r->node, r->process_id, op->node, op->unlock.process_id))
         result->err = E_NO_RIGHT;
     else if (r)
-        remove_request(t, r);
+        take_from(t, r, op);
 }
 
 void locks_apply_elected_set(struct tables *t, const struct tables_op *op, struct tables_result *result)
@@ -343,13 +351,14 @@ void locks_apply_elected_set(struct tables *t, const struct tables_op *op, struc
 
 /* The delay of a holder that died begins with the next renewal: what cluster time was at its death is not known, only
  * that the renewal is not earlier. */
-static void arm_delay(struct tables *t, const struct request *r)
+static void arm_delay(struct tables *t, const struct request *r, uint64_t least_ns)
 {
     struct lock *lock = r->lock;
-    if (!r->fence || !r->delay_ns)
+    uint64_t delay_ns = r->delay_ns > least_ns ? r->delay_ns : least_ns;
+    if (!r->fence || !delay_ns || r->mode == TABLES_PARTY)
         return;
     t->delayed_locks += lock->delay_ns == 0;
-    lock->delay_ns = lock->delay_ns > r->delay_ns ? lock->delay_ns : r->delay_ns;
+    lock->delay_ns = lock->delay_ns > delay_ns ? lock->delay_ns : delay_ns;
     lock->delayed_until_ns = 0;
 }
 
@@ -370,7 +379,7 @@ void locks_time_passed(struct tables *t)
 }
 
 /* Those that wait go before those that hold, so that what is freed does not pass through the line of the dead. */
-void locks_end(struct tables *t, uint32_t node, uint64_t process_id)
+void locks_end(struct tables *t, uint32_t node, uint64_t process_id, uint64_t least_delay_ns)
 {
     for (int holding = 0; holding <= 1; holding++) {
         uint64_t ticket = 0;
@@ -379,7 +388,7 @@ void locks_end(struct tables *t, uint32_t node, uint64_t process_id)
             ticket = r->ticket;
             if (!owned_by(r->node, r->process_id, node, process_id) || (r->fence != 0) != holding)
                 continue;
-            arm_delay(t, r);
+            arm_delay(t, r, least_delay_ns);
             tell_request(t, TABLES_EVENT_LOST, r);
             remove_request(t, r);
         }

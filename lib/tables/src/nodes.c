@@ -62,11 +62,11 @@ bool nodes_admit_sequence(struct tables_node *node, uint64_t sequence)
     return true;
 }
 
-static void end_boot(struct tables *t, struct tables_node *node)
+static void end_boot(struct tables *t, struct tables_node *node, uint64_t least_delay_ns)
 {
     node->live = 0;
     sessions_end(t, node->number, OWNER_ALL);
-    locks_end(t, node->number, OWNER_ALL);
+    locks_end(t, node->number, OWNER_ALL, least_delay_ns);
     names_end(t, node->number, OWNER_ALL);
     jobs_end(t, node->number);
     struct tables_event event = {.kind = TABLES_EVENT_NODE_ENDED, .node = node->number};
@@ -117,7 +117,7 @@ void nodes_apply_join(struct tables *t, const struct tables_op *op, struct table
     }
     bool same_boot = known && same_id(node->boot_id, op->node_join.boot_id);
     if (known && node->live && !same_boot)
-        end_boot(t, node);
+        end_boot(t, node, 0); /* the earlier boot is no more */
     if (!known) {
         node->number = (uint32_t)(node - t->nodes) + 1;
         memcpy(node->node_id, op->node_join.node_id, sizeof(node->node_id));
@@ -156,10 +156,11 @@ void nodes_apply_expire(struct tables *t, const struct tables_op *op, struct tab
              op->expire.term != t->term || !tables_lease_over(t, node->number))
         result->err = E_CONFLICT;
     else
-        end_boot(t, node);
+        end_boot(t, node, 0);
 }
 
-/* Who is removed has nothing any more; it may come in again after another wish. */
+/* Who is removed has nothing any more; it may come in again after another wish. It may run on without knowing, and by
+ * its own clock its lease is sure: nobody else is granted what it held before that is over. */
 void nodes_apply_wish(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
     const struct tables_node *known =
@@ -171,7 +172,7 @@ void nodes_apply_wish(struct tables *t, const struct tables_op *op, struct table
     struct tables_node *node = &t->nodes[known->number - 1];
     node->wish = (uint32_t)op->node_wish.wish;
     if (node->wish == TABLES_WISH_REMOVED && node->live)
-        end_boot(t, node);
+        end_boot(t, node, TABLES_LEASE_NS);
 }
 
 void tables_recover(struct tables *t, const uint64_t cluster_id[2], uint32_t epoch)
@@ -180,7 +181,7 @@ void tables_recover(struct tables *t, const uint64_t cluster_id[2], uint32_t epo
     for (uint32_t n = 1; n <= NODES_MAX; n++) {
         struct tables_node *node = nodes_live(t, n);
         if (node)
-            end_boot(t, node);
+            end_boot(t, node, 0);
     }
     t->cluster_id[0] = cluster_id[0];
     t->cluster_id[1] = cluster_id[1];

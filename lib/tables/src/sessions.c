@@ -57,7 +57,7 @@ void sessions_apply_close(struct tables *t, const struct tables_op *op, struct t
 void sessions_apply_process_end(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
     sessions_end(t, op->node, op->process_end.process_id);
-    locks_end(t, op->node, op->process_end.process_id);
+    locks_end(t, op->node, op->process_end.process_id, 0);
     names_end(t, op->node, op->process_end.process_id);
 }
 

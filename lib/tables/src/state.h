@@ -127,7 +127,8 @@ void jobs_apply_kill(struct tables *t, const struct tables_op *op, struct tables
 /* An owner that ended: every row of `node`, or of one process of it, goes. */
 #define OWNER_ALL UINT64_MAX
 void sessions_end(struct tables *t, uint32_t node, uint64_t process_id);
-void locks_end(struct tables *t, uint32_t node, uint64_t process_id);
+/* What it held is not granted for the delay that it asked for, or for least_delay_ns if that is longer. */
+void locks_end(struct tables *t, uint32_t node, uint64_t process_id, uint64_t least_delay_ns);
 void names_end(struct tables *t, uint32_t node, uint64_t process_id);
 void jobs_end(struct tables *t, uint32_t node);
 static inline bool owned_by(uint32_t row_node, uint64_t row_process, uint32_t node, uint64_t process_id)

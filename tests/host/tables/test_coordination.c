@@ -361,6 +361,24 @@ static void test_lock_delay(void)
     CHECK(!tables_lock(r.t, text("D"), &view)); /* nobody wanted it */
 }
 
+static void test_who_is_robbed_of_a_lock_is_told(void)
+{
+    uint32_t a = join(&r, 1, 1), b = join(&r, 2, 1);
+    struct tables_op op = {.kind = TABLES_UNLOCK, .unlock = {.process_id = 2, .name = text("L")}};
+    CHECK_EQUAL(lock(&r, a, 1, "L", TABLES_EXCLUSIVE), E_OK);
+    op.unlock.fence = r.result.value;
+    CHECK_EQUAL(lock(&r, b, 2, "L", TABLES_EXCLUSIVE), E_OK);
+    CHECK_EQUAL(replica_from(&r, b, op), E_NO_RIGHT);
+    op.unlock.any = 1;
+    CHECK_EQUAL(replica_from(&r, b, op), E_OK);
+    CHECK_EQUAL(r.event_count, 2);
+    CHECK(r.events[0].kind == TABLES_EVENT_LOST && r.events[0].node == a && r.events[0].process_id == 1);
+    CHECK(r.events[1].kind == TABLES_EVENT_GRANTED && r.events[1].node == b);
+    op.unlock.fence = r.events[1].fence;
+    CHECK_EQUAL(replica_from(&r, b, op), E_OK);
+    CHECK_EQUAL(r.event_count, 0); /* its own doing */
+}
+
 #define FRESH(test)                                                                                                    \
     do {                                                                                                               \
         replica_open(&r);                                                                                              \
@@ -382,5 +400,6 @@ int main(void)
     FRESH(test_barrier_opens_for_all_at_once);
     FRESH(test_election);
     FRESH(test_lock_delay);
+    FRESH(test_who_is_robbed_of_a_lock_is_told);
     return 0;
 }

@@ -44,7 +44,12 @@ static void test_a_removed_node_has_nothing_and_may_come_again(void)
     CHECK_EQUAL(wish(node, TABLES_WISH_DRAINED), E_OK);
     CHECK_EQUAL(put(&r, node, "a", "while drained"), E_OK);
     CHECK_EQUAL(wish(node, TABLES_WISH_REMOVED), E_OK);
-    CHECK_EQUAL(wish(node, TABLES_WISH_REMOVED), E_OK); /* the leader may say it twice */
+    CHECK_EQUAL(wish(node, TABLES_WISH_REMOVED), E_OK);                             /* the leader may say it twice */
+    CHECK(tables_lock(r.t, text("L"), &view) && view.holders == 0 && view.delayed); /* it may not know yet */
+    for (uint64_t now_ns = 1; now_ns <= 1 + TABLES_LEASE_NS; now_ns += TABLES_LEASE_NS) {
+        CHECK(tables_lock(r.t, text("L"), &view) && view.holders == 0);
+        CHECK_EQUAL(replica_apply(&r, (struct tables_op){.kind = TABLES_RENEW, .renew = {now_ns, UINT64_MAX}}), E_OK);
+    }
     CHECK(tables_lock(r.t, text("L"), &view) && view.node == other);
     CHECK_EQUAL(put(&r, node, "a", "too late"), E_GONE);
     for (uint64_t boot = 1; boot <= 2; boot++) {

@@ -48,7 +48,7 @@ struct tables_result {
 
 enum tables_event_kind {
     TABLES_EVENT_GRANTED = 1,    /* a queued request now holds its lock: node, process_id, ticket, fence */
-    TABLES_EVENT_LOST = 2,       /* a request ended because its process or node did: same fields */
+    TABLES_EVENT_LOST = 2,       /* a request ended with its process or node, or was taken from it: same fields */
     TABLES_EVENT_NODE_ENDED = 3, /* the lease of (node, boot) ended */
     TABLES_EVENT_PLACED = 4,     /* job, instance are placed on node */
     TABLES_EVENT_JOB_KILLED = 5, /* instance of job on node is to end */
