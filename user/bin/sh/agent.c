@@ -149,6 +149,7 @@ static err_t spawn_command(char *command)
                       .environment = environ,
                       .directory = "/tmp",
                       .deadline = os_deadline_ms(30000)};
+    agent.output = HANDLE_NONE;
     err_t err = names_open(names, s.deadline, OPEN_READ, 0, "/dev/null", &nothing, NULL, NULL);
     if (!err)
         err = names_pipe(names, s.deadline, &agent.output, &write_end);
@@ -163,9 +164,9 @@ static err_t spawn_command(char *command)
     if (!err) {
         err = os_spawn(&s, &agent.spawned);
         os_handle_close(s.service);
-        if (err)
-            os_handle_close(agent.output);
     }
+    if (err && agent.output)
+        os_handle_close(agent.output);
     if (nothing)
         os_handle_close(nothing);
     if (write_end)
@@ -204,8 +205,10 @@ static void run_one(unsigned id, char *command)
     agent.running = !err;
     if (!err) {
         err = os_thread_create(carrier_thread, NULL, 32768, PRIORITY_NORMAL, &agent.carrier);
-        if (err)
+        if (err) {
             os_handle_close(agent.spawned.control);
+            os_handle_close(agent.output);
+        }
     }
     if (!err)
         return;

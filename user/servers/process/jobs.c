@@ -61,6 +61,18 @@ static handle_t cluster(void)
     return os_startup_handle(STARTUP_CLUSTER);
 }
 
+/* After an error: waits until it is worth asking again. False: this kernel has no cluster service. */
+static bool may_ask_again(err_t err)
+{
+    uint32_t now, word = 0;
+    if (err == E_NOT_SUPPORTED || err == E_BAD_SYSCALL || err == E_NO_RIGHT)
+        return false;
+    (void)cluster_wait_state(cluster(), DEADLINE_NEVER, CLUSTER_MEMBER, &now);
+    /* A member may be short of memory, or of a leader: not at once again. */
+    (void)os_futex_wait(&word, 0, os_deadline_ms(AGAIN_MS));
+    return true;
+}
+
 /* ---- reports: what is told ---- */
 
 static void report_add(const struct report *report)
@@ -145,14 +157,12 @@ static void hand_over_stop(uint64_t job, uint32_t instance, uint64_t fence)
 static void stop_thread(void *argument)
 {
     uint64_t job, fence;
-    uint32_t instance, now;
+    uint32_t instance;
     for (;;) {
         err_t err = cluster_job_stop_next(cluster(), DEADLINE_NEVER, &job, &instance, &fence);
         if (err == E_OK)
             hand_over_stop(job, instance, fence);
-        else if (err != E_NOT_DELIVERED && err != E_UNKNOWN && err != E_DROPPED)
-            return;
-        else if (cluster_wait_state(cluster(), DEADLINE_NEVER, CLUSTER_MEMBER, &now) != E_OK)
+        else if (!may_ask_again(err))
             return;
     }
 }
@@ -218,7 +228,7 @@ static void hand_over_rows(uint32_t count)
  * and their ends are reported. */
 static void adopt(void)
 {
-    uint32_t position = 0, next, length, now;
+    uint32_t position = 0, next, length;
     for (;;) {
         err_t err =
             cluster_job_list(cluster(), os_deadline_ms(CLUSTER_MS), position, &next, rows, sizeof rows, &length);
@@ -228,7 +238,7 @@ static void adopt(void)
             hand_over_rows(length / (uint32_t)sizeof rows[0]);
         if (!err)
             position = next;
-        else if (cluster_wait_state(cluster(), DEADLINE_NEVER, CLUSTER_MEMBER, &now) != E_OK)
+        else if (!may_ask_again(err))
             return;
     }
 }
@@ -267,7 +277,7 @@ static void placement_thread(void *argument)
     static char command[CLUSTER_JOB_NEXT_COMMAND_MAX + 1];
     struct os_thread *thread;
     uint64_t job, fence;
-    uint32_t instance, now;
+    uint32_t instance;
     handle_t permitted;
     offer();
     if (server_state.restarted)
@@ -278,9 +288,7 @@ static void placement_thread(void *argument)
         err_t err = cluster_job_next(cluster(), DEADLINE_NEVER, &job, &instance, &fence, command, &permitted);
         if (err == E_OK)
             hand_over(job, instance, fence, command, permitted);
-        else if (err != E_NOT_DELIVERED && err != E_UNKNOWN && err != E_DROPPED)
-            return; /* this kernel has no cluster */
-        else if (cluster_wait_state(cluster(), DEADLINE_NEVER, CLUSTER_MEMBER, &now) != E_OK)
+        else if (!may_ask_again(err))
             return;
     }
 }
@@ -361,7 +369,8 @@ static void report_thread(void *argument)
         err_t err = cluster_job_report(cluster(), os_deadline_ms(CLUSTER_MS), r.job, r.instance, r.state, r.cause,
                                        r.code, r.process_id);
         uint32_t now;
-        bool again = err == E_NOT_DELIVERED || err == E_TIMED_OUT || err == E_UNKNOWN || err == E_FULL;
+        bool again = err == E_NOT_DELIVERED || err == E_TIMED_OUT || err == E_UNKNOWN || err == E_FULL ||
+                     err == E_DROPPED || err == E_NO_MEMORY;
         if (again)
             cluster_wait_state(cluster(), DEADLINE_NEVER, CLUSTER_MEMBER, &now);
         os_mutex_lock(&report_lock);
