@@ -193,6 +193,7 @@ void cluster_lock_id(struct tables_text name, uint64_t id_out[2]);
 /* Kernel lock held. */
 err_t cluster_held_make(uint64_t ticket, uint64_t serial, const struct ipc_fence *fence, struct handle_ref *out);
 void cluster_held_lost(uint64_t ticket);
-void cluster_held_recheck(void); /* the tables came from a snapshot */
+void cluster_held_given_back(uint64_t fence); /* by unlock: its handle is no right to act any more */
+void cluster_held_recheck(void);              /* the tables came from a snapshot */
 void cluster_held_run(void);
 uint64_t cluster_held_deadline(void);

@@ -130,6 +130,11 @@ static void lose(struct held *h)
     h->lost = true;
     while ((node = list_pop(&h->waiters)))
         call_fail(container_of(node, struct call, node), E_STALE_FENCE);
+}
+
+static void lose_and_say(struct held *h)
+{
+    lose(h);
     klog("cluster: a lock of this node is lost: its lease had ended, or it was taken away (fence %llu)",
          (unsigned long long)h->fence.value);
 }
@@ -141,6 +146,18 @@ void cluster_held_lost(uint64_t ticket)
     {
         struct held *h = container_of(node, struct held, all);
         if (h->ticket == ticket && !h->lost)
+            lose_and_say(h);
+    }
+    cluster_leave(flags);
+}
+
+void cluster_held_given_back(uint64_t fence)
+{
+    uint64_t flags = cluster_enter();
+    list_for_each(node, &cluster.held)
+    {
+        struct held *h = container_of(node, struct held, all);
+        if (h->fence.value == fence && !h->lost)
             lose(h);
     }
     cluster_leave(flags);
@@ -155,7 +172,7 @@ void cluster_held_recheck(void)
     {
         struct held *h = container_of(node, struct held, all);
         if (!h->lost && (!t || !tables_request(t, h->ticket, &view)))
-            lose(h);
+            lose_and_say(h);
     }
     cluster_leave(flags);
 }

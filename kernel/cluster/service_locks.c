@@ -32,6 +32,13 @@ static void begin_unlock(struct request *r)
                                           text_of(in.name, in.name_length)}});
 }
 
+static void finish_unlock(struct request *r, const struct tables_result *result)
+{
+    DECODE(unlock, r)
+    cluster_held_given_back(in.fence);
+    cluster_answer(r, E_OK, NULL);
+}
+
 static void granted(struct request *r, uint64_t fence)
 {
     struct handle_ref ref = {0};
@@ -207,7 +214,7 @@ void cluster_replaced(void *context)
 }
 
 const struct service_op service_lock_op = {.begin = begin_lock, .finish = finish_lock};
-const struct service_op service_unlock_op = {.begin = begin_unlock};
+const struct service_op service_unlock_op = {.begin = begin_unlock, .finish = finish_unlock};
 const struct service_op service_guard_op = {.begin = service_ask_read, .read = read_guard};
 const struct service_op service_lock_list_op = {.begin = service_ask_read, .read = read_lock_list};
 const struct service_op service_request_list_op = {.begin = service_ask_read, .read = read_request_list};

@@ -5,7 +5,8 @@
  *   ok N | ERROR-NUMBER N      how call N ended
  *   lost                       the kernel says that the lock is lost
  *
- * plain: one call without the lock, one under another lock, and one under what is no lock. */
+ * plain: one call without the lock, one under another lock, one under what is no lock, and one under the other lock
+ * after it was given back. */
 #include <idl/cluster.h>
 #include <os/fence.h>
 #include <os/service.h>
@@ -21,6 +22,7 @@
 #define MORE    20u
 
 static handle_t cluster, held;
+static uint64_t fence;
 static volatile bool lost;
 
 static void wait_ms(uint32_t ms)
@@ -65,7 +67,6 @@ static void watch(void *argument)
 
 static err_t acquire(const char *lock, handle_t *out)
 {
-    uint64_t fence;
     err_t err = cluster_lock(cluster, DEADLINE_NEVER, 1, 0, 0, 0, lock, "", 0, &fence, out);
     if (err == E_OK)
         printf("held %llu\n", (unsigned long long)fence);
@@ -81,7 +82,9 @@ static int plain(const char *name)
         return 1;
     say(call(name, other, 2), 2);
     say(call(name, cluster, 3), 3);
-    return 0;
+    err_t err = cluster_unlock(cluster, os_deadline_ms(CALL_MS), fence, "another lock");
+    say(err ? err : call(name, other, 4), 4);
+    return err != E_OK;
 }
 
 int main(int argc, char **argv)

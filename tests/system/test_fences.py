@@ -11,7 +11,7 @@ import pytest
 HANG_S = float(os.environ.get("HANG_S", "300"))  # limits only detect hangs
 LEASE_S = 5.0
 STOPPED_S = 10 * LEASE_S  # the fault itself
-E_NOT_FENCED, E_WRONG_TYPE = 45, 7
+E_NOT_FENCED, E_STALE_FENCE, E_WRONG_TYPE = 45, 39, 7
 
 
 def text(cluster, node, command):
@@ -54,7 +54,7 @@ def test_only_calls_under_the_lock_get_through(joined):
     for node in (1, 3):
         shown = text(joined, node, "fence_client guarded door 10 plain")
         assert f"{E_NOT_FENCED} 1\n" in shown and f"{E_NOT_FENCED} 2\n" in shown, shown
-        assert f"{E_WRONG_TYPE} 3\n" in shown, shown
+        assert f"{E_WRONG_TYPE} 3\n" in shown and f"{E_STALE_FENCE} 4\n" in shown, shown
     assert not calls(text(joined, 3, "cat /tmp/served"))
 
 

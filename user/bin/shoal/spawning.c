@@ -120,12 +120,13 @@ static int tell_end(const char *where, const char *name, err_t err, const struct
 struct warden {
     handle_t lock, control;
     const char *name;
+    bool ended; /* the program did: the lock is given back, or about to be */
 };
 
 static void warden_thread(void *argument)
 {
     const struct warden *w = argument;
-    if (os_fence_lost(w->lock, DEADLINE_NEVER) != E_STALE_FENCE)
+    if (os_fence_lost(w->lock, DEADLINE_NEVER) != E_STALE_FENCE || __atomic_load_n(&w->ended, __ATOMIC_ACQUIRE))
         return;
     fail("the lock is lost, since this node's lease ended; %s is ended", w->name);
     control_kill(w->control, soon(), SIGKILL);
@@ -140,11 +141,12 @@ int spawn_and_wait(handle_t service, const char *where, char **words, handle_t l
     if (err)
         return tell_start(where, words[0], err);
     static struct warden warden; /* outlives this: its thread does, until the lock is let go of */
-    warden = (struct warden){lock, spawned.control, words[0]};
+    warden = (struct warden){lock, spawned.control, words[0], false};
     struct os_thread *thread;
     if (lock && os_thread_create(warden_thread, &warden, 16384, PRIORITY_NORMAL, &thread) != E_OK)
         fail("out of memory: %s will not be told if the lock is lost", words[0]);
     err = os_spawn_wait(&spawned, DEADLINE_NEVER, &end);
+    __atomic_store_n(&warden.ended, true, __ATOMIC_RELEASE);
     int status = tell_end(where, words[0], err, &end);
     os_handle_close(spawned.control);
     return status;
