@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that building, running and testing Shoal needs. Usage: setup.sh STAMP
 # Says what it does; asks for nothing; does nothing when all of them are there.
-set -eu
+set -eu -o pipefail
 
 packages=(
     clang lld llvm libclang-rt-14-dev   # the compiler for kernel and programs
@@ -9,7 +9,7 @@ packages=(
     python3 python3-pytest              # generators, the cluster runner, the system tests
     qemu-system-x86 qemu-utils ovmf     # the machines
     mtools dosfstools                   # the boot disk, made without root
-    newlib-source xz-utils dpkg-dev     # third-party sources
+    xz-utils dpkg-dev                   # unpacking third-party sources
     libcmocka-dev                       # unit tests
     clang-format clang-tidy cppcheck    # make check
     gdb                                 # make debug
@@ -24,15 +24,24 @@ missing() {
 }
 
 as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        echo "setup: packages are missing and this is neither root nor is there sudo; as root, run:" >&2
-        echo "  apt-get install --no-install-recommends $*" >&2
-        exit 1
-    fi
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Everything that apt says goes to the log; how far it is, to the terminal if there is one. (apt tells it on its standard
+# output, as sudo closes all other descriptors.)
+follow() {
+    local line kind percent what
+    while IFS= read -r line; do
+        case $line in
+        dlstatus:* | pmstatus:*)
+            IFS=: read -r kind _ percent what <<<"$line"
+            [ "$kind" = dlstatus ] && kind=fetching || kind=installing
+            [ ! -t 1 ] || printf '\r\033[Ksetup: %s, %d %%: %.60s' "$kind" "${percent%.*}" "$what"
+            ;;
+        *) printf '%s\n' "$line" >>"$1" ;;
+        esac
+    done
+    [ ! -t 1 ] || printf '\r\033[K'
 }
 
 main() {
@@ -43,9 +52,16 @@ main() {
     fi
     mapfile -t wanted < <(missing "${packages[@]}")
     if [ ${#wanted[@]} -gt 0 ]; then
+        if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+            echo "setup: packages are missing and this is neither root nor is there sudo; as root, run:" >&2
+            echo "  apt-get update && apt-get install --no-install-recommends ${wanted[*]}" >&2
+            exit 1
+        fi
         echo "setup: installing ${#wanted[@]} Debian packages: ${wanted[*]}"
         as_root apt-get -qq update
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "${wanted[@]}" >"$stamp.log" 2>&1 ||
+        : >"$stamp.log"
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends -o APT::Status-Fd=1 \
+            "${wanted[@]}" 2>&1 | follow "$stamp.log" ||
             { tail -n 30 "$stamp.log" >&2; echo "setup: apt-get failed; its whole output is in $stamp.log" >&2; exit 1; }
         echo "setup: done"
     fi
