@@ -23,17 +23,17 @@ endif
 
 .PHONY: run debug pxe-serve
 run: setup
-	@$(MAKE) --no-print-directory -s build
+	@tools/build.sh $(MAKE)
 	@tools/cluster run -n $(N) --boot $(BOOT) --mem $(MEM) --smp $(SMP) $(SCRIPT)
 
 # PROG=sh adds that program's symbols; more at the gdb prompt with `program NAME`. GDB_ARGS go to gdb.
 PROG ?=
 GDB_ARGS ?=
 debug: setup
-	@$(MAKE) --no-print-directory -s build
+	@tools/build.sh $(MAKE)
 	@$(PYTHON) tools/debug.py --mem $(MEM) --smp $(SMP) $(if $(PROG),--program $(PROG)) -- $(GDB_ARGS)
 
 # Serves the boot files to real machines over PXE, on the network behind IFACE. Needs root for DHCP's and TFTP's ports.
 pxe-serve: setup
-	@$(MAKE) --no-print-directory -s build
+	@tools/build.sh $(MAKE)
 	@tools/pxe_serve.sh "$(IFACE)" $(BUILD)
