@@ -79,8 +79,12 @@ static const struct members_log *unsettled(const struct members_view *v)
 static void put_node(struct text *t, const char *before, const struct members_log *log, const char *after)
 {
     text_put(t, before);
-    text_put(t, "node ");
-    text_number(t, log->number);
+    if (log->number) {
+        text_put(t, "node ");
+        text_number(t, log->number);
+    } else {
+        text_put(t, "a node whose number is not known yet");
+    }
     text_put(t, after);
 }
 
