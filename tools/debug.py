@@ -21,6 +21,7 @@ from shoalcluster.client import Cluster  # noqa: E402
 from shoalcluster.paths import ClusterError  # noqa: E402
 
 START_LIMIT_S = 60.0
+HINT = "The machine waits: c starts it, ^C stops it; `tools/cluster --name debug console 1` elsewhere is its shell."
 
 
 def wait_for(path):
@@ -53,7 +54,7 @@ def main():
     try:
         wait_for(socket)
         command = ["gdb", "-q", f"{build}/kernel.elf", "-ex", f"source {TOP}/tools/shoal_gdb.py", "-ex",
-                   f"target remote {socket}"]
+                   f"target remote {socket}", "-ex", f"echo {HINT}\\n"]
         for name in options.program:
             command += ["-ex", f"program {name}"]
         status = subprocess.run(command + options.gdb, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

@@ -29,7 +29,8 @@ class Connection:
             self.socket.connect(path)
         except OSError as error:
             self.socket.close()
-            raise ClusterError("no cluster runs there") from error
+            raise ClusterError(f"no cluster runs in {os.path.dirname(path)}; `tools/cluster up` starts one, --name or --dir "
+                               "chooses another") from error
         self.buffer = b""
 
     def send(self, op, **arguments):

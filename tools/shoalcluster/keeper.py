@@ -20,6 +20,8 @@ GATEWAY_ADDRESS, POOL_ADDRESS, NETMASK = "10.0.0.254", "10.0.0.100", "255.255.25
 DISK_BYTES = 64 << 20
 SHELL_WAIT_S = 120.0
 LINK_FAULTS = ("cut", "drop", "delay_ms", "alter", "double", "reorder")
+# The firmware clears the screen and homes the cursor; shown once more, it would wipe what the terminal said before.
+FIRMWARE_CODES = re.compile(rb"\x1b\[2J\x1b\[01;01H|\x1b\[=3h")
 IMAGE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -294,7 +296,7 @@ class Keeper:
         """From its answer on the connection carries the console's bytes both ways."""
         machine = self.node(node)
         self.send(writer, {"ok": True, "done": True})
-        writer.write(bytes(machine.console[-replay:]) if replay else b"")
+        writer.write(FIRMWARE_CODES.sub(b"", bytes(machine.console[-replay:])) if replay else b"")
         machine.viewers.add(writer)
         ended = asyncio.ensure_future(machine.wait_state(lambda: machine.state == "off"))
         try:

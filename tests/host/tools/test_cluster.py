@@ -218,7 +218,7 @@ def test_command_line(build, folder):
         assert command(folder, build, "down").returncode == 0
     assert not os.path.exists(folder)
     gone = command(folder, build, "status")
-    assert gone.returncode == 1 and "no cluster runs there" in gone.stderr
+    assert gone.returncode == 1 and "no cluster runs in " in gone.stderr
 
 
 def test_missing_build_is_said(folder, tmp_path):
