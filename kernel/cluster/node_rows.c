@@ -73,11 +73,16 @@ static void waiting_before_start(const struct node *n, struct text *t)
     }
 }
 
+static bool log_server_gone(const struct node *n)
+{
+    return n->durable && n->phase == LOG_PHASE_NONE;
+}
+
 /* What is amiss with the disk, though the node goes on. */
 static void waiting_for_disk(const struct node *n, struct text *t)
 {
     uint64_t repairing = node_repairing(n);
-    if (n->durable && n->phase == LOG_PHASE_NONE) {
+    if (log_server_gone(n)) {
         text_put(t, "the log server, which ended ");
         text_number(t, n->log_ends);
         text_put(t, " times (does the disk fail?); nothing is promised before it is back");
@@ -112,7 +117,7 @@ static void waiting_in_cluster(struct node *n, struct text *t)
             text_put(t, "; nodes of another cluster or epoch are refused: see `raft wipe`");
     } else if (!n->applied_join) {
         text_put(t, "the leader to give this boot its place");
-    } else if (s.applied < s.commit) {
+    } else if (s.applied < s.commit && !log_server_gone(n)) { /* without it nothing can be applied */
         text_put(t, "its copy of the tables to catch up");
     } else {
         waiting_for_disk(n, t);
