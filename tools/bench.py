@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """make bench: the figures of Shoal, as a table and as JSON in build/bench.json. What each means: docs/009-figures.md.
 
-    bench.py [--only PART,...] [--cuts N] [--runs N] [--peer SCRIPT] [--out FILE]
+    bench.py [--only PART,...] [--cuts N] [--timers H/E,...] [--minutes N] [--runs N] [--peer SCRIPT] [--out FILE]
 
 Counts (instructions, frames, bytes, log writes, flushes) repeat; times are of this machine at this moment, so only
 ratios to a peer measured beside them mean anything. The machine's load before and after is kept with each part. --peer runs
@@ -31,7 +31,7 @@ CLK_TCK = os.sysconf("SC_CLK_TCK")
 NODES = (1, 2, 3)
 OPERATIONS = ("put", "get", "lock", "lock-one")
 IDLE_S = 60
-GAP_MS = 15000  # how long the client of a power cut puts: several elections
+GAP_LIMIT_MS = 60000  # so long a client puts at most while it waits for the power cut and the next leader
 BULK_MIB = 32
 
 
@@ -235,11 +235,26 @@ def part_net(options):
         return rows + [max(bulk, key=lambda row: row["mbit_s"])]
 
 
-def cut_once(cluster):
-    """The longest time between two acknowledgements that a client on a follower saw while the leader's power was cut."""
+class Timers:
+    """Of leaders and elections, as HEARTBEAT/ELECTION in milliseconds."""
+
+    def __init__(self, text):
+        self.heartbeat_ms, self.election_ms = map(int, text.split("/"))
+
+    def __str__(self):
+        return f"{self.heartbeat_ms}/{self.election_ms}"
+
+    def conf(self):
+        return [(0, f"heartbeat_ms = {self.heartbeat_ms}"), (0, f"election_ms = {self.election_ms}")]
+
+
+def cut_once(cluster, number, timers):
+    """The longest time between two acknowledgements that a client on a follower saw while the leader's power was cut. The
+    client is on one follower and on the other by turns."""
     wait_members(cluster)
     leader = leader_of(cluster)
-    client = Background(cluster, leader % 3 + 1, f"bench gap {GAP_MS}")
+    follower = (leader + number % 2) % 3 + 1
+    client = Background(cluster, follower, f"bench gap {GAP_LIMIT_MS} {timers.election_ms // 2}")
     client.until("begun")
     cluster.kill(leader)
     row = json.loads(client.until(r"^\{"))
@@ -249,16 +264,47 @@ def cut_once(cluster):
     return row["longest_us"] // 1000
 
 
+def spread(times):
+    times = sorted(times)
+    return {"cuts": len(times), "median_ms": statistics.median(times), "p99_ms": times[(len(times) * 99 - 1) // 100],
+            "min_ms": times[0], "max_ms": times[-1]}
+
+
 def part_failover(options):
-    """The leader's power is cut while a client on a follower puts without pause: its longest wait for an acknowledgement."""
-    times = []
-    with Fleet("failover", nodes=3) as cluster:
-        for _ in range(options.cuts):
-            times.append(cut_once(cluster))
-            log(f"cut {len(times)}: {times[-1]} ms")
-    times.sort()
-    return [{"cuts": len(times), "median_ms": statistics.median(times), "p99_ms": times[(len(times) * 99 - 1) // 100],
-             "min_ms": times[0], "max_ms": times[-1]}]
+    """The leader's power is cut while a client on a follower puts without pause: its longest wait for an acknowledgement.
+    Timers: heartbeat and least election timeout in milliseconds."""
+    rows = []
+    for timers in map(Timers, options.timers.split(",")):
+        times = []
+        with Fleet("failover", nodes=3, conf=timers.conf()) as cluster:
+            for number in range(options.cuts):
+                times.append(cut_once(cluster, number, timers))
+                log(f"timers {timers}: cut {len(times)}: {times[-1]} ms")
+        rows.append({"timers": str(timers), **spread(times)})
+    return rows
+
+
+def raft_term(cluster, node):
+    return int(re.search(r"^term\s+(\d+)", run(cluster, node, "raft"), re.M)[1])
+
+
+def part_steady(options):
+    """Three members that do nothing while as many busy processes as the host has cores compete with them: elections meanwhile."""
+    rows = []
+    for timers in map(Timers, options.timers.split(",")):
+        with Fleet("steady", nodes=3, conf=timers.conf()) as cluster:
+            wait_members(cluster)
+            before = raft_term(cluster, 1)
+            busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count())]
+            try:
+                time.sleep(60 * options.minutes)
+            finally:
+                for process in busy:
+                    process.kill()
+                    process.wait()
+            rows.append({"timers": str(timers), "minutes": options.minutes, "elections": raft_term(cluster, 1) - before,
+                         "load": round(os.getloadavg()[0], 1)})
+    return rows
 
 
 def cpu_seconds(pids):
@@ -306,11 +352,11 @@ def part_size(_):
 
 
 PARTS = {"kernel": part_kernel, "boot": part_boot, "tables": part_tables, "remote": part_remote, "net": part_net,
-         "failover": part_failover, "idle": part_idle, "size": part_size}
+         "failover": part_failover, "steady": part_steady, "idle": part_idle, "size": part_size}
 
 # ---- beside a peer ----
 
-PEER_PHASES = {"boot": "boot", "tables": "disk", "remote": "cluster", "net": "cluster", "failover": "failover"}
+PEER_PHASES = {"boot": "boot", "tables": "disk", "remote": "cluster", "net": "cluster"}
 
 
 def find(rows, **wanted):
@@ -342,15 +388,31 @@ def peer_pairs(name, rows, peer):
             if operation:
                 yield f"{operation} round trip, p50 us", find(rows, op=operation).get("p50_us"), theirs["p50_us"]
     elif name == "failover":
-        yield "without a leader, ms", rows[0]["median_ms"], peer.get("failover", {}).get("median_ms")
+        for row in rows:
+            yield f"timers {row['timers']}: without a leader, ms", row["median_ms"], find(peer, timers=row["timers"]).get("median_ms")
 
 
-def run_peer(script, name, rows):
-    """Its figures, and rows with the ratio to ours."""
+def peer_phase(script, phase):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "peer.json")
-        subprocess.run([script, PEER_PHASES[name], "--out", out], check=True, timeout=3600, stdout=subprocess.DEVNULL)
-        peer = json.load(open(out))
+        subprocess.run([script, phase, "--out", out], check=True, timeout=3600, stdout=subprocess.DEVNULL)
+        return json.load(open(out))
+
+
+def peer_failover(script, options):
+    """The peer's script has fixed timers, boots a cluster for each cut and keeps no disk; peer_failover.py does not."""
+    rows = []
+    for timers in map(Timers, options.timers.split(",")):
+        made = subprocess.run([ROOT / "tools/peer_failover.py", script, str(options.cuts), str(timers)], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        rows.append({"timers": str(timers), **spread(json.loads(made))})
+    table("failover of the peer", rows)
+    return rows
+
+
+def run_peer(script, name, rows, options):
+    """Its figures, and rows with the ratio to ours."""
+    peer = peer_failover(script, options) if name == "failover" else peer_phase(script, PEER_PHASES[name])
     ratios = [{"what": what, "ours": round(ours, 1), "peer": round(theirs, 1), "ratio": round(theirs / ours, 2)}
               for what, ours, theirs in peer_pairs(name, rows, peer) if ours and theirs]
     return peer, ratios
@@ -370,8 +432,8 @@ def measure(name, options):
     part["rows"] = PARTS[name](options)
     part["load_after"] = os.getloadavg()[0]
     table(f"{name}: {part['what']} (load {part['load_before']:.1f} to {part['load_after']:.1f})", part["rows"])
-    if options.peer and name in PEER_PHASES:
-        part["peer"], part["ratios"] = run_peer(options.peer, name, part["rows"])
+    if options.peer and (name in PEER_PHASES or name == "failover"):
+        part["peer"], part["ratios"] = run_peer(options.peer, name, part["rows"], options)
         table(f"{name}: beside the peer, ratio of the peer's figure to ours", part["ratios"])
     return part
 
@@ -380,6 +442,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts, with commas between: {', '.join(PARTS)}")
     parser.add_argument("--cuts", type=int, default=11, help="power cuts of the leader to measure")
+    parser.add_argument("--timers", default="100/1000", help="heartbeat/election milliseconds to cut at, with commas between")
+    parser.add_argument("--minutes", type=float, default=1, help="how long a busy host is watched for elections")
     parser.add_argument("--runs", type=int, default=3, help="boots by each door, and bulk transfers")
     parser.add_argument("--peer", help="the benchmark of another system, run after each part that it has a match for")
     parser.add_argument("--out", default=str(BUILD / "bench.json"))

@@ -60,8 +60,8 @@ void cluster_configure(void)
     copy_text(c->name, sizeof(c->name), name ? name : "");
     c->genesis = genesis && genesis[0] == 'y';
     c->cpus = cpu_count();
-    c->heartbeat_ns = milliseconds("heartbeat_ms", 200);
-    c->election_ns = milliseconds("election_ms", 1500);
+    c->heartbeat_ns = milliseconds("heartbeat_ms", 100);
+    c->election_ns = milliseconds("election_ms", 1000);
     c->port = PEER_PORT;
     c->window_entries = WINDOW_ENTRIES;
     c->window_bytes = WINDOW_BYTES;

@@ -31,6 +31,9 @@ void raft_campaign_continue(struct raft *r); /* the vote for itself may have bec
 void raft_vote_reply_due(struct raft *r);    /* so may a vote for another */
 bool raft_sticky(const struct raft *r);
 void raft_on_prevote(struct raft *r, const struct raft_message *m);
+void raft_prevote_forget(struct raft *r);        /* the leader lives, or this node leads: nobody is waited for */
+void raft_prevote_time(struct raft *r);          /* answers the kept question when its time has come */
+uint64_t raft_prevote_due(const struct raft *r); /* that time, or UINT64_MAX */
 void raft_on_vote(struct raft *r, const struct raft_message *m);
 void raft_on_vote_reply(struct raft *r, const struct raft_message *m);
 void raft_on_timeout_now(struct raft *r, const struct raft_message *m);

@@ -10,10 +10,44 @@ static uint64_t draw(struct raft *r)
     return z ^ z >> 31;
 }
 
+static bool is_voter(const struct raft_member *member)
+{
+    return (member->flags & (RAFT_VOTER | RAFT_VOTER_OLD)) != 0;
+}
+
+/* The voters behind the leader, in the configuration's order and around its end, stand in line for its place. How many
+ * are in front of this one, and how many stand there at all. False: it has no place, or there is no line. */
+static bool place_in_line(const struct raft *r, uint64_t *before_out, uint64_t *all_out)
+{
+    uint64_t voters = 0, leader = 0, self = 0; /* counted from 1 */
+    for (uint32_t i = 0; i < r->conf.count; i++) {
+        const struct raft_member *member = &r->conf.members[i];
+        if (!is_voter(member))
+            continue;
+        voters++;
+        if (raft_id_equal(member->id, r->leader))
+            leader = voters;
+        if (raft_id_equal(member->id, r->config.id))
+            self = voters;
+    }
+    if (leader == 0 || self == 0 || leader == self)
+        return false;
+    *before_out = (self + voters - leader) % voters - 1;
+    *all_out = voters - 1;
+    return true;
+}
+
+/* Somewhere from the least timeout up to twice that. Who follows a leader waits by its place in line, so that the first
+ * begins soon after the least timeout and is done before the second would; the rest is chance, and so is all of it
+ * where there is no line. */
 void raft_election_restart(struct raft *r)
 {
+    uint64_t least = r->config.election_ns, before, all;
     r->election_from_ns = r->now_ns;
-    r->election_timeout_ns = r->config.election_ns + draw(r) % r->config.election_ns;
+    if (place_in_line(r, &before, &all))
+        r->election_timeout_ns = least + before * (least / all) + draw(r) % (least / all / 32 + 1);
+    else
+        r->election_timeout_ns = least + draw(r) % least;
 }
 
 void raft_set_election_timeout(struct raft *r, uint64_t timeout_ns)
@@ -42,7 +76,7 @@ static void ask_all(struct raft *r, uint32_t type, uint64_t term)
 {
     for (uint32_t i = 0; i < r->conf.count; i++) {
         const struct raft_member *member = &r->conf.members[i];
-        if ((member->flags & (RAFT_VOTER | RAFT_VOTER_OLD)) == 0 || raft_id_equal(member->id, r->config.id))
+        if (!is_voter(member) || raft_id_equal(member->id, r->config.id))
             continue;
         struct raft_message *m = raft_send(r, type, member->id);
         if (m == NULL)
@@ -146,23 +180,51 @@ void raft_forget_leader(struct raft *r)
 
 /* ---- voting ---- */
 
-static bool is_up_to_date(const struct raft *r, const struct raft_message *m)
+static bool is_up_to_date(const struct raft *r, uint64_t log_term, uint64_t index)
 {
     uint64_t own = raft_log_last_term(r);
-    return m->log_term > own || (m->log_term == own && m->index >= r->last);
+    return log_term > own || (log_term == own && index >= r->last);
 }
 
+static void answer_prevote(struct raft *r, const struct raft_prevote *prevote)
+{
+    struct raft_message *reply = raft_send(r, RAFT_MSG_PREVOTE_REPLY, prevote->from);
+    if (reply == NULL)
+        return;
+    reply->reject = !is_up_to_date(r, prevote->log_term, prevote->index) || r->repair_index != 0;
+    if (!reply->reject)
+        reply->term = prevote->term;
+}
+
+/* Whose timeout ends first asks a moment before the others may agree, as each heard the leader last at its own time.
+ * Its question is kept until then, or it would have to wait for another timeout. */
 void raft_on_prevote(struct raft *r, const struct raft_message *m)
 {
     ASSERT(m->term > r->term);
-    if (raft_sticky(r))
+    struct raft_prevote prevote = {.from = m->from, .term = m->term, .index = m->index, .log_term = m->log_term};
+    if (!raft_sticky(r))
+        answer_prevote(r, &prevote);
+    else if (r->role != RAFT_LEADER && raft_conf_is_voter(&r->conf, m->from))
+        r->prevote_kept = prevote;
+}
+
+void raft_prevote_forget(struct raft *r)
+{
+    r->prevote_kept.from = RAFT_NOBODY;
+}
+
+void raft_prevote_time(struct raft *r)
+{
+    if (!raft_is_somebody(r->prevote_kept.from) || raft_sticky(r))
         return;
-    struct raft_message *reply = raft_send(r, RAFT_MSG_PREVOTE_REPLY, m->from);
-    if (reply == NULL)
-        return;
-    reply->reject = !is_up_to_date(r, m) || r->repair_index != 0;
-    if (!reply->reject)
-        reply->term = m->term;
+    if (r->prevote_kept.term > r->term)
+        answer_prevote(r, &r->prevote_kept);
+    raft_prevote_forget(r);
+}
+
+uint64_t raft_prevote_due(const struct raft *r)
+{
+    return raft_is_somebody(r->prevote_kept.from) ? r->leader_heard_ns + r->config.election_ns : UINT64_MAX;
 }
 
 /* A node votes for whoever asks in its term, member or not: the asker may know of a newer configuration. */
@@ -171,7 +233,7 @@ void raft_on_vote(struct raft *r, const struct raft_message *m)
     ASSERT(m->term == r->term);
     bool free = !raft_is_somebody(r->vote) && !raft_is_somebody(r->leader) && r->role == RAFT_FOLLOWER;
     bool again = raft_id_equal(r->vote, m->from);
-    if (r->repair_index == 0 && ((free && is_up_to_date(r, m)) || again)) {
+    if (r->repair_index == 0 && ((free && is_up_to_date(r, m->log_term, m->index)) || again)) {
         r->vote = m->from;
         r->vote_reply_to = m->from;
         r->election_from_ns = r->now_ns;

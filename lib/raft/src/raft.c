@@ -194,6 +194,7 @@ void raft_tick(struct raft *r, uint64_t now_ns)
     r->now_ns = now_ns;
     if (r->fault != RAFT_FAULT_NONE)
         return;
+    raft_prevote_time(r);
     if (r->role == RAFT_LEADER)
         raft_leader_time(r);
     else if (now_ns - r->election_from_ns >= r->election_timeout_ns)
@@ -213,6 +214,7 @@ uint64_t raft_deadline(const struct raft *r)
     uint64_t due = r->election_from_ns + r->election_timeout_ns;
     if (r->role == RAFT_LEADER)
         due = sooner(r->heartbeat_due_ns, raft_notice_due(r)); /* all else is looked at as often as that */
+    due = sooner(due, raft_prevote_due(r));
     if (r->read_count > 0)
         due = sooner(due, r->now_ns + r->config.election_ns);
     return due > r->now_ns ? due : r->now_ns + 1;
@@ -301,6 +303,7 @@ static bool hear_leader(struct raft *r, const struct raft_message *m)
     if (r->role != RAFT_FOLLOWER || !raft_is_somebody(r->leader))
         raft_become_follower(r, r->term, m->from);
     r->leader_heard_ns = r->election_from_ns = r->now_ns;
+    raft_prevote_forget(r);
     return true;
 }
 

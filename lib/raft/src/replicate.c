@@ -81,6 +81,7 @@ void raft_become_leader(struct raft *r)
     r->role_changed = true;
     r->counters.terms_led++;
     r->transferee = RAFT_NOBODY;
+    raft_prevote_forget(r);
     r->read_context = 1;
     r->read_round_owed = false;
     for (uint32_t i = 0; i < r->conf.count; i++) {

@@ -284,6 +284,105 @@ static void test_commit_beyond_log_is_refused(void)
     cluster_free(c);
 }
 
+/* The voter behind the leader asks first, as soon as it may; the one behind that one waits for half a timeout more. */
+static void test_next_in_line_follows(void)
+{
+    for (uint32_t leader = 1; leader <= 3; leader++) {
+        struct cluster *c = cluster_make(3);
+        cluster_elect(c, leader);
+        uint32_t first = leader % 3 + 1, second = first % 3 + 1;
+        cluster_pass(c, HEARTBEAT_MS);
+        cluster_isolate(c, leader, true);
+        cluster_pass(c, ELECTION_MS + HEARTBEAT_MS);
+        CHECK_EQUAL(cluster_leader(c), first);
+        CHECK_EQUAL(unit_status(c, first).term, 3);
+        cluster_free(c);
+
+        c = cluster_make(3);
+        cluster_elect(c, leader);
+        cluster_pass(c, HEARTBEAT_MS);
+        c->cut[leader][first] = c->cut[leader][second] = c->cut[first][leader] = c->cut[second][leader] = true;
+        c->cut[first][second] = true; /* nobody hears the first */
+        cluster_pass(c, ELECTION_MS + ELECTION_MS / 4);
+        CHECK(unit_status(c, second).role == RAFT_FOLLOWER);
+        CHECK_EQUAL(raft_counters(c->units[second]->r)->pre_elections, 0);
+        cluster_pass(c, ELECTION_MS / 2);
+        CHECK(raft_counters(c->units[second]->r)->pre_elections > 0);
+        cluster_free(c);
+    }
+}
+
+/* Unit 3 heard the leader later than unit 2, which asks while 3 must not agree yet. One question is enough. */
+static void test_early_question_is_kept(void)
+{
+    struct cluster *c = cluster_make(3);
+    cluster_elect(c, 1);
+    cluster_pass(c, HEARTBEAT_MS);
+    uint64_t asked = raft_counters(c->units[2]->r)->pre_elections;
+    c->cut[1][2] = true;
+    cluster_pass(c, HEARTBEAT_MS + 2);
+    cluster_isolate(c, 1, true);
+    cluster_pass(c, ELECTION_MS - HEARTBEAT_MS - 2);
+    CHECK_EQUAL(unit_status(c, 2).role, RAFT_FOLLOWER); /* its timeout is not over by the least more */
+    cluster_pass(c, HEARTBEAT_MS / 2);
+    CHECK_EQUAL(unit_status(c, 2).role, RAFT_PRE_CANDIDATE);
+    CHECK_EQUAL(unit_status(c, 3).leader.node, 1); /* which it still believes in */
+    cluster_pass(c, HEARTBEAT_MS);
+    CHECK_EQUAL(unit_status(c, 2).role, RAFT_LEADER);
+    CHECK_EQUAL(raft_counters(c->units[2]->r)->pre_elections, asked + 1);
+    CHECK_EQUAL(unit_status(c, 2).term, 3);
+    cluster_free(c);
+}
+
+static void receive_prevote(struct cluster *c, struct raft_id from, uint32_t to)
+{
+    struct raft_message m = {.type = RAFT_MSG_PREVOTE,
+                             .cluster = 77,
+                             .from = from,
+                             .to = c->units[to]->id,
+                             .term = unit_status(c, to).term + 1,
+                             .index = 100,
+                             .log_term = 2};
+    raft_receive(c->units[to]->r, &m);
+}
+
+/* Not for who is no voter, nor by who leads, and only until the leader is heard again. */
+static void test_kept_question_is_forgotten(void)
+{
+    struct cluster *c = cluster_make(3);
+    cluster_elect(c, 1);
+    struct raft *r = c->units[3]->r;
+    receive_prevote(c, (struct raft_id){.node = 9, .log = 9}, 3);
+    CHECK(r->prevote_kept.from.log == 0);
+    receive_prevote(c, c->units[2]->id, 1);
+    CHECK(c->units[1]->r->prevote_kept.from.log == 0);
+    receive_prevote(c, c->units[2]->id, 3);
+    CHECK_EQUAL(r->prevote_kept.from.node, 2);
+    CHECK(raft_deadline(r) <= r->leader_heard_ns + ELECTION_MS * MS);
+    cluster_pass(c, HEARTBEAT_MS + 1);
+    CHECK(r->prevote_kept.from.log == 0);
+    /* A term that came meanwhile is not asked about any more. */
+    receive_prevote(c, c->units[2]->id, 3);
+    c->cut[1][3] = c->cut[2][3] = true;
+    struct raft_message vote = {.type = RAFT_MSG_VOTE,
+                                .cluster = 77,
+                                .from = c->units[1]->id,
+                                .to = c->units[3]->id,
+                                .term = 7,
+                                .transfer = true,
+                                .index = 1,
+                                .log_term = 1};
+    raft_receive(r, &vote);
+    unit_work(c, 3);
+    CHECK_EQUAL(unit_status(c, 3).term, 7);
+    c->drop_types = 0;
+    uint64_t out = raft_counters(r)->messages_out;
+    raft_tick(r, c->now_ns + MS);
+    CHECK_EQUAL(raft_counters(r)->messages_out, out);
+    CHECK(r->prevote_kept.from.log == 0);
+    cluster_free(c);
+}
+
 int main(void)
 {
     RUN(test_three_elect_one);
@@ -302,5 +401,8 @@ int main(void)
     RUN(test_foreigners_are_refused);
     RUN(test_older_disk_is_noticed);
     RUN(test_commit_beyond_log_is_refused);
+    RUN(test_next_in_line_follows);
+    RUN(test_early_question_is_kept);
+    RUN(test_kept_question_is_forgotten);
     return 0;
 }

@@ -24,7 +24,7 @@ err_t bench_use_node(uint32_t node);
 err_t bench_spawn(const struct client *c);
 err_t bench_remote_null(const struct client *c);
 int bench_member(void);
-int bench_gap(uint32_t milliseconds);
+int bench_gap(uint32_t limit_ms, uint32_t long_ms);
 
 /* ---- net.c ---- */
 err_t bench_use_network(uint32_t node);

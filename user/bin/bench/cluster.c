@@ -112,12 +112,12 @@ int bench_member(void)
 
 #define GAP_CALL_MS 60000u /* longer than any election */
 
-int bench_gap(uint32_t milliseconds)
+int bench_gap(uint32_t limit_ms, uint32_t long_ms)
 {
     char key[32];
     uint64_t begin = bench_now_ns(), last = begin, now = begin, longest = 0, puts_done = 0, failed = 0;
     snprintf(key, sizeof key, "bench/%u/gap", own_node);
-    while (now - begin < (uint64_t)milliseconds * 1000000) {
+    while (now - begin < (uint64_t)limit_ms * 1000000 && longest < (uint64_t)long_ms * 1000000) {
         err_t err = cluster_put(cluster, os_deadline_ms(GAP_CALL_MS), UINT64_MAX, key, "v", 1, NULL);
         now = bench_now_ns();
         failed += err != E_OK;

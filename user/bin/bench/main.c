@@ -8,7 +8,8 @@
  *   {"op":"put","clients":8,"count":400,"failed":0,"p50_us":..,"p99_us":..,"per_s":..}
  *
  * bench member: waits until this node is a member, and says how long after its kernel's start that is.
- * bench gap MILLISECONDS: one client puts without pause for so long; the longest time between two acknowledgements.
+ * bench gap LIMIT LONG: one client puts without pause, until LONG milliseconds passed between two acknowledgements, or
+ *     LIMIT milliseconds in all; the longest time between two.
  */
 #include "bench.h"
 
@@ -114,14 +115,12 @@ static int usage(void)
     fprintf(stderr,
             "usage: bench put|get|lock|lock-one COUNT [CLIENTS] | bench spawn|remote-null COUNT CLIENTS NODE |\n"
             "       bench icmp|udp|tcp COUNT 1 NODE | bench tcp-bulk MIB 1 NODE | bench serve | bench member |\n"
-            "       bench gap MILLISECONDS\n");
+            "       bench gap LIMIT LONG (milliseconds)\n");
     return 2;
 }
 
 static int run(const char *name, uint32_t count, uint32_t number, uint32_t node)
 {
-    if (strcmp(name, "gap") == 0)
-        return bench_gap(count);
     if (strcmp(name, "tcp-bulk") == 0)
         return bench_bulk(node, count);
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
@@ -146,8 +145,12 @@ int main(int argc, char **argv)
         return bench_serve();
     if (argc == 2 && strcmp(argv[1], "member") == 0)
         return bench_member();
-    if (count == 0 || count > COUNT_MAX || number == 0 || number > CLIENTS_MAX || number > count)
+    if (count == 0 || count > COUNT_MAX || number == 0 || number > count)
         return usage();
     bench_begin();
+    if (argc == 4 && strcmp(argv[1], "gap") == 0)
+        return bench_gap((uint32_t)count, (uint32_t)number);
+    if (number > CLIENTS_MAX)
+        return usage();
     return run(argv[1], (uint32_t)count, (uint32_t)number, (uint32_t)node);
 }

@@ -37,8 +37,9 @@ struct raft_config {
     uint64_t cluster;  /* messages of other clusters are dropped; not 0 */
     uint64_t seed;     /* of the election timeouts: different on every node and boot */
     uint64_t heartbeat_ns;
-    uint64_t election_ns; /* least election timeout; drawn from [election_ns, 2 * election_ns); > 2 * heartbeat_ns */
-    uint64_t stall_ns;    /* a log write slower than this ends leadership and forbids campaigning; 0: 2 * election_ns */
+    uint64_t
+        election_ns;   /* least election timeout; the next is from [election_ns, 2 * election_ns); > 2 * heartbeat_ns */
+    uint64_t stall_ns; /* a log write slower than this ends leadership and forbids campaigning; 0: 2 * election_ns */
     uint64_t commit_notice_ns;  /* so long a follower's news of the commit index waits for an append to ride on, unless
                                    raft_commit_wanted() */
     uint32_t message_bytes;     /* payload of one append; at least one entry is always sent */
@@ -228,6 +229,11 @@ struct raft_read_pending {
     bool confirmed;
 };
 
+struct raft_prevote {
+    struct raft_id from; /* RAFT_NOBODY: none */
+    uint64_t term, index, log_term;
+};
+
 struct raft_persist_record {
     uint64_t id;
     uint64_t last; /* highest index in it; lowered when entries are voided later */
@@ -280,6 +286,8 @@ struct raft {
     struct raft_id leader;
     uint64_t leader_heard_ns; /* a leader of this or an older term was heard; stickiness counts from here */
     uint64_t election_timeout_ns, election_from_ns;
+    struct raft_prevote
+        prevote_kept; /* the newest question that came while the leader was not silent for long enough */
     uint64_t heartbeat_due_ns;
     bool campaign_owed; /* CANDIDATE: vote requests wait for the vote to be durable */
     bool campaign_transfer;

@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+"""Power cuts of the leader of a peer's cluster (Linux and etcd), measured as tools/bench.py measures ours.
+
+    peer_failover.py SCRIPT CUTS HEARTBEAT/ELECTION
+
+SCRIPT builds and boots that cluster in QEMU. Here its nodes keep their data on a disk of their own, flushed, and one cluster
+lives through all cuts: the leader's power is cut while a client on another node puts, and it is started again with its disk.
+Prints the longest times in milliseconds between two acknowledgements, as JSON.
+"""
+import importlib.util
+import json
+import sys
+import time
+
+PROBE_S = 100
+PACE_MS = 20  # between two puts; each waits for its answer on a connection of its own
+
+
+def load_peer(script, timers):
+    heartbeat_ms, election_ms = timers.split("/")
+    sys.argv = [script, "failover", "--quiet", "0"]
+    spec = importlib.util.spec_from_file_location("peer", script)
+    peer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(peer)
+    replace(peer, "RC", "--heartbeat-interval 100 --election-timeout 1000",
+            f"--heartbeat-interval {heartbeat_ms} --election-timeout {election_ms}")
+    replace(peer, "BENCH_C", "t - last > 300000000ull", f"t - last > {int(election_ms) * 500000}ull")
+    return peer
+
+
+def replace(peer, name, old, new):
+    text = getattr(peer, name)
+    if text.count(old) != 1:
+        sys.exit(f"peer_failover: {name} of the peer's script has not once: {old}")
+    setattr(peer, name, text.replace(old, new))
+
+
+def wait_whole(peer, nodes):
+    """All three take part again."""
+    addresses = " ".join(peer.IP(node.n) for node in nodes)
+    nodes[0].run(f"bench waitquorum {addresses}", 300)
+
+
+def cut_once(peer, image, nodes, number):
+    leader, _ = peer.leader(nodes)
+    others = [node for node in nodes if node is not leader]
+    client = others[number % 2]
+    client.run(f"bench probe 127.0.0.1 {PROBE_S} {PACE_MS} &")
+    time.sleep(1)  # puts flow
+    with client.cv:
+        client.q.clear()
+    disk = f"{peer.RUN}/data{leader.n}.img"
+    leader.kill()
+    line = client.line(PROBE_S)
+    if line is None:
+        raise RuntimeError("no put succeeded after the cut")
+    gap_ms = json.loads(line[1])["gap_ms"]
+    nodes[nodes.index(leader)] = peer.Node(leader.n, image, disk=disk)
+    nodes[leader.n - 1].mark("control-shell")
+    client.run("kill $(pidof bench)")
+    wait_whole(peer, nodes)
+    return gap_ms
+
+
+def main():
+    script, cuts, timers = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    peer = load_peer(script, timers)
+    image = peer.build()
+    nodes = peer.cluster(image, disks=True)
+    times = []
+    try:
+        for number in range(cuts):
+            times.append(cut_once(peer, image, nodes, number))
+            print(f"peer: timers {timers}: cut {len(times)}: {times[-1]} ms", file=sys.stderr, flush=True)
+    finally:
+        peer.stop_all()
+    print(json.dumps(times))
+
+
+if __name__ == "__main__":
+    main()
