@@ -14,6 +14,7 @@ import pathlib
 import platform
 import queue
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,8 @@ OPERATIONS = ("put", "get", "lock", "lock-one")
 IDLE_S = 60
 GAP_LIMIT_MS = 60000  # so long a client puts at most while it waits for the power cut and the next leader
 BULK_MIB = 32
+PEER_MIB = 512  # of one machine of the peer, unless it is told otherwise
+CORE_ENTRIES = 6400  # of the shorter of two counted runs
 
 
 def log(text):
@@ -202,13 +205,15 @@ def tables_everywhere(cluster, operation):
     return total | {name: value for name, value in rows[0].items() if name.endswith("_each")}
 
 
-def part_tables(_):
+def part_tables(options):
     """put, get and lock (acquire and release) by clients inside the guests; frames, bytes, writes, flushes, processor time: of
-    all nodes and of the switch and the disk server between them."""
-    with Fleet("tables", nodes=3) as cluster:
+    all nodes and of the switch and the disk server between them. Before them a round trip between two nodes. Beside a peer,
+    in machines with as much memory as its."""
+    with Fleet("tables", nodes=3, **({"mem": PEER_MIB} if options.peer else {})) as cluster:
         wait_members(cluster)
         leader = leader_of(cluster)
-        rows = tables_on(cluster, leader, "leader") + tables_on(cluster, leader % 3 + 1, "follower")
+        rows = json_lines(run(cluster, leader, f"bench icmp 500 1 {leader % 3 + 1}"))
+        rows += tables_on(cluster, leader, "leader") + tables_on(cluster, leader % 3 + 1, "follower")
         return rows + [tables_everywhere(cluster, operation) for operation in ("put", "get", "lock")]
 
 
@@ -346,17 +351,42 @@ def part_idle(_):
         return rows + [{"node": "all", "percent_of_one_core": total, "frames_per_s": round(frames, 1)}]
 
 
+def count_instructions(command):
+    """That it executes in all."""
+    told = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command], check=True,
+                          capture_output=True, text=True).stderr
+    return int(re.search(r"Collected : (\d+)", told)[1])
+
+
+def part_core(_):
+    """What lib/raft costs per committed entry and node, in one process, without I/O: nanoseconds, and instructions where
+    valgrind is installed."""
+    program = BUILD / "bench/raft"
+    rows = json_lines(subprocess.run([program], check=True, capture_output=True, text=True).stdout)
+    for row in rows if shutil.which("valgrind") else []:
+        counts = [count_instructions([program, *(str(row[key]) for key in ("nodes", "batch", "bytes")), str(entries)])
+                  for entries in (CORE_ENTRIES, 2 * CORE_ENTRIES)]
+        row["instructions_each"] = round((counts[1] - counts[0]) / CORE_ENTRIES / row["nodes"])
+    return rows
+
+
 def part_size(_):
     """Bytes of what boots: the kernel's file, the bundle with all programs, the loader."""
     return [{"file": name, "bytes": (BUILD / name).stat().st_size} for name in ("kernel.elf", "shoal.img", "BOOTX64.EFI")]
 
 
-PARTS = {"kernel": part_kernel, "boot": part_boot, "tables": part_tables, "remote": part_remote, "net": part_net,
+PARTS = {"kernel": part_kernel, "core": part_core, "boot": part_boot, "tables": part_tables, "remote": part_remote, "net": part_net,
          "failover": part_failover, "steady": part_steady, "idle": part_idle, "size": part_size}
 
 # ---- beside a peer ----
 
 PEER_PHASES = {"boot": "boot", "tables": "disk", "remote": "cluster", "net": "cluster"}
+
+
+# Operation, the peer's name of it, clients, where they are. The peer has no lock for clients on all nodes.
+TABLES_PAIRS = ([(operation, operation, clients, "leader") for operation in ("put", "get", "lock") for clients in (1, 8, 32)] +
+                [("lock-one", "lockc", 8, "leader")] + [(operation, operation, 1, "follower") for operation in ("put", "get", "lock")] +
+                [(operation, operation, 30, "all") for operation in ("put", "get")])
 
 
 def find(rows, **wanted):
@@ -371,14 +401,13 @@ def peer_pairs(name, rows, peer):
                 kind, {}).get("cluster_quorum_wall_s")
     elif name == "tables":
         points = peer.get("load_disk", {}).get("points", [])
-        for operation in ("put", "get", "lock"):
-            for clients in (1, 8, 32):
-                ours = find(rows, op=operation, clients=clients, on="leader")
-                theirs = next((p for p in points if p["client_on"] == "leader" and "grpc" in p.get("what", "") and
-                               p["what"].split()[0] == operation and re.search(rf"\b{clients}\b", p["what"])), {})
-                yield f"{operation}, {clients} clients, p50 us", ours.get("p50_us"), theirs.get("p50_us")
-                yield f"{operation}, {clients} clients, us of an operation", *(
-                    value and 1e6 / value for value in (ours.get("per_s"), theirs.get("rate")))
+        for operation, theirs_name, clients, where in TABLES_PAIRS:
+            ours = find(rows, op=operation, clients=clients, on="each node" if where == "all" else where)
+            theirs = next((p for p in points if p["client_on"] == where and
+                           re.match(rf"{theirs_name} grpc {clients}\b", p.get("what", ""))), {})
+            what = f"{operation}, {clients} clients, {where}"
+            yield f"{what}: p50 us", ours.get("p50_us"), theirs.get("p50_us")
+            yield f"{what}: us of an operation", *(value and 1e6 / value for value in (ours.get("per_s"), theirs.get("rate")))
     elif name == "remote":
         yield "remote start of a program, p50 us", find(rows, op="spawn", where="on another node").get("p50_us"), peer.get(
             "remote", {}).get("dbclient_true", {}).get("p50_us")

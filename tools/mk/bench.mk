@@ -2,5 +2,5 @@
 BENCH_ARGS ?=
 .PHONY: bench
 bench: setup
-	@$(MAKE) --no-print-directory -s build
+	@$(MAKE) --no-print-directory -s build $(BENCH_RAFT)
 	@$(PYTHON) tools/bench.py $(BENCH_ARGS)

@@ -36,4 +36,4 @@ bench-raft: $(BENCH_RAFT)
 	@$(BENCH_RAFT)
 $(BENCH_RAFT): tests/bench/host/bench_raft.c $(patsubst %.c,$(BUILD)/sim/%.o,$(wildcard lib/raft/src/*.c))
 	@mkdir -p $(@D)
-	@$(CLANG) $(SIM_CFLAGS) $^ -o $@
+	@$(CLANG) $(SIM_CFLAGS) -s $^ -o $@

@@ -1,5 +1,9 @@
 /* What the core costs per committed entry: one leader and its followers in one process, no I/O, messages encoded and
- * decoded as on the wire. Prints nanoseconds per entry and node, by batch. */
+ * decoded as on the wire.
+ *
+ *   raft                               nanoseconds per entry and node for some sizes of a cluster, a batch and an entry,
+ *                                      a JSON line each
+ *   raft NODES BATCH BYTES ENTRIES     one of them, for counting instructions from outside */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +13,6 @@
 #include <raft/raft_wire.h>
 
 #define NODES_AT_MOST 5u
-#define ENTRIES       400000u
 #define SLOTS         4096u
 #define BYTES         (1u << 20)
 
@@ -111,14 +114,14 @@ static uint64_t clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void measure(uint32_t count, uint32_t batch, uint32_t bytes)
+static void measure(uint32_t count, uint32_t batch, uint32_t bytes, uint32_t entries)
 {
     uint8_t data[1024] = {0};
     start(count);
     raft_campaign(nodes[0]);
     settle();
     uint64_t begin = clock_ns(), index, term;
-    for (uint32_t done = 0; done < ENTRIES; done += batch) {
+    for (uint32_t done = 0; done < entries; done += batch) {
         for (uint32_t i = 0; i < batch; i++) {
             err_t err = raft_propose(nodes[0], data, bytes, &index, &term);
             ASSERT(err == E_OK);
@@ -128,20 +131,27 @@ static void measure(uint32_t count, uint32_t batch, uint32_t bytes)
     uint64_t passed = clock_ns() - begin;
     struct raft_status status;
     raft_status(nodes[0], &status);
-    ASSERT(status.commit >= ENTRIES && status.applied == status.commit);
-    printf("%u nodes, %3u entries of %3u bytes a round: %6.1f ns per entry and node, %5.2f messages per entry\n", count,
-           batch, bytes, (double)passed / ENTRIES / count, (double)raft_counters(nodes[0])->messages_out / ENTRIES);
+    ASSERT(status.commit >= entries && status.applied == status.commit);
+    printf("{\"nodes\":%u,\"batch\":%u,\"bytes\":%u,\"ns_each\":%.1f,\"messages_each\":%.2f}\n", count, batch, bytes,
+           (double)passed / entries / count, (double)raft_counters(nodes[0])->messages_out / entries);
 }
 
-int main(void)
+static uint32_t number(const char *text, uint32_t most)
 {
+    unsigned long value = strtoul(text, NULL, 10);
+    ASSERT(value > 0 && value <= most);
+    return (uint32_t)value;
+}
+
+int main(int argc, char **argv)
+{
+    static const uint32_t cases[][3] = {{1, 1, 100}, {3, 1, 100}, {3, 16, 100}, {3, 64, 100}, {3, 64, 256}, {5, 64, 100}};
     packets = malloc(1024 * sizeof(*packets));
-    printf("struct raft: %zu bytes; a log slot: %zu\n", sizeof(struct raft), sizeof(struct raft_slot));
-    measure(1, 1, 100);
-    measure(3, 1, 100);
-    measure(3, 16, 100);
-    measure(3, 64, 100);
-    measure(3, 64, 256);
-    measure(5, 64, 100);
+    if (argc == 5) {
+        measure(number(argv[1], NODES_AT_MOST), number(argv[2], 256), number(argv[3], 1024), number(argv[4], 10000000));
+        return 0;
+    }
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        measure(cases[i][0], cases[i][1], cases[i][2], 400000);
     return 0;
 }
