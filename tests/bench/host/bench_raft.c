@@ -1,9 +1,8 @@
 /* What the core costs per committed entry: one leader and its followers in one process, no I/O, messages encoded and
  * decoded as on the wire.
  *
- *   raft                               nanoseconds per entry and node for some sizes of a cluster, a batch and an entry,
- *                                      a JSON line each
- *   raft NODES BATCH BYTES ENTRIES     one of them, for counting instructions from outside */
+ *   raft                               nanoseconds per entry and node for some sizes of a cluster, a batch and an
+ * entry, a JSON line each raft NODES BATCH BYTES ENTRIES     one of them, for counting instructions from outside */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,7 +144,8 @@ static uint32_t number(const char *text, uint32_t most)
 
 int main(int argc, char **argv)
 {
-    static const uint32_t cases[][3] = {{1, 1, 100}, {3, 1, 100}, {3, 16, 100}, {3, 64, 100}, {3, 64, 256}, {5, 64, 100}};
+    static const uint32_t cases[][3] = {{1, 1, 100},  {3, 1, 100},  {3, 16, 100},
+                                        {3, 64, 100}, {3, 64, 256}, {5, 64, 100}};
     packets = malloc(1024 * sizeof(*packets));
     if (argc == 5) {
         measure(number(argv[1], NODES_AT_MOST), number(argv[2], 256), number(argv[3], 1024), number(argv[4], 10000000));
