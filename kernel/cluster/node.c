@@ -55,12 +55,13 @@ static err_t open_link(struct node *n)
                                  .port = n->config.port,
                                  .silence_ns = 4 * SECOND_NS,
                                  .keepalive_ns = SECOND_NS,
-                                 .hello_ns = SECOND_NS};
-    memcpy(config.cluster_key, n->config.cluster_key, 32);
+                                 .hello_ns = SECOND_NS,
+                                 .renew_ns = 120 * SECOND_NS,
+                                 .renew_bytes = 256u << 20};
     memcpy(config.random, n->config.random, 32);
     err_t err = link_open(&config, n->now_ns, &n->link);
     seal_wipe(&config, sizeof(config));
-    return err;
+    return err ? err : link_key_add(n->link, n->config.cluster_key);
 }
 
 /* Ids are drawn from the entropy given, for one purpose each. */

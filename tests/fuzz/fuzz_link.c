@@ -32,10 +32,14 @@ static void open_link(uint32_t n)
                                  .port = 1,
                                  .silence_ns = 3000000000ull,
                                  .keepalive_ns = 500000000ull,
-                                 .hello_ns = 1000000000ull};
-    memset(config.cluster_key, 3, sizeof(config.cluster_key));
+                                 .hello_ns = 1000000000ull,
+                                 .renew_ns = 60000000000ull,
+                                 .renew_bytes = 1u << 20};
+    uint8_t key[32];
+    memset(key, 3, sizeof(key));
     memset(config.random, (int)n + 1, sizeof(config.random));
     MUST(link_open(&config, now_ns, &links[n]) == E_OK);
+    MUST(link_key_add(links[n], key) == E_OK);
 }
 
 static void drain(uint32_t n)
@@ -83,7 +87,7 @@ static void deliver_sealed(const uint8_t *data, size_t bytes)
     uint64_t counter = p->session.seal.send_counter;
     for (uint32_t i = 0; i < 8; i++)
         frame[SEAL_HEADER_BYTES + i] = (uint8_t)(counter >> 8 * i);
-    const struct seal_header header = {SEAL_DATA, p->session.theirs};
+    const struct seal_header header = {SEAL_DATA, p->session.theirs, 0};
     seal_header_write(&links[0]->cluster, header, frame, SEAL_HEADER_BYTES);
     seal_send(&p->session.seal, frame, BOUND, frame + SEAL_HEADER_BYTES + 8, bytes);
     bytes += SEAL_HEADER_BYTES + 8 + SEAL_TAG_BYTES;
@@ -97,7 +101,7 @@ static void deliver(uint8_t how, uint8_t *data, size_t bytes)
     if (bytes >= SEAL_IDENTITY_BYTES)
         (void)seal_identity_decode(data, &identity);
     if (how % 4 == 0 && bytes >= SEAL_HEADER_BYTES && bytes <= SEAL_FRAME_MAX)
-        seal_header_write(&links[0]->cluster, (struct seal_header){how / 4 % 5, data[8]}, data, bytes);
+        seal_header_write(&links[0]->cluster, (struct seal_header){how / 4 % 5, data[8], 0}, data, bytes);
     if (how % 4 <= 1)
         link_input(links[0], now_ns, addresses[1], data, bytes);
     else

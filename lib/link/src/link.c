@@ -9,9 +9,8 @@ err_t link_open(const struct link_config *config, uint64_t now_ns, struct link *
     memset(l, 0, sizeof(*l));
     l->config = *config;
     l->statistics.memory_bytes = sizeof(*l);
-    seal_cluster_begin(&l->cluster, config->cluster_name, config->cluster_key);
+    seal_cluster_begin(&l->cluster, config->cluster_name);
     seal_random_begin(&l->random, config->random);
-    seal_wipe(l->config.cluster_key, sizeof(l->config.cluster_key));
     seal_wipe(l->config.random, sizeof(l->config.random));
     l->seeking = true;
     l->hello_due_ns = now_ns;
@@ -36,6 +35,35 @@ void link_close(struct link *l)
     ASSERT(l->statistics.memory_bytes == sizeof(*l));
     seal_wipe(l, sizeof(*l));
     memory.give(memory.context, l, sizeof(*l));
+}
+
+/* ---- cluster keys ---- */
+
+uint64_t link_key_id(const struct link *l, const uint8_t key[32])
+{
+    return seal_key_id(&l->cluster, key);
+}
+
+err_t link_key_add(struct link *l, const uint8_t key[32])
+{
+    if (seal_secret_find(&l->cluster, seal_key_id(&l->cluster, key)))
+        return E_EXISTS;
+    if (l->cluster.secrets[SEAL_SECRETS_MAX - 1].id)
+        return E_FULL;
+    seal_secret_add(&l->cluster, key);
+    l->hello_due_ns = 0;
+    return E_OK;
+}
+
+/* Handshakes under it that were begun are over. */
+void link_key_drop(struct link *l, uint64_t now_ns, uint64_t id)
+{
+    seal_secret_drop(&l->cluster, id);
+    l->hello_secret = 0;
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        if (l->peers[i])
+            session_key_dropped(l, l->peers[i], now_ns, id);
+    }
 }
 
 void link_identify(struct link *l, const struct seal_identity *self)
@@ -65,31 +93,68 @@ err_t link_add_address(struct link *l, struct link_address address)
     return E_OK;
 }
 
+/* ---- in ---- */
+
+/* Hellos and handshakes cost more to refuse than to send: from one address only so many are looked at. Frames of a
+ * session are not held up by it. */
+static bool within_rate(struct link *l, uint64_t now_ns, struct link_address from)
+{
+    struct rate *r = &l->rates[(from.ipv4 ^ from.ipv4 >> 24) % RATES];
+    uint64_t earned = (now_ns - r->since_ns) / (1000000000ull / RATE_PER_SECOND);
+    if (earned) {
+        r->spent = r->spent > earned ? r->spent - (uint32_t)earned : 0;
+        r->since_ns = now_ns;
+    }
+    if (r->spent >= RATE_BURST) {
+        l->statistics.rejected.excess++;
+        return false;
+    }
+    r->spent++;
+    return true;
+}
+
+static void take_frame(struct link *l, uint64_t now_ns, struct link_address from, const struct seal_header *header,
+                       size_t bytes)
+{
+    if (header->kind == SEAL_DATA)
+        session_take_frame(l, now_ns, from, header->session, l->scratch, bytes);
+    else if (header->kind < SEAL_HELLO || header->kind > SEAL_DATA)
+        l->statistics.rejected.damaged++;
+    else if (!within_rate(l, now_ns, from))
+        return;
+    else if (header->kind == SEAL_HELLO)
+        greet_take_hello(l, now_ns, from, header, l->scratch, bytes);
+    else if (header->kind == SEAL_FIRST)
+        greet_take_first(l, now_ns, from, header, l->scratch, bytes);
+    else
+        greet_take_second(l, now_ns, header->session, l->scratch, bytes);
+}
+
+static void note_rejected(struct link *l, const struct seal_counters *before, struct link_address from)
+{
+    uint64_t was[SEAL_COUNTERS], is[SEAL_COUNTERS];
+    memcpy(was, before, sizeof(was));
+    memcpy(is, &l->statistics.rejected, sizeof(is));
+    for (uint32_t i = 0; i < SEAL_COUNTERS; i++) {
+        if (is[i] != was[i])
+            l->statistics.rejected_from[i] = from;
+    }
+}
+
 void link_input(struct link *l, uint64_t now_ns, struct link_address from, const void *datagram, size_t bytes)
 {
     struct seal_header header;
+    struct seal_counters before = l->statistics.rejected;
     l->statistics.frames_in++;
     l->statistics.bytes_in += bytes;
-    if (!seal_header_read(&l->cluster, datagram, bytes, &header, &l->statistics.rejected))
-        return;
-    memcpy(l->scratch, datagram, bytes); /* opened in place */
-    switch (header.kind) {
-    case SEAL_HELLO:
-        greet_take_hello(l, now_ns, from, l->scratch, bytes);
-        break;
-    case SEAL_FIRST:
-        greet_take_first(l, now_ns, from, header.session, l->scratch, bytes);
-        break;
-    case SEAL_SECOND:
-        greet_take_second(l, now_ns, header.session, l->scratch, bytes);
-        break;
-    case SEAL_DATA:
-        session_take_frame(l, now_ns, from, header.session, l->scratch, bytes);
-        break;
-    default:
-        l->statistics.rejected.damaged++;
+    if (seal_header_read(&l->cluster, datagram, bytes, &header, &l->statistics.rejected)) {
+        memcpy(l->scratch, datagram, bytes); /* opened in place */
+        take_frame(l, now_ns, from, &header, bytes);
     }
+    note_rejected(l, &before, from);
 }
+
+/* ---- out ---- */
 
 static size_t output_peer(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame)
 {
@@ -113,7 +178,7 @@ size_t link_output(struct link *l, uint64_t now_ns, struct link_address *to, uin
 
 uint64_t link_deadline(struct link *l)
 {
-    uint64_t due = l->hello_due_ns;
+    uint64_t due = l->old_at.port ? 0 : l->hello_due_ns;
     for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
         if (!l->peers[i])
             continue;

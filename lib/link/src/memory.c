@@ -11,8 +11,10 @@ void *take(struct link *l, size_t bytes)
     return memset(block, 0, bytes);
 }
 
+/* What links carry, keys among it, is nobody's afterwards. */
 void give(struct link *l, void *block, size_t bytes)
 {
+    memset(block, 0, bytes);
     l->statistics.memory_bytes -= bytes;
     l->config.memory.give(l->config.memory.context, block, bytes);
 }

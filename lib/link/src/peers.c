@@ -12,7 +12,7 @@ struct peer *peer_find(struct link *l, const uint64_t node_id[2])
 struct peer *peer_at(const struct link *l, uint32_t slot, uint32_t session)
 {
     struct peer *p = slot < LINK_PEERS_MAX ? l->peers[slot] : NULL;
-    return p && session && p->session.own == session ? p : NULL;
+    return p && session && p->session.own && p->session.id == session ? p : NULL;
 }
 
 /* A free slot; if there is none, that of the peer that was silent longest, if any has no session. */
@@ -59,16 +59,21 @@ uint32_t peer_new_number(struct link *l, const struct peer *p)
     return number;
 }
 
-static void refuse(struct link *l, const struct seal_identity *identity, enum link_refusal reason)
+void peer_refuse(struct link *l, const struct seal_identity *identity, enum link_refusal reason)
 {
     const struct peer *known = peer_find(l, identity->node_id);
     struct link_event event = {.kind = LINK_REFUSED,
                                .reason = reason,
                                .peer = known ? known->slot : LINK_PEERS_MAX,
                                .node_id = {identity->node_id[0], identity->node_id[1]}};
-    l->statistics.rejected.foreign++;
     if (event_room(l))
         event_put(l, &event);
+}
+
+static void turn_away(struct link *l, const struct seal_identity *identity, enum link_refusal reason)
+{
+    l->statistics.rejected.foreign++;
+    peer_refuse(l, identity, reason);
 }
 
 /* Ourselves, another machine with our id, a member of another cluster: none of them becomes a peer. */
@@ -78,12 +83,12 @@ bool peer_acceptable(struct link *l, const struct seal_identity *identity)
     bool has_cluster = self->cluster_id[0] || self->cluster_id[1];
     if (id_equal(identity->node_id, self->node_id)) {
         if (!id_equal(identity->boot_id, self->boot_id))
-            refuse(l, identity, LINK_SAME_NODE);
+            turn_away(l, identity, LINK_SAME_NODE);
         return false;
     }
     if (has_cluster && (identity->cluster_id[0] || identity->cluster_id[1]) &&
         !id_equal(identity->cluster_id, self->cluster_id)) {
-        refuse(l, identity, LINK_OTHER_CLUSTER);
+        turn_away(l, identity, LINK_OTHER_CLUSTER);
         return false;
     }
     return true;
@@ -96,7 +101,8 @@ bool link_peer(const struct link *l, uint32_t slot, struct link_peer_view *view)
         return false;
     *view = (struct link_peer_view){.identity = p->identity,
                                     .address = p->address,
-                                    .session = p->session.own,
+                                    .session = p->session.own ? p->session.id : 0,
+                                    .key_id = p->session.key_id,
                                     .heard_ns = p->heard_ns,
                                     .rtt_ns = p->session.rtt_ns};
     for (uint32_t c = 0; c < LINK_CHANNELS; c++)

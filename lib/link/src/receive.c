@@ -15,7 +15,7 @@ static void deliver(struct link *l, struct peer *p, uint32_t channel, struct rec
 {
     struct link_event event = {.kind = LINK_MESSAGE,
                                .peer = p->slot,
-                               .session = p->session.own,
+                               .session = p->session.id,
                                .channel = channel,
                                .bytes = q->message_bytes,
                                .data = q->message};

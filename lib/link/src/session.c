@@ -6,14 +6,19 @@
 #define ACK_DELAY_NS 10000000ull
 #define BOUND_BYTES  12u /* of the header: all but the checksum */
 
+#define RENEW_TIMES      4u /* keys are never used for longer than so many times what they should be */
+#define DROPPED_SILENCES 2u
+
 void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_keys *keys, uint32_t own,
                    uint32_t theirs, const struct seal_identity *identity)
 {
     session_end(l, p);
     struct session *s = &p->session;
     seal_session_begin(&s->seal, keys);
-    s->own = own;
+    s->own = s->id = own;
     s->theirs = theirs;
+    s->keyed_ns = now_ns;
+    s->end_ns = UINT64_MAX;
     s->heard_ns = p->heard_ns = now_ns;
     s->sent_ns = 0; /* something goes out at once, which shows that we have the keys */
     s->ack_due_ns = UINT64_MAX;
@@ -22,6 +27,64 @@ void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct
     l->statistics.sessions++;
     event_put(l, &(struct link_event){.kind = LINK_UP, .peer = p->slot, .session = own});
 }
+
+/* ---- fresh keys ---- */
+
+bool session_stands(const struct peer *p, struct standing standing)
+{
+    return standing.own && p->session.own == standing.own && p->session.theirs == standing.theirs;
+}
+
+void session_renew(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_session *seal, uint32_t own,
+                   uint32_t theirs)
+{
+    struct session *s = &p->session;
+    s->before.seal = s->seal;
+    s->before.own = s->own;
+    s->before.until_ns = now_ns + l->config.silence_ns;
+    s->seal = *seal;
+    s->own = own;
+    s->theirs = theirs;
+    s->keyed_ns = now_ns;
+    s->end_ns = UINT64_MAX;
+    s->sent_ns = 0;
+    l->statistics.renewals++;
+}
+
+void session_key_dropped(struct link *l, struct peer *p, uint64_t now_ns, uint64_t key_id)
+{
+    struct session *s = &p->session;
+    greet_abandon(p, key_id);
+    if (!s->own || s->key_id != key_id)
+        return;
+    s->end_ns = now_ns + DROPPED_SILENCES * l->config.silence_ns;
+    greet_renew(l, p, now_ns);
+}
+
+static uint64_t end_of_keys(const struct link *l, const struct session *s)
+{
+    uint64_t by_age = s->keyed_ns + RENEW_TIMES * l->config.renew_ns;
+    return by_age < s->end_ns ? by_age : s->end_ns;
+}
+
+static bool keys_are_old(const struct link *l, const struct session *s, uint64_t now_ns)
+{
+    return now_ns - s->keyed_ns >= l->config.renew_ns || s->seal.sent_bytes >= l->config.renew_bytes ||
+           s->seal.received_bytes >= l->config.renew_bytes || s->end_ns != UINT64_MAX;
+}
+
+static void check_keys(struct link *l, struct peer *p, uint64_t now_ns)
+{
+    struct session *s = &p->session;
+    if (s->before.own && now_ns >= s->before.until_ns)
+        seal_wipe(&s->before, sizeof(s->before));
+    if (now_ns >= end_of_keys(l, s))
+        session_end(l, p);
+    else if (keys_are_old(l, s, now_ns))
+        greet_renew(l, p, now_ns);
+}
+
+/* ---- its end ---- */
 
 static uint32_t unsent_from(const struct sending *q)
 {
@@ -33,7 +96,7 @@ void session_end(struct link *l, struct peer *p)
     struct session *s = &p->session;
     if (!s->own)
         return;
-    struct link_event event = {.kind = LINK_DOWN, .peer = p->slot, .session = s->own};
+    struct link_event event = {.kind = LINK_DOWN, .peer = p->slot, .session = s->id};
     for (uint32_t c = 0; c < LINK_CHANNELS; c++)
         event.unsent_from[c] = unsent_from(&s->sending[c]);
     send_clear(l, s);
@@ -64,14 +127,14 @@ static void take_datagram(struct link *l, struct peer *p, struct wire_reader *r)
         return;
     memcpy(copy, data, bytes);
     event_put(l, &(struct link_event){
-                     .kind = LINK_DATAGRAM, .peer = p->slot, .session = p->session.own, .bytes = bytes, .data = copy});
+                     .kind = LINK_DATAGRAM, .peer = p->slot, .session = p->session.id, .bytes = bytes, .data = copy});
 }
 
 /* The peer has the keys, so what it says is meant; what cannot be read is a fault of its and ends the session. */
 static void take_chunks(struct link *l, struct peer *p, uint64_t now_ns, const uint8_t *text, size_t bytes)
 {
     struct wire_reader r = wire_reader(text, bytes);
-    uint32_t own = p->session.own;
+    uint32_t own = p->session.own; /* it may end on the way */
     while (wire_left(&r) && p->session.own == own) {
         switch (wire_get_u8(&r)) {
         case CHUNK_ACK:
@@ -111,15 +174,32 @@ static void heard(struct link *l, struct peer *p, uint64_t now_ns, struct link_a
         note_acks(&p->session, now_ns);
 }
 
-/* The first frame under the keys of a handshake that we answered: from now on this is the session. */
-static void confirm(struct link *l, struct peer *p, uint64_t now_ns)
+bool session_confirm(struct link *l, struct peer *p, uint64_t now_ns)
 {
-    struct seal_keys none = {0};
-    struct seal_session seal = p->pending.seal;
-    session_start(l, p, now_ns, &none, p->pending.own, p->pending.theirs, &p->pending.identity);
-    p->session.seal = seal;
-    seal_wipe(&seal, sizeof(seal));
+    static const struct seal_keys none;
+    bool renews = p->pending.renews.own != 0, stands = session_stands(p, p->pending.renews);
+    if (renews && stands)
+        session_renew(l, p, now_ns, &p->pending.seal, p->pending.own, p->pending.theirs);
+    else if (!renews)
+        session_start(l, p, now_ns, &none, p->pending.own, p->pending.theirs, &p->pending.identity);
+    if (!renews)
+        p->session.seal = p->pending.seal;
+    if (!renews || stands)
+        p->session.key_id = p->pending.key_id;
     seal_wipe(&p->pending, sizeof(p->pending));
+    return !renews || stands;
+}
+
+/* The keys that a frame for this number is sealed with; NULL: of a session that is over. */
+static struct seal_session *seal_of(struct peer *p, uint32_t number)
+{
+    if (!p || !number)
+        return NULL;
+    if (p->pending.own == number)
+        return &p->pending.seal;
+    if (p->session.own == number)
+        return &p->session.seal;
+    return p->session.own && p->session.before.own == number ? &p->session.before.seal : NULL;
 }
 
 void session_take_frame(struct link *l, uint64_t now_ns, struct link_address from, uint32_t number, uint8_t *frame,
@@ -130,21 +210,20 @@ void session_take_frame(struct link *l, uint64_t now_ns, struct link_address fro
         l->statistics.rejected.damaged++;
         return;
     }
-    bool pending = p && p->pending.own == number;
-    if (!p || !number || (!pending && p->session.own != number))
-        return; /* of a session that is over */
+    struct seal_session *seal = seal_of(p, number);
+    if (!seal)
+        return;
     struct wire_reader r = wire_reader(frame + SEAL_HEADER_BYTES, 8);
     uint64_t counter = wire_get_u64(&r);
     uint8_t *text = frame + SEAL_HEADER_BYTES + 8;
     size_t text_bytes = bytes - SEAL_DATA_OVERHEAD;
-    err_t err =
-        seal_receive(pending ? &p->pending.seal : &p->session.seal, counter, frame, BOUND_BYTES, text, text_bytes);
+    err_t err = seal_receive(seal, counter, frame, BOUND_BYTES, text, text_bytes);
     l->statistics.rejected.replayed += err == E_EXISTS;
     l->statistics.rejected.damaged += err == E_ACCESS;
     if (err)
         return;
-    if (pending)
-        confirm(l, p, now_ns);
+    if (seal == &p->pending.seal && !session_confirm(l, p, now_ns))
+        return;
     heard(l, p, now_ns, from, text, text_bytes);
 }
 
@@ -165,7 +244,7 @@ static void put_datagrams(struct link *l, struct session *s, struct wire_writer 
 
 static size_t seal_frame(struct link *l, struct session *s, uint8_t *frame, size_t text_bytes)
 {
-    struct seal_header header = {SEAL_DATA, s->theirs};
+    struct seal_header header = {SEAL_DATA, s->theirs, 0};
     size_t bytes = SEAL_DATA_OVERHEAD + text_bytes;
     seal_header_write(&l->cluster, header, frame, SEAL_HEADER_BYTES);
     uint64_t counter = seal_send(&s->seal, frame, BOUND_BYTES, frame + SEAL_HEADER_BYTES + 8, text_bytes);
@@ -213,10 +292,12 @@ void session_check(struct link *l, struct peer *p, uint64_t now_ns)
     struct session *s = &p->session;
     if (!s->own)
         return;
-    if (now_ns - s->heard_ns >= l->config.silence_ns)
+    if (now_ns - s->heard_ns >= l->config.silence_ns) {
         session_end(l, p);
-    else
-        send_check_timeout(s, now_ns);
+        return;
+    }
+    send_check_timeout(s, now_ns);
+    check_keys(l, p, now_ns);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -235,5 +316,8 @@ uint64_t session_deadline(const struct link *l, const struct peer *p)
     uint64_t probe = s->sent_ns + l->config.keepalive_ns / 4;
     uint64_t quiet = earlier(s->heard_ns + l->config.silence_ns, s->sent_ns + l->config.keepalive_ns);
     quiet = earlier(quiet, probe > misses ? probe : misses + 1);
+    quiet = earlier(quiet, end_of_keys(l, s));
+    if (s->before.own)
+        quiet = earlier(quiet, s->before.until_ns);
     return earlier(earlier(quiet, s->ack_due_ns), send_deadline(s));
 }

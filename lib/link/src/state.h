@@ -70,6 +70,15 @@ struct datagram {
 struct session {
     struct seal_session seal;
     uint32_t own, theirs; /* numbers; own 0: no session */
+    uint32_t id;          /* what it is known by: its first `own` */
+    uint64_t keyed_ns;    /* when its keys were agreed on */
+    uint64_t key_id;      /* and the cluster key that was proven then */
+    uint64_t end_ns;      /* its keys must have been replaced by then; UINT64_MAX: by their age alone */
+    struct {              /* the keys before these, for what is still on its way; own 0: none */
+        struct seal_session seal;
+        uint32_t own;
+        uint64_t until_ns;
+    } before;
     uint64_t heard_ns, sent_ns;
     uint64_t ack_due_ns; /* UINT64_MAX: nothing to acknowledge */
     uint32_t acks_owed;
@@ -83,7 +92,13 @@ struct session {
     uint64_t shrunk_ns;
 };
 
-#define HANDSHAKE_PAYLOAD (SEAL_IDENTITY_BYTES + 4u) /* identity, own session number */
+/* A session that stands, by the numbers of both ends. A handshake that names one replaces its keys; own 0: it begins
+ * another. */
+struct standing {
+    uint32_t own, theirs;
+};
+
+#define HANDSHAKE_PAYLOAD (SEAL_IDENTITY_BYTES + 12u) /* identity, own session number, struct standing */
 #define HANDSHAKE_FRAME   (SEAL_HEADER_BYTES + 32u + HANDSHAKE_PAYLOAD + SEAL_TAG_BYTES)
 
 struct peer {
@@ -95,19 +110,33 @@ struct peer {
         struct seal_session seal;
         struct seal_identity identity;
         uint32_t own, theirs;
+        uint64_t key_id;
+        struct standing renews;
         bool answer_owed;
         uint8_t answer[HANDSHAKE_FRAME];
     } pending;
     struct { /* a handshake that we began; own 0: none */
         struct seal_handshake state;
         uint32_t own, times;
+        uint64_t key_id;
+        struct standing renews;
         uint64_t next_ns;
         uint8_t frame[HANDSHAKE_FRAME];
     } attempt;
+    uint64_t key_id;                           /* the newest of our keys that it was heard with; 0: not known */
     uint64_t attempt_boot[2], attempt_highest; /* of the peer's handshakes */
     uint64_t heard_ns;                         /* when something authentic last came from it, hellos included */
     uint64_t greeted_ns;                       /* when it last got a hello of its own */
     bool hello_owed;
+};
+
+/* Hellos and handshakes of an address that were looked at lately. */
+#define RATES           64u
+#define RATE_PER_SECOND 20u
+#define RATE_BURST      60u
+struct rate {
+    uint64_t since_ns;
+    uint32_t spent;
 };
 
 struct link {
@@ -119,7 +148,11 @@ struct link {
     struct link_address addresses[LINK_ADDRESSES_MAX];
     uint32_t address_count, address_next; /* next: whom the present round of hellos has reached */
     bool seeking;
+    uint32_t hello_secret; /* next: of the round */
     uint64_t hello_due_ns, attempts;
+    struct link_address old_at; /* who came with the key that was dropped and is to be told; port 0: nobody */
+    uint64_t old_told_ns;
+    struct rate rates[RATES];
     uint32_t turn; /* peer that link_output() looks at first */
     struct link_event events[EVENTS_MAX];
     uint32_t event_first, event_count;
@@ -139,6 +172,7 @@ struct peer *peer_find(struct link *l, const uint64_t node_id[2]);
 struct peer *peer_make(struct link *l, const struct seal_identity *identity); /* found or new; NULL: no room */
 struct peer *peer_at(const struct link *l, uint32_t slot, uint32_t session);  /* NULL unless that session stands */
 bool peer_acceptable(struct link *l, const struct seal_identity *identity);
+void peer_refuse(struct link *l, const struct seal_identity *identity, enum link_refusal reason); /* an event */
 uint32_t peer_new_number(struct link *l, const struct peer *p); /* of a session; says which slot it belongs to */
 static inline struct peer *peer_by_number(const struct link *l, uint32_t number)
 {
@@ -150,17 +184,26 @@ static inline bool id_equal(const uint64_t a[2], const uint64_t b[2])
 }
 
 /* greet.c: hellos and handshakes */
-void greet_take_hello(struct link *l, uint64_t now_ns, struct link_address from, const uint8_t *frame, size_t bytes);
-void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from, uint32_t session, const uint8_t *frame,
-                      size_t bytes);
+void greet_take_hello(struct link *l, uint64_t now_ns, struct link_address from, const struct seal_header *header,
+                      const uint8_t *frame, size_t bytes);
+void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from, const struct seal_header *header,
+                      const uint8_t *frame, size_t bytes);
 void greet_take_second(struct link *l, uint64_t now_ns, uint32_t session, const uint8_t *frame, size_t bytes);
 size_t greet_output(struct link *l, uint64_t now_ns, struct link_address *to, uint8_t *frame); /* the round of hellos */
 size_t greet_output_peer(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame);
 uint64_t greet_deadline(const struct peer *p);
+void greet_renew(struct link *l, struct peer *p, uint64_t now_ns); /* fresh keys for the session that stands */
+void greet_abandon(struct peer *p, uint64_t key_id);               /* handshakes under that key are over */
 
 /* session.c */
 void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_keys *keys, uint32_t own,
                    uint32_t theirs, const struct seal_identity *identity);
+void session_renew(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_session *seal, uint32_t own,
+                   uint32_t theirs);
+/* Takes the handshake that was answered for proven: its session is the session. False: what it renews is over. */
+bool session_confirm(struct link *l, struct peer *p, uint64_t now_ns);
+bool session_stands(const struct peer *p, struct standing standing);
+void session_key_dropped(struct link *l, struct peer *p, uint64_t now_ns, uint64_t key_id);
 void session_end(struct link *l, struct peer *p);
 void session_take_frame(struct link *l, uint64_t now_ns, struct link_address from, uint32_t number, uint8_t *frame,
                         size_t bytes);

@@ -73,6 +73,12 @@ void seal_handshake_begin(struct seal_handshake *h, const void *prologue, size_t
     memcpy(h->secret, random, 32);
 }
 
+void seal_handshake_again(struct seal_handshake *h, const struct seal_handshake *begun, const uint8_t random[32])
+{
+    *h = *begun;
+    memcpy(h->secret, random, 32);
+}
+
 void seal_first_write(struct seal_handshake *h, const void *payload, size_t payload_bytes, uint8_t *message_out)
 {
     seal_x25519_public(h->secret, message_out);

@@ -30,6 +30,7 @@ uint64_t seal_send(struct seal_session *s, const void *bound, size_t bound_bytes
     uint64_t counter = s->send_counter++;
     if (counter && counter % SEAL_REKEY_PACKETS == 0)
         next_key(s->send_key, s->send_key);
+    s->sent_bytes += text_bytes;
     seal_encrypt(s->send_key, counter, bound, bound_bytes, text, text_bytes);
     return counter;
 }
@@ -91,5 +92,6 @@ err_t seal_receive(struct seal_session *s, uint64_t counter, const void *bound, 
     if (!open_packet(s, counter, bound, bound_bytes, text, text_bytes))
         return E_ACCESS;
     mark_seen(s, counter);
+    s->received_bytes += text_bytes;
     return E_OK;
 }

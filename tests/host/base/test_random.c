@@ -46,6 +46,21 @@ static void test_chacha20(void) /* RFC 8439, section 2.3.2 */
               "d2826446079faa0914c2d705d98b02a2b5129cd1de164eb9cbd083e8a2503c4e");
 }
 
+/* RFC 8439, A.1, first and second vector: the key stream of a key of zeroes is the generator's next key, and what it
+ * gives. */
+static void test_generator_vector(void)
+{
+    static const uint8_t zero[32];
+    uint8_t out[64];
+    struct drbg g;
+    drbg_init(&g, zero);
+    drbg_bytes(&g, out, sizeof out);
+    check_hex(out, 64,
+              "9f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed"
+              "29b721769ce64e43d57133b074d839d531ed1f28510afb45ace10a1f4b794d6f");
+    check_hex((const uint8_t *)g.key, 32, "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7");
+}
+
 static void test_generator(void)
 {
     uint8_t key[32] = {1}, a[200], b[200];
@@ -66,6 +81,7 @@ int main(void)
 {
     RUN(test_sha256);
     RUN(test_chacha20);
+    RUN(test_generator_vector);
     RUN(test_generator);
     return 0;
 }

@@ -20,6 +20,8 @@ void network_start(uint32_t nodes, uint64_t seed)
     net.random.state = seed;
     net.now_ns = 1000 * MS;
     net.node_count = nodes;
+    net.renew_ms = 120000;
+    net.renew_bytes = 1u << 30;
     net.transit = malloc(TRANSIT * sizeof(struct packet));
     for (uint32_t i = 0; i < nodes; i++)
         network_boot(i, "lab", 1, 100 + i);
@@ -33,6 +35,25 @@ void network_stop(void)
         CHECK_EQUAL(net.nodes[i].memory, 0);
     }
     free(net.transit);
+}
+
+static void make_key(uint8_t key_byte, uint8_t key[32])
+{
+    memset(key, key_byte, 32);
+}
+
+void network_key(uint32_t node, uint8_t key_byte)
+{
+    uint8_t key[32];
+    make_key(key_byte, key);
+    CHECK_EQUAL(link_key_add(net.nodes[node].l, key), E_OK);
+}
+
+void network_key_drop(uint32_t node, uint8_t key_byte)
+{
+    uint8_t key[32];
+    make_key(key_byte, key);
+    link_key_drop(net.nodes[node].l, net.now_ns, link_key_id(net.nodes[node].l, key));
 }
 
 void network_boot(uint32_t node, const char *cluster, uint8_t key_byte, uint64_t node_id)
@@ -52,10 +73,13 @@ void network_boot(uint32_t node, const char *cluster, uint8_t key_byte, uint64_t
                                  .port = 7447,
                                  .silence_ns = 3000 * MS,
                                  .keepalive_ns = 500 * MS,
-                                 .hello_ns = 1000 * MS};
-    memset(config.cluster_key, key_byte, sizeof(config.cluster_key));
+                                 .hello_ns = 1000 * MS,
+                                 .renew_ns = net.renew_ms * MS,
+                                 .renew_bytes = net.renew_bytes};
     random_fill(&net.random, config.random, sizeof(config.random));
     CHECK_EQUAL(link_open(&config, net.now_ns, &n->l), E_OK);
+    if (key_byte)
+        network_key(node, key_byte);
 }
 
 static void put_in_transit(const struct packet *p)
@@ -103,6 +127,7 @@ static void take_events(struct node *n)
     while (link_next_event(n->l, &event)) {
         if (event.kind == LINK_REFUSED) {
             n->refused++;
+            n->reasons |= 1u << event.reason;
             continue;
         }
         uint32_t other = node_of_peer(n, event.peer);

@@ -23,6 +23,7 @@ struct node {
     uint32_t session[NODES]; /* with each node; 0: none */
     uint32_t peer[NODES];
     uint32_t ups, downs, refused;
+    uint32_t reasons; /* bits, by enum link_refusal */
     struct link_event last_down;
     /* what came: see network.c */
     void (*message)(struct node *n, uint32_t from, const struct link_event *event);
@@ -33,6 +34,7 @@ struct network {
     struct random random;
     uint64_t now_ns;
     uint32_t node_count;
+    uint64_t renew_ms, renew_bytes;                  /* of links opened from now on */
     uint32_t loss_percent, double_percent, delay_ms; /* delay: at most, at random: reorders */
     bool cut[NODES][NODES];                          /* from, to */
     struct node nodes[NODES];
@@ -45,8 +47,11 @@ extern struct network net;
 
 void network_start(uint32_t nodes, uint64_t seed);
 void network_stop(void);
-/* A power-on: a new boot id. */
+/* A power-on: a new boot id. key_byte 0: without a key. */
 void network_boot(uint32_t node, const char *cluster, uint8_t key_byte, uint64_t node_id);
+/* One more cluster key, all of it that byte; or one less. */
+void network_key(uint32_t node, uint8_t key_byte);
+void network_key_drop(uint32_t node, uint8_t key_byte);
 void network_run(uint64_t ms);
 bool network_linked(uint32_t a, uint32_t b);
 void network_inject(uint32_t from, uint32_t to, const void *data, uint32_t bytes);

@@ -146,7 +146,8 @@ static void make_cluster(struct seal_cluster *c, const char *name, uint8_t key_b
 {
     uint8_t key[32];
     memset(key, key_byte, sizeof(key));
-    seal_cluster_begin(c, name, key);
+    seal_cluster_begin(c, name);
+    seal_secret_add(c, key);
 }
 
 static void test_strangers_and_damage(void)
@@ -155,17 +156,19 @@ static void test_strangers_and_damage(void)
     struct seal_identity identity = {.protocol = SEAL_PROTOCOL, .node_id = {9, 9}, .name = "n"}, back;
     struct seal_counters counters = {0};
     struct seal_header header;
+    const struct seal_secret *secret;
     uint8_t frame[SEAL_HELLO_BYTES], fresh[32] = {1};
     make_cluster(&ours, "lab", 1);
     make_cluster(&wrong_key, "lab", 2);
     make_cluster(&foreign, "home", 1);
-    seal_hello_write(&ours, &identity, fresh, frame);
+    seal_hello_write(&ours, &ours.secrets[0], &identity, fresh, frame);
     CHECK(seal_header_read(&ours, frame, sizeof(frame), &header, &counters));
     CHECK_EQUAL(header.kind, SEAL_HELLO);
-    CHECK_EQUAL(seal_hello_read(&ours, frame, sizeof(frame), &back), E_OK);
+    CHECK_EQUAL(seal_hello_read(&ours, &header, frame, sizeof(frame), &secret, &back), E_OK);
+    CHECK(secret == &ours.secrets[0]);
     CHECK_EQUAL(back.node_id[0], 9);
     CHECK(seal_header_read(&wrong_key, frame, sizeof(frame), &header, &counters));
-    CHECK_EQUAL(seal_hello_read(&wrong_key, frame, sizeof(frame), &back), E_ACCESS);
+    CHECK_EQUAL(seal_hello_read(&wrong_key, &header, frame, sizeof(frame), &secret, &back), E_ACCESS);
     CHECK(!seal_header_read(&foreign, frame, sizeof(frame), &header, &counters));
     CHECK(counters.foreign == 1 && counters.damaged == 0);
     for (size_t bit = 0; bit < sizeof(frame) * 8; bit++) {
@@ -183,14 +186,14 @@ static void test_frames_of_another_form(void)
 {
     struct seal_cluster ours;
     struct seal_counters counters = {0};
-    struct seal_header header = {SEAL_DATA, 5};
+    struct seal_header header = {SEAL_DATA, 5, 0};
     static uint8_t frame[SEAL_FRAME_MAX + 1];
     make_cluster(&ours, "lab", 1);
     seal_header_write(&ours, header, frame, SEAL_FRAME_MAX + 1);
     CHECK(!seal_header_read(&ours, frame, SEAL_FRAME_MAX + 1, &header, &counters));
     CHECK_EQUAL(counters.damaged, 1);
     for (size_t at = 1; at < 4; at++) {
-        header = (struct seal_header){SEAL_DATA, 5};
+        header = (struct seal_header){SEAL_DATA, 5, 0};
         seal_header_write(&ours, header, frame, 100);
         frame[at]++;
         memset(frame + SEAL_HEADER_BYTES - 4, 0, 4);

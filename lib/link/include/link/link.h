@@ -6,7 +6,11 @@
  *   - channels of ordered messages, each delivered once or never; channels do not wait for each other,
  *   - datagrams, which may be lost.
  * A session ends when the peer falls silent, restarts, or begins another one. What was not delivered by then never will
- * be. All memory comes from the caller's allocator and is bounded by the limit given.
+ * be. While it stands, its keys are replaced now and then by fresh ones, unseen by who uses it.
+ *
+ * Up to two cluster keys are valid at once, so that one can take another's place: either is good for a handshake; when
+ * one is dropped, sessions that were begun with it prove the other, or end. All memory comes from the caller's
+ * allocator and is bounded by the limit given.
  *
  * One round of the mount: link_input() for every datagram, link_send() ..., then link_next_event() until there is none,
  * then link_output() until it gives none, then sleep until link_deadline().
@@ -41,7 +45,6 @@ struct link_memory {
 
 struct link_config {
     const char *cluster_name;
-    uint8_t cluster_key[32];
     uint8_t random[32];        /* fresh entropy */
     struct seal_identity self; /* attempt and protocol are filled in here */
     struct link_memory memory;
@@ -49,6 +52,8 @@ struct link_config {
     uint64_t silence_ns;   /* nothing heard for so long: the session ends */
     uint64_t keepalive_ns; /* nothing sent for so long: send something */
     uint64_t hello_ns;     /* between hellos while peers are sought */
+    uint64_t renew_ns;     /* so old, or after so many bytes, the keys of a session are replaced */
+    uint64_t renew_bytes;
 };
 
 enum link_event_kind {
@@ -56,12 +61,14 @@ enum link_event_kind {
     LINK_DOWN = 2,     /* it ended; unsent_from says what certainly did not arrive */
     LINK_MESSAGE = 3,  /* bytes, channel; give it back with link_event_done() */
     LINK_DATAGRAM = 4, /* likewise */
-    LINK_REFUSED = 5   /* a holder of the key was turned away: reason */
+    LINK_REFUSED = 5   /* a holder of a key was turned away, or turned us away: reason */
 };
 
 enum link_refusal {
-    LINK_SAME_NODE = 1,    /* another machine uses our node id */
-    LINK_OTHER_CLUSTER = 2 /* it belongs to a cluster of the same name and key, but another id */
+    LINK_SAME_NODE = 1,     /* another machine uses our node id */
+    LINK_OTHER_CLUSTER = 2, /* it belongs to a cluster of the same name and key, but another id */
+    LINK_OLD_KEY = 3, /* it has only the key that was dropped. Its word for who it is: the key may be known to many */
+    LINK_KEY_DROPPED = 4 /* it says that the key we have was dropped; likewise */
 };
 
 struct link_event {
@@ -82,17 +89,29 @@ struct link_peer_view {
     uint32_t session;  /* 0: none */
     uint64_t heard_ns; /* when something authentic last came */
     uint64_t rtt_ns;
+    uint64_t key_id; /* of the cluster key that the session's keys were proven with */
     uint32_t queued_bytes[LINK_CHANNELS];
 };
 
 struct link_statistics {
     struct seal_counters rejected;
+    struct link_address rejected_from[SEAL_COUNTERS]; /* the last sender, for each of them */
     uint64_t frames_in, frames_out, bytes_in, bytes_out, resent, sessions;
+    uint64_t renewals; /* of the keys of a session that went on */
     size_t memory_bytes;
 };
 
 err_t link_open(const struct link_config *config, uint64_t now_ns, struct link **link_out);
 void link_close(struct link *l);
+/* ---- cluster keys ---- */
+/* Its id in this cluster, by which it is named; tells nothing of the key. */
+uint64_t link_key_id(const struct link *l, const uint8_t key[32]);
+/* Valid from now on, beside the one that is. E_FULL: two are; E_EXISTS: it is already. Without any there are no peers.
+ */
+err_t link_key_add(struct link *l, const uint8_t key[32]);
+/* No longer valid, and wiped; sessions begun with it are given a few seconds to prove the other. */
+void link_key_drop(struct link *l, uint64_t now_ns, uint64_t id);
+
 /* For handshakes and hellos from now on; sessions that stand are not touched. */
 void link_identify(struct link *l, const struct seal_identity *self);
 /* Hellos at a quick pace while peers are missing; else slowly. */

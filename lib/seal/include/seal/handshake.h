@@ -8,7 +8,7 @@
 #include <abi/types.h>
 #include <seal/primitives.h>
 
-#define SEAL_PROTOCOL 1u /* version of everything on the wire above UDP */
+#define SEAL_PROTOCOL 2u /* version of everything on the wire above UDP */
 
 /* What a node says of itself. All of it is authenticated; ids are compared, not interpreted. */
 struct seal_identity {
@@ -36,6 +36,8 @@ struct seal_keys {
 /* The handshake proper, on payloads of any kind. Both sides begin with seal_handshake_begin, same prologue and key. */
 void seal_handshake_begin(struct seal_handshake *h, const void *prologue, size_t prologue_bytes,
                           const uint8_t cluster_key[32], const uint8_t random[32]);
+/* The same from one that was begun with any randomness and is kept: most of the work is in what never changes. */
+void seal_handshake_again(struct seal_handshake *h, const struct seal_handshake *begun, const uint8_t random[32]);
 /* message_out: 32 + payload_bytes + SEAL_TAG_BYTES bytes. */
 void seal_first_write(struct seal_handshake *h, const void *payload, size_t payload_bytes, uint8_t *message_out);
 /* E_ACCESS: not from a holder of the key. payload_out: bytes - 32 - SEAL_TAG_BYTES bytes. */

@@ -1,4 +1,5 @@
-/* Sealed packets of a session: any order, each at most once, keys changed by count. */
+/* Sealed packets of a session: any order, each at most once, keys changed by count. By bytes and time they are replaced
+ * by fresh ones from another handshake, which is lib/link's to see to. */
 #pragma once
 
 #include <abi/types.h>
@@ -11,7 +12,8 @@ struct seal_session {
     uint8_t send_key[32];
     uint8_t receive_key[2][32]; /* of the newest key period seen, and the one before */
     uint64_t send_counter;
-    uint64_t receive_newest; /* highest counter seen + 1 */
+    uint64_t sent_bytes, received_bytes; /* sealed with the keys that it began with, and those that followed */
+    uint64_t receive_newest;             /* highest counter seen + 1 */
     uint64_t receive_seen[SEAL_WINDOW / 64];
 };
 
