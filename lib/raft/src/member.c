@@ -50,13 +50,32 @@ void raft_conf_set(struct raft *r, const struct raft_conf *conf, uint64_t index)
     r->counters.conf_changes++;
 }
 
-/* A leader that is no voter any more has done its last service: the change that says so is committed. */
-static void leader_after_change(struct raft *r)
+/* A leader that is no voter any more has one service left to do. The change that says so is committed, but the others
+ * may not know that, and act by the configuration before it, in which this one's vote may be needed; and that it may
+ * have to refuse, since its log is the longer. So it leads until an entry is committed that went out with the news:
+ * then a quorum of the new voters knows. */
+static void begin_farewell(struct raft *r)
 {
-    if (!raft_conf_is_voter(&r->conf, r->config.id)) {
+    if (!raft_log_room(r, 0, 0)) {
         raft_become_follower(r, r->term, RAFT_NOBODY);
         return;
     }
+    raft_log_append(r, r->term, RAFT_ENTRY_NOOP, NULL, 0);
+    r->farewell = r->last;
+}
+
+static void end_farewell(struct raft *r)
+{
+    if (r->role == RAFT_LEADER && r->applied >= r->farewell && !raft_conf_is_voter(&r->conf, r->config.id))
+        raft_become_follower(r, r->term, RAFT_NOBODY);
+}
+
+static void leader_after_change(struct raft *r)
+{
+    if (!raft_conf_is_voter(&r->conf, r->config.id))
+        begin_farewell(r);
+    if (r->role != RAFT_LEADER)
+        return;
     if (raft_is_somebody(r->transferee) && !raft_conf_is_voter(&r->conf, r->transferee))
         r->transferee = RAFT_NOBODY;
     raft_maybe_commit(r); /* the quorum may be smaller now */
@@ -97,4 +116,5 @@ void raft_applied(struct raft *r, uint64_t index)
         for (uint64_t i = from; i <= index; i++)
             if (raft_log_slot(r, i)->type == RAFT_ENTRY_CONF)
                 raft_conf_activate(r, i);
+    end_farewell(r);
 }

@@ -308,6 +308,7 @@ struct raft {
     uint64_t conf_last;      /* newest conf entry in the log, applied or not; 0: none known */
     uint64_t conf_committed; /* newest one known to be committed */
     uint64_t conf_barrier;   /* leader: nothing may be proposed to the configuration before this is applied */
+    uint64_t farewell;       /* leader that is no voter any more: it leads until this is applied */
     struct raft_peer peers[RAFT_MEMBERS_MAX];
     uint8_t votes[RAFT_MEMBERS_MAX];
 
