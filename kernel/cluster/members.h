@@ -18,7 +18,8 @@
 #define MEMBERS_WHY_BYTES 128u
 #define MEMBERS_NEVER     UINT64_MAX
 
-/* A log that is in the configuration, or could be. Times are cluster time. */
+/* A log that is in the configuration, or could be. Times are by the leader's clock and begin anew with a new leader.
+ * Not cluster time: that leaps while a new leader applies what its predecessors logged. */
 struct members_log {
     struct raft_id id;
     uint32_t number; /* of its node; 0: not known */

@@ -138,7 +138,7 @@ static void look(struct node *n, const struct raft_status *s)
     v->self = s->id;
     v->hold_ns = MEMBERS_HOLD_NS;
     v->rest_ns = MEMBERS_REST_NS;
-    v->now_ns = node_cluster_now(n);
+    v->now_ns = n->now_ns;
     note_changes(n, s);
     v->changed_ns = n->members.changed_ns;
     v->busy = s->applied < n->members.proposed_at;
