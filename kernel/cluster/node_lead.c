@@ -31,40 +31,37 @@ static bool is_self(const struct node *n, const struct tables_node *row)
 
 /* ---- time and leases ---- */
 
-/* Cluster time runs by this leader's clock from what it found; a later value in the log moves it on. */
 uint64_t node_cluster_now(struct node *n)
 {
-    uint64_t elapsed = n->now_ns - n->lead_since_ns, known = tables_time_ns(n->tables);
-    if (known > n->lead_base_ns + elapsed)
-        n->lead_base_ns = known - elapsed;
-    return n->lead_base_ns + elapsed;
+    return lease_clock_now(&n->lead_clock, n->tables, n->now_ns);
 }
 
-static void renew(struct node *n)
+/* Bit n-1: node n is there, with the boot that its row has. */
+static uint64_t who_is_present(struct node *n)
 {
-    struct tables_op op = {.kind = TABLES_RENEW, .renew = {.now_ns = node_cluster_now(n)}};
+    uint64_t nodes = 0;
     for (uint32_t i = 1; i <= NODES_MAX; i++) {
         const struct tables_node *row = tables_node(n->tables, i);
-        if (row && row->live && (is_self(n, row) || present(n, row)))
-            op.renew.nodes |= 1ull << (i - 1);
+        if (row && (is_self(n, row) || present(n, row)))
+            nodes |= 1ull << (i - 1);
     }
+    return nodes;
+}
+
+static void renew(struct node *n, uint64_t nodes)
+{
+    struct tables_op op;
     uint64_t index, term;
+    lease_renewal(n->tables, nodes, node_cluster_now(n), &op);
     if (propose_at(n, &op, &index, &term))
         node_lease_renewed(n, index, term);
 }
 
-static void expire(struct node *n, uint64_t term)
+static void expire(struct node *n, uint64_t nodes, uint64_t term)
 {
-    for (uint32_t i = 1; i <= NODES_MAX; i++) {
-        const struct tables_node *row = tables_node(n->tables, i);
-        if (!row || !row->live || !tables_lease_over(n->tables, i) || is_self(n, row) || present(n, row))
-            continue;
-        struct tables_op op = {
-            .kind = TABLES_EXPIRE,
-            .expire = {
-                .node = i, .boot_id = {row->boot_id[0], row->boot_id[1]}, .renewal = row->renewal, .term = term}};
+    struct tables_op op;
+    for (uint32_t i = 0; (i = lease_expiry(n->tables, nodes, term, i, &op)) != 0;)
         propose(n, &op);
-    }
 }
 
 /* ---- placing ---- */
@@ -165,8 +162,7 @@ static void place(struct node *n)
 static void begin_leading(struct node *n)
 {
     n->leading = true;
-    n->lead_since_ns = n->now_ns;
-    n->lead_base_ns = tables_time_ns(n->tables);
+    lease_clock_begin(&n->lead_clock, n->tables, n->now_ns);
     n->renew_due_ns = 0;
 }
 
@@ -187,9 +183,10 @@ void node_lead_run(struct node *n)
     place(n);
     if (n->now_ns < n->renew_due_ns)
         return;
-    n->renew_due_ns = n->now_ns + RENEW_NS;
-    renew(n);
-    expire(n, s.term);
+    n->renew_due_ns = n->now_ns + LEASE_RENEW_NS;
+    uint64_t nodes = who_is_present(n);
+    renew(n, nodes);
+    expire(n, nodes, s.term);
 }
 
 uint64_t node_lead_deadline(const struct node *n)

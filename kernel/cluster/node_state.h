@@ -9,6 +9,7 @@
 #include <raft/raft_wire.h>
 #include <wire/wire.h>
 
+#include "lease.h"
 #include "members.h"
 #include "node.h"
 #include "text.h"
@@ -23,7 +24,6 @@
 #define SNAPSHOT_CONF_BYTES (4u + RAFT_CONF_BYTES_MAX) /* before the tables' bytes: u32 length, configuration */
 
 #define SECOND_NS 1000000000ull
-#define RENEW_NS  (2 * SECOND_NS)
 #define LOAD_NS   SECOND_NS
 #define RETRY_NS  SECOND_NS
 
@@ -81,12 +81,6 @@ struct other {
     struct node_load load;
     uint64_t load_ns;
     uint64_t load_stamp_ns; /* by its clock, when it sent that */
-};
-
-/* An entry that renewed leases, and when by the own clock the report was sent that it rests on. */
-#define NODE_RENEWALS 8u
-struct renewal {
-    uint64_t index, term, stamp_ns;
 };
 
 /* ---- the log ---- */
@@ -258,14 +252,12 @@ struct node {
     uint64_t join_due_ns;
     bool applied_join; /* own row stands with this boot */
 
-    /* the own lease */
-    struct renewal renewals[NODE_RENEWALS]; /* told of lately */
-    uint32_t renewals_at;
-    uint64_t lease_until_ns; /* by the own clock; what was held under it may be another's after that */
+    struct lease lease; /* the own */
 
     /* the leader's duties */
     bool leading;
-    uint64_t lead_since_ns, lead_base_ns, renew_due_ns;
+    struct lease_clock lead_clock;
+    uint64_t renew_due_ns;
 
     struct members members;
 };
