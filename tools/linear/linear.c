@@ -11,11 +11,17 @@ struct state {
     uint64_t value; /* register: the value; queue: the hash; lock: the newest fence granted */
     uint32_t count; /* queue: elements; lock: holders */
     bool shared;
+    uint64_t cells[LINEAR_CELLS]; /* group */
     struct {
         uint64_t fence; /* 0: not known */
         uint32_t client, op;
     } holders[HOLDERS_MAX]; /* in order of their operations */
 };
+
+static bool has_lock(enum linear_kind kind)
+{
+    return kind == LINEAR_LOCK || kind == LINEAR_GROUP;
+}
 
 static uint64_t mix(uint64_t z)
 {
@@ -32,8 +38,10 @@ uint64_t linear_queue_hash(uint64_t before, uint64_t element)
 static uint64_t state_hash(enum linear_kind kind, const struct state *s, uint64_t salt)
 {
     uint64_t hash = mix(s->value + salt) + s->count * 31 + s->shared;
-    for (uint32_t i = 0; kind == LINEAR_LOCK && i < s->count; i++)
+    for (uint32_t i = 0; has_lock(kind) && i < s->count; i++)
         hash = mix(hash ^ s->holders[i].fence) + s->holders[i].op;
+    for (uint32_t i = 0; kind == LINEAR_GROUP && i < LINEAR_CELLS; i++)
+        hash = mix(hash + s->cells[i]);
     return mix(hash ^ salt);
 }
 
@@ -83,9 +91,16 @@ static void drop_holder(struct state *s, uint32_t at)
     memmove(&s->holders[at], &s->holders[at + 1], (s->count - at) * sizeof(s->holders[0]));
 }
 
+static bool has_room(const struct state *s, const struct linear_op *op)
+{
+    if (op->permits > 0)
+        return s->count < op->permits;
+    return s->count == 0 || (s->shared && op->shared);
+}
+
 static bool grant(struct state *s, const struct linear_op *op, uint32_t number)
 {
-    if (s->count > 0 && !(s->shared && op->shared))
+    if (!has_room(s, op))
         return false;
     if (op->outcome == LINEAR_OK && op->a <= s->value)
         return false; /* a fence never goes back */
@@ -133,7 +148,7 @@ static bool step_lock(struct state *s, const struct linear_op *ops, uint32_t num
     switch (op->call) {
     case LINEAR_ACQUIRE:
         if (op->outcome == LINEAR_FAIL)
-            return s->count > 0;
+            return op->permits > 0 ? s->count >= op->permits : s->count > 0;
         if (way == 1)
             return true;
         return !(op->ender != LINEAR_NOBODY && done[op->ender]) && grant(s, op, number);
@@ -147,6 +162,37 @@ static bool step_lock(struct state *s, const struct linear_op *ops, uint32_t num
     default:
         return false;
     }
+}
+
+static bool holds(const struct state *s, const struct linear_step *step)
+{
+    uint32_t at = 0;
+    switch (step->kind) {
+    case LINEAR_IS:
+        return s->cells[step->cell] == step->value;
+    case LINEAR_PRESENT:
+        return s->cells[step->cell] != 0;
+    default:
+        while (at < s->count && s->holders[at].fence != step->value)
+            at++;
+        return at < s->count && step->value != 0;
+    }
+}
+
+static bool step_txn(struct state *s, const struct linear_op *op)
+{
+    const struct linear_txn *txn = op->txn;
+    bool held = true;
+    if (op->outcome == LINEAR_FAIL)
+        return true; /* refused: nothing happened */
+    for (uint32_t i = 0; i < txn->ifs; i++)
+        held = held && holds(s, &txn->steps[i]);
+    if (op->outcome == LINEAR_OK && held != (op->a != 0))
+        return false;
+    const struct linear_step *done = &txn->steps[txn->ifs + (held ? 0u : txn->thens)];
+    for (uint32_t i = 0; i < (held ? txn->thens : txn->elses); i++)
+        s->cells[done[i].cell] = done[i].value;
+    return true;
 }
 
 static uint32_t ways_of(const struct linear_op *op)
@@ -271,7 +317,7 @@ static bool has_fence(const struct linear_op *op)
 static void sort_fences(struct search *s)
 {
     s->by_fence = malloc((s->count + 1) * sizeof(*s->by_fence));
-    for (uint32_t i = 0; s->kind == LINEAR_LOCK && i < s->count; i++) {
+    for (uint32_t i = 0; has_lock(s->kind) && i < s->count; i++) {
         if (!has_fence(&s->ops[i]))
             continue;
         uint32_t at = s->fence_count++;
@@ -283,7 +329,7 @@ static void sort_fences(struct search *s)
 
 static void flip(struct search *s, uint32_t op, bool done)
 {
-    if (s->kind == LINEAR_LOCK && has_fence(&s->ops[op]))
+    if (has_lock(s->kind) && has_fence(&s->ops[op]))
         s->fences_done += done ? 1u : -1u;
     s->done[op] = done;
     s->high ^= mix(2 * (uint64_t)op + 0x1234567);
@@ -314,6 +360,8 @@ static bool step(struct search *s, struct state *state, uint32_t op, uint32_t wa
         return step_register(state, &s->ops[op]);
     if (s->kind == LINEAR_QUEUE)
         return step_queue(state, &s->ops[op]);
+    if (s->ops[op].call == LINEAR_TXN)
+        return s->kind == LINEAR_GROUP && step_txn(state, &s->ops[op]);
     /* All of them must come, and fences only rise: so they come in their order. */
     if (has_fence(&s->ops[op]) && s->by_fence[s->fences_done] != op)
         return false;

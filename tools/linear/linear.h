@@ -1,15 +1,16 @@
 /* Is a history of operations on one object linearizable? The search of Wing and Gong: try every operation that may come
  * next, go back where none fits, and remember what was tried (Lowe), as (operations done, state).
  *
- * An object is a register (read, write, cas, delete), a lock (acquire, release, cancel, end) or a queue (append, read).
- * Histories of several objects are checked one object at a time: linearizability is local. */
+ * An object is a register (read, write, cas, delete), a lock or semaphore (acquire, release, cancel, end), a queue
+ * (append, read) or a group: a lock and a few registers beside it, changed by transactions that may ask whether a fence
+ * holds. Histories of several objects are checked one object at a time: linearizability is local. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum linear_kind { LINEAR_REGISTER, LINEAR_LOCK, LINEAR_QUEUE };
+enum linear_kind { LINEAR_REGISTER, LINEAR_LOCK, LINEAR_QUEUE, LINEAR_GROUP };
 
 enum linear_call {
     LINEAR_READ,    /* register: saw a (0: nothing is there); queue: saw a elements, whose hash is b */
@@ -21,7 +22,8 @@ enum linear_call {
     LINEAR_RELEASE, /* fence a; FAIL: that was no holder's */
     LINEAR_RENEW,   /* fence a is a holder's; FAIL: it is not */
     LINEAR_CANCEL,  /* the acquiring operation `of` is given up, granted or not */
-    LINEAR_END      /* the client is gone, and all that it holds or waits for */
+    LINEAR_END,     /* the client is gone, and all that it holds or waits for */
+    LINEAR_TXN      /* group: a 1: what it asks held, and `then` was done; 0: it did not, and `else` was done */
 };
 
 enum linear_outcome {
@@ -33,13 +35,35 @@ enum linear_outcome {
 
 #define LINEAR_NOBODY UINT32_MAX
 
+/* A transaction over the registers (cells) of a group: what it asks, what is done if all of that holds, and what if
+ * not.
+ */
+#define LINEAR_CELLS 4u
+#define LINEAR_STEPS 8u
+enum linear_step_kind {
+    LINEAR_IS,      /* the cell has that value; 0: nothing is there */
+    LINEAR_PRESENT, /* something is there */
+    LINEAR_FENCE,   /* that fence is a holder's of the group's lock */
+    LINEAR_SET      /* 0: removes */
+};
+struct linear_step {
+    uint8_t kind, cell; /* enum linear_step_kind */
+    uint64_t value;
+};
+struct linear_txn {
+    uint8_t ifs, thens, elses; /* so many of the steps, in this order */
+    struct linear_step steps[LINEAR_STEPS];
+};
+
 struct linear_op {
     uint32_t client;
     uint8_t call, outcome; /* enum linear_call, enum linear_outcome */
     bool shared;           /* ACQUIRE */
+    uint32_t permits;      /* ACQUIRE: of a semaphore, so many hold it; 0: a lock */
     uint32_t ender;        /* ACQUIRE: position of the operation that gives it up; LINEAR_NOBODY: none */
     uint64_t a, b;
-    uint64_t invoked, completed; /* moments of one clock, all different; OPEN: completed is not looked at */
+    const struct linear_txn *txn; /* TXN; must outlive the check */
+    uint64_t invoked, completed;  /* moments of one clock, all different; OPEN: completed is not looked at */
 };
 
 enum linear_verdict { LINEAR_SOUND, LINEAR_BROKEN, LINEAR_UNDECIDED /* the search took more than `limit` steps */ };

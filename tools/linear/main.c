@@ -70,7 +70,7 @@ static const struct {
 } calls[] = {{"read", LINEAR_READ},     {"write", LINEAR_WRITE},     {"cas", LINEAR_CAS},
              {"delete", LINEAR_DELETE}, {"append", LINEAR_APPEND},   {"acquire", LINEAR_ACQUIRE},
              {"renew", LINEAR_RENEW},   {"release", LINEAR_RELEASE}, {"cancel", LINEAR_CANCEL},
-             {"end", LINEAR_END}};
+             {"end", LINEAR_END},       {"txn", LINEAR_TXN}};
 
 static const char *word(const struct json *event, const char *key)
 {
@@ -105,11 +105,53 @@ static uint8_t call_of(const char *name)
     return 0;
 }
 
+/* ---- transactions ---- */
+
+static void take_step(struct linear_txn *txn, const struct json *part, bool asks)
+{
+    static const char *const names[] = {[LINEAR_IS] = "is", [LINEAR_PRESENT] = "present", [LINEAR_FENCE] = "fence"};
+    struct linear_step *step = &txn->steps[txn->ifs + txn->thens + txn->elses];
+    const struct json *kind = json_part(part, "c");
+    uint64_t cell;
+    if (txn->ifs + txn->thens + txn->elses == LINEAR_STEPS)
+        malformed("a transaction has too many steps");
+    if (!json_number(part, "r", 0, &cell) || cell >= LINEAR_CELLS)
+        malformed("r is the number of a register of the group");
+    *step = (struct linear_step){.kind = LINEAR_SET, .cell = (uint8_t)cell, .value = value_of(json_part(part, "v"))};
+    if (!asks)
+        return;
+    for (step->kind = 0; step->kind < LINEAR_SET; step->kind++)
+        if (kind != NULL && kind->kind == JSON_STRING && strcmp(kind->text, names[step->kind]) == 0)
+            break;
+    if (step->kind == LINEAR_SET)
+        malformed("c is is, present or fence");
+    if (step->kind == LINEAR_FENCE && !json_number(part, "v", 0, &step->value))
+        malformed("a fence is a number");
+}
+
+static void take_steps(struct linear_txn *txn, const struct json *event, const char *key, uint8_t *count)
+{
+    const struct json *list = json_part(event, key);
+    for (const struct json *part = list != NULL ? list->first : NULL; part != NULL; part = part->next) {
+        take_step(txn, part, count == &txn->ifs);
+        ++*count;
+    }
+}
+
+static const struct linear_txn *take_txn(const struct json *event)
+{
+    struct linear_txn *txn = calloc(1, sizeof(*txn));
+    take_steps(txn, event, "if", &txn->ifs);
+    take_steps(txn, event, "then", &txn->thens);
+    take_steps(txn, event, "else", &txn->elses);
+    return txn;
+}
+
 static void take_arguments(struct row *row, const struct json *event)
 {
     struct linear_op *op = &row->op;
     const struct json *mode = json_part(event, "mode");
-    uint64_t fence;
+    uint64_t fence, permits;
     if (!json_number(event, "tok", 0, &fence))
         malformed("tok is a number");
     if (op->call == LINEAR_WRITE || op->call == LINEAR_CAS)
@@ -122,6 +164,11 @@ static void take_arguments(struct row *row, const struct json *event)
         op->a = fence;
     if (op->call == LINEAR_ACQUIRE)
         op->shared = mode != NULL && mode->kind == JSON_STRING && strcmp(mode->text, "S") == 0;
+    if (!json_number(event, "permits", 0, &permits) || permits > UINT32_MAX)
+        malformed("permits is a number");
+    op->permits = (uint32_t)permits;
+    if (op->call == LINEAR_TXN)
+        op->txn = take_txn(event);
 }
 
 static void begin(const char *client, uint64_t number, const struct json *event)
@@ -160,6 +207,10 @@ static void take_answer(struct row *row, const struct json *event)
         malformed("tok is a number");
     if (op->call == LINEAR_ACQUIRE)
         op->a = fence;
+    if (op->call == LINEAR_TXN && !json_number(event, "n", 0, &op->a))
+        malformed("n is 1 or 0");
+    if (op->call == LINEAR_TXN && json_part(event, "if") != NULL) /* a read: it asks for what it saw */
+        op->txn = take_txn(event);
     if (op->call == LINEAR_READ && (json_part(event, "h") != NULL || json_part(event, "b") != NULL))
         take_elements(op, event);
     else if (op->call == LINEAR_READ)
@@ -209,6 +260,9 @@ static void take_line(const char *line, size_t bytes)
 
 static enum linear_kind kind_of(const char *key)
 {
+    for (uint32_t i = 0; i < row_count; i++)
+        if (strcmp(rows[i].key, key) == 0 && rows[i].op.call == LINEAR_TXN)
+            return LINEAR_GROUP;
     for (uint32_t i = 0; i < row_count; i++)
         if (strcmp(rows[i].key, key) == 0 && rows[i].op.call >= LINEAR_ACQUIRE)
             return LINEAR_LOCK;
