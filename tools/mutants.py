@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-COPIED = ["abi", "lib", "tests/sim", "tools/linear", "user/servers/logstore"]
+COPIED = ["abi", "lib", "tests/sim", "tools/linear", "kernel/cluster", "user/servers/logstore"]
 
 
 def prepare(top, place, patch):

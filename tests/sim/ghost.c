@@ -15,11 +15,11 @@ static struct committed *log_; /* by index */
 static uint64_t committed_to, log_room;
 
 /* Entries ever written, by (index, term): two logs that share one are equal up to it. Open addressing. */
-struct seen {
+struct written {
     uint64_t index, term, term_before;
     uint32_t sum;
 };
-static struct seen *seen;
+static struct written *seen;
 static size_t seen_room, seen_count;
 
 struct led {
@@ -83,11 +83,11 @@ static uint32_t sum_of(const struct raft_entry *entry)
 
 /* ---- log matching ---- */
 
-static struct seen *seen_find(uint64_t index, uint64_t term)
+static struct written *seen_find(uint64_t index, uint64_t term)
 {
     size_t at = (index * 0x9e3779b97f4a7c15ull ^ term * 0xc2b2ae3d27d4eb4full) >> 20;
     for (;; at++) {
-        struct seen *s = &seen[at & (seen_room - 1)];
+        struct written *s = &seen[at & (seen_room - 1)];
         if (s->index == 0 || (s->index == index && s->term == term))
             return s;
     }
@@ -95,7 +95,7 @@ static struct seen *seen_find(uint64_t index, uint64_t term)
 
 static void seen_grow(void)
 {
-    struct seen *old = seen;
+    struct written *old = seen;
     size_t old_room = seen_room;
     seen_room *= 2;
     seen = calloc(seen_room, sizeof(*seen));
@@ -111,13 +111,13 @@ void ghost_persist(struct node *n, uint64_t index)
     struct raft_entry entry;
     uint64_t before;
     ASSERT(raft_entry_at(n->raft, index, &entry) && raft_term_at(n->raft, index - 1, &before));
-    struct seen *s = seen_find(index, entry.term);
+    struct written *s = seen_find(index, entry.term);
     if (s->index != 0) {
         MUST(s->sum == sum_of(&entry) && s->term_before == before,
              "node %u: entry %llu of term %llu differs from another's", n->number, (ull)index, (ull)entry.term);
         return;
     }
-    *s = (struct seen){.index = index, .term = entry.term, .term_before = before, .sum = sum_of(&entry)};
+    *s = (struct written){.index = index, .term = entry.term, .term_before = before, .sum = sum_of(&entry)};
     if (++seen_count * 2 > seen_room)
         seen_grow();
 }
@@ -125,7 +125,7 @@ void ghost_persist(struct node *n, uint64_t index)
 /* A restarted node found a record on its disk: it was written so, by somebody. */
 void ghost_restored(const struct logformat_record *record)
 {
-    const struct seen *s = seen_find(record->index, record->term);
+    const struct written *s = seen_find(record->index, record->term);
     MUST(s->index != 0 && s->sum == crc32c(record->type, record->payload, record->bytes),
          "a disk has an entry %llu of term %llu that nobody wrote", (ull)record->index, (ull)record->term);
 }
@@ -305,11 +305,12 @@ void ghost_apply(struct node *n, const struct raft_entry *entry)
     MUST(disk_has(n, entry->index), "node %u applies %llu, which is not durable there", n->number, (ull)entry->index);
     MUST(log_[entry->index].term == entry->term && log_[entry->index].sum == sum_of(entry),
          "node %u applies another entry %llu", n->number, (ull)entry->index);
-    if (entry->index % 64 != 0)
+    if (entry->index % w.p.hash_every != 0)
         return;
     uint64_t hash = tables_hash(n->tables);
     struct committed *c = &log_[entry->index];
     MUST(!c->hashed || c->state_hash == hash, "node %u has another state after %llu", n->number, (ull)entry->index);
+    w.s.hashes += c->hashed;
     c->hashed = true;
     c->state_hash = hash;
 }

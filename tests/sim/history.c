@@ -18,7 +18,7 @@ static FILE *written; /* NULL: nobody wants it */
 static const char *const call_names[] = {
     [LINEAR_READ] = "read",     [LINEAR_WRITE] = "write",     [LINEAR_CAS] = "cas",         [LINEAR_DELETE] = "delete",
     [LINEAR_APPEND] = "append", [LINEAR_ACQUIRE] = "acquire", [LINEAR_RELEASE] = "release", [LINEAR_RENEW] = "renew",
-    [LINEAR_CANCEL] = "cancel", [LINEAR_END] = "end"};
+    [LINEAR_CANCEL] = "cancel", [LINEAR_END] = "end",         [LINEAR_TXN] = "txn"};
 
 void history_open(const char *path)
 {
@@ -27,6 +27,34 @@ void history_open(const char *path)
         perror(path);
         exit(2);
     }
+}
+
+static void write_steps(const char *name, const struct linear_step *steps, uint32_t steps_count)
+{
+    static const char *const kinds[] = {[LINEAR_IS] = "\"c\":\"is\",",
+                                        [LINEAR_PRESENT] = "\"c\":\"present\",",
+                                        [LINEAR_FENCE] = "\"c\":\"fence\",",
+                                        ""};
+    fprintf(written, ",\"%s\":[", name);
+    for (uint32_t i = 0; i < steps_count; i++) {
+        fprintf(written, "%s{%s\"r\":%u,\"v\":", i > 0 ? "," : "", kinds[steps[i].kind], steps[i].cell);
+        fprintf(written, steps[i].value != 0 ? "%llu}" : "null}", (unsigned long long)steps[i].value);
+    }
+    fprintf(written, "]");
+}
+
+static void write_txn(const struct linear_op *op, bool answered)
+{
+    static const struct linear_txn nothing;
+    const struct linear_txn *txn = op->txn != NULL ? op->txn : &nothing;
+    bool read = txn->thens + txn->elses == 0; /* what it saw is known with its answer */
+    if (answered)
+        fprintf(written, ",\"n\":%llu", (unsigned long long)op->a);
+    if (answered && !read)
+        return;
+    write_steps("if", txn->steps, txn->ifs);
+    write_steps("then", txn->steps + txn->ifs, txn->thens);
+    write_steps("else", txn->steps + txn->ifs + txn->thens, txn->elses);
 }
 
 static void write_event(uint64_t number, const char *type, bool answered)
@@ -43,6 +71,10 @@ static void write_event(uint64_t number, const char *type, bool answered)
         fprintf(written, op->a != 0 ? ",\"a\":%llu" : ",\"a\":null", (unsigned long long)op->a);
     if (op->call == LINEAR_ACQUIRE)
         fprintf(written, ",\"mode\":\"%s\"", op->shared ? "S" : "X");
+    if (op->call == LINEAR_ACQUIRE && op->permits > 0)
+        fprintf(written, ",\"permits\":%u", op->permits);
+    if (op->call == LINEAR_TXN)
+        write_txn(op, answered);
     if (op->call == LINEAR_RELEASE || (op->call == LINEAR_ACQUIRE && answered && op->a != 0))
         fprintf(written, ",\"tok\":%llu", (unsigned long long)op->a);
     if (op->call == LINEAR_READ && answered && strncmp(o->key, "key", 3) == 0)
@@ -95,6 +127,14 @@ void history_complete(uint64_t number, enum linear_outcome outcome, uint64_t a, 
 void history_keep(uint64_t number, enum linear_outcome outcome)
 {
     complete(number, outcome);
+}
+
+/* What a read of a group saw is known only now: it is the transaction that asks for just that. */
+void history_saw(uint64_t number, const struct linear_txn *seen)
+{
+    operations[number].op.txn = seen;
+    operations[number].op.a = 1;
+    complete(number, LINEAR_OK);
 }
 
 /* ---- queues: what is there in the end ---- */
@@ -151,7 +191,7 @@ static void check_queue_end(const struct tables *t, const char *key, struct line
 
 static enum linear_kind kind_of(const char *key)
 {
-    return key[0] == 'k' ? LINEAR_QUEUE : key[0] == 'r' ? LINEAR_REGISTER : LINEAR_LOCK;
+    return key[0] == 'k' ? LINEAR_QUEUE : key[0] == 'r' ? LINEAR_REGISTER : key[0] == 'g' ? LINEAR_GROUP : LINEAR_LOCK;
 }
 
 static void judge(const char *key, const struct linear_op *ops, uint32_t op_count)
@@ -184,7 +224,7 @@ static void check_key(const struct tables *t, const char *key)
     free(ops);
 }
 
-/* A fence is given once, whatever the lock. */
+/* A fence is given once, whatever the lock. (Within one lock the search sees to it that they rise.) */
 static int by_fence(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

@@ -62,7 +62,33 @@ static const char *const statistic_names[STATISTICS] = {"virtual ns",
                                                         "locks in line",
                                                         "locks given up",
                                                         "checker steps",
-                                                        "undecided"};
+                                                        "undecided",
+                                                        "machines joined",
+                                                        "renewals",
+                                                        "leases expired",
+                                                        "leases lost",
+                                                        "clients paused",
+                                                        "clients cut off",
+                                                        "clients anew",
+                                                        "holders outlived",
+                                                        "two sure holders",
+                                                        "guarded writes",
+                                                        "stale guards",
+                                                        "txns held",
+                                                        "txns not held",
+                                                        "permits",
+                                                        "barriers passed",
+                                                        "elected",
+                                                        "lock-delays",
+                                                        "ephemeral ended",
+                                                        "sequence keys",
+                                                        "wishes",
+                                                        "rule's changes",
+                                                        "votes given back",
+                                                        "dead in calm",
+                                                        "states compared",
+                                                        "majorities lost",
+                                                        "leavers missed"};
 
 /* The kinds of weather that can be switched off. */
 static const struct {
@@ -86,6 +112,13 @@ static const struct {
               {"torn", offsetof(struct parameters, torn)},
               {"clientloss", offsetof(struct parameters, client_loss)},
               {"member", offsetof(struct parameters, member)},
+              {"clientpause", offsetof(struct parameters, client_pause)},
+              {"clientsilence", offsetof(struct parameters, client_silence)},
+              {"clientcrash", offsetof(struct parameters, client_crash)},
+              {"clientjump", offsetof(struct parameters, client_jump)},
+              {"clientdrift", offsetof(struct parameters, client_drift_ppm)},
+              {"txns", offsetof(struct parameters, txn_share)},
+              {"sessions", offsetof(struct parameters, session_share)},
               {"locks", offsetof(struct parameters, lock_share)},
               {"registers", offsetof(struct parameters, register_share)}};
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))
@@ -345,7 +378,7 @@ static const char *text_after(int *at, int argc, char **argv)
 
 static void parse_without(struct limits *l, const char *list)
 {
-    char copy[256], *rest = copy, *word;
+    char copy[512], *rest = copy, *word;
     snprintf(copy, sizeof(copy), "%s", list);
     while ((word = strsep(&rest, ",")) != NULL) {
         size_t i = 0;

@@ -22,6 +22,7 @@ static void draw_timing(struct parameters *p)
     p->apply_ns = rng_chance(500000) ? 0 : rng_below(rng_chance(200000) ? 2 * p->election_ns : p->heartbeat_ns);
     p->slow_packet_ns = rng_between(p->heartbeat_ns, 10 * p->election_ns);
     p->drift_ppm = maybe(50000);
+    p->client_drift_ppm = maybe(20000);
     p->think_ns = rng_between(5 * MS, 200 * MS);
     p->nemesis_every_ns = rng_between(50 * MS, 600 * MS);
     p->noise_every_ns = rng_chance(300000) ? 0 : rng_between(2 * MS, 100 * MS);
@@ -47,6 +48,10 @@ static void draw_faults(struct parameters *p)
     p->keep_all = maybe(500000);
     p->client_loss = maybe(100000);
     p->damage = maybe(60000);
+    p->client_pause = maybe(150000);
+    p->client_silence = maybe(100000);
+    p->client_crash = maybe(60000);
+    p->client_jump = maybe(100000);
 }
 
 static void draw_sizes(struct parameters *p)
@@ -58,6 +63,9 @@ static void draw_sizes(struct parameters *p)
     p->queue_share = maybe(1000000);
     p->register_share = maybe(1000000);
     p->lock_share = maybe(600000);
+    p->txn_share = maybe(600000);
+    p->session_share = maybe(60000);
+    p->hash_every = rng_chance(100000) ? 1 : 64;
     p->slots = slots[rng_below(4)];
     p->trailing = (uint32_t)rng_below(p->slots / 4);
     p->message_bytes = rng_chance(200000) ? 1 : (uint32_t)rng_between(100, 16384);
@@ -65,6 +73,20 @@ static void draw_sizes(struct parameters *p)
     p->apply_bytes = p->apply_ns < p->heartbeat_ns && rng_chance(200000) ? 1 : 32768;
     p->inflight = (uint32_t)rng_between(1, RAFT_INFLIGHT_MAX);
     p->chunk_bytes = (uint32_t)rng_between(200, 8192);
+}
+
+/* Half of the runs have clocks as leases are made for; in the others they may be worse, and only fences help. */
+static void draw_clocks(struct parameters *p)
+{
+    if (rng_chance(500000)) {
+        p->jump = 0;
+        p->drift_ppm = (uint32_t)rng_below(LEASE_DRIFT_PPM + 1);
+        p->client_drift_ppm = (uint32_t)rng_below(LEASE_DRIFT_PPM + 1);
+    }
+    /* The margin covers more than the drift that is stated. */
+    uint64_t covered_ns = TABLES_LEASE_NS - LEASE_MARGIN_NS;
+    w.good_clocks = p->jump == 0 &&
+                    (1000000ull - p->client_drift_ppm) * TABLES_LEASE_NS >= (1000000ull + p->drift_ppm) * covered_ns;
 }
 
 void nemesis_draw(void)
@@ -76,6 +98,7 @@ void nemesis_draw(void)
     draw_sizes(p);
     p->safety_ns = safety_ns;
     limit_parameters(p);
+    draw_clocks(p);
 }
 
 void nemesis_start(void)
@@ -220,7 +243,7 @@ static bool propose(struct node *leader, uint32_t mode, uint32_t count, const st
 }
 
 /* A voter becomes a learner or is taken out, in one step or through a joint configuration that somebody must leave by
- * hand; the administrator takes it in again. */
+ * hand; the membership rule takes it in again. */
 static void move_member(void)
 {
     const uint32_t modes[] = {RAFT_CHANGE_SIMPLE, RAFT_CHANGE_JOINT, RAFT_CHANGE_JOINT_STAY};
@@ -233,6 +256,16 @@ static void move_member(void)
         w.s.members_moved++;
         trace("node %u is to become %s", n->number, change.op == RAFT_REMOVE ? "no member" : "a learner");
     }
+    node_round(leader);
+}
+
+static void wish_of_operator(void)
+{
+    struct node *leader = leader_now();
+    if (leader == NULL || leader->paused_until_ns > w.now_ns)
+        return;
+    raft_tick(leader->raft, node_local_time(leader));
+    duties_wish(leader);
     node_round(leader);
 }
 
@@ -331,6 +364,9 @@ static void strike(void)
         transfer();
     if (rng_chance(w.p.member))
         move_member();
+    if (rng_chance(w.p.member))
+        wish_of_operator();
+    clients_strike();
     if (rng_chance(w.p.stall))
         stall(any_node());
     if (rng_chance(w.p.jump))
@@ -339,32 +375,18 @@ static void strike(void)
         forget(any_node());
 }
 
-/* ---- the administrator ---- */
+/* ---- operators ---- */
 
-/* A learner that has all that is committed takes the place of the voter that lost its log. */
-static bool promote(struct node *leader, struct node *n)
+/* What the membership rule never does by itself. */
+static void leave_by_hand(struct node *leader)
 {
     const struct raft_conf *conf = raft_conf_now(leader->raft);
-    const struct raft_peer *peer = raft_peer(leader->raft, n->id);
-    if (peer == NULL || peer->match + 8 < leader->raft->commit)
-        return false;
-    struct raft_change changes[RAFT_CHANGES_MAX] = {{.op = RAFT_ADD_VOTER, .id = n->id}};
-    uint32_t count = 1;
-    for (uint32_t i = 0; i < conf->count; i++)
-        if (conf->members[i].id.node == n->id.node && conf->members[i].id.log != n->id.log && count < RAFT_CHANGES_MAX)
-            changes[count++] = (struct raft_change){.op = RAFT_REMOVE, .id = conf->members[i].id};
-    return propose(leader, RAFT_CHANGE_JOINT, count, changes);
+    if (raft_conf_is_joint(conf) && !conf->auto_leave)
+        propose(leader, RAFT_CHANGE_LEAVE, 0, NULL);
 }
 
-static bool mend(struct node *leader, struct node *n)
-{
-    const struct raft_member *member = raft_conf_member(raft_conf_now(leader->raft), n->id);
-    if (member == NULL) {
-        struct raft_change add = {.op = RAFT_ADD_LEARNER, .id = n->id};
-        return propose(leader, RAFT_CHANGE_SIMPLE, 1, &add);
-    }
-    return member->flags == RAFT_LEARNER && promote(leader, n);
-}
+/* In the calm all that was wished is taken back, and the leadership goes round: sessions of the living outlast that. */
+static bool going_round = true;
 
 static void administer(void)
 {
@@ -372,13 +394,17 @@ static void administer(void)
     if (leader == NULL || leader->paused_until_ns > w.now_ns)
         return;
     raft_tick(leader->raft, node_local_time(leader));
-    const struct raft_conf *conf = raft_conf_now(leader->raft);
-    if (raft_conf_is_joint(conf) && !conf->auto_leave)
-        propose(leader, RAFT_CHANGE_LEAVE, 0, NULL);
-    for (uint32_t i = 1; i <= w.p.nodes; i++)
-        if (mend(leader, &w.nodes[i]))
-            break;
+    leave_by_hand(leader);
+    if (w.calm)
+        duties_clear_wishes(leader);
     node_round(leader);
+    if (w.calm && going_round && rng_chance(100000))
+        transfer();
+}
+
+void nemesis_end(void)
+{
+    going_round = false;
 }
 
 /* ---- calm ---- */
@@ -426,10 +452,31 @@ static bool is_core_enough(void)
     return true;
 }
 
+/* A wish that may yet be carried out takes more voters away, on the word of who was heard a moment ago. */
+static bool is_wish_pending(const struct node *n)
+{
+    for (uint32_t i = 1; n->up && i <= NODES_MAX; i++) {
+        const struct tables_node *row = tables_node(n->tables, i);
+        if (row != NULL && row->wish != TABLES_WISH_NONE)
+            return true;
+    }
+    for (uint64_t i = n->raft->applied + 1; i <= n->raft->last; i++) {
+        struct raft_entry entry;
+        struct tables_op op;
+        if (raft_entry_at(n->raft, i, &entry) && entry.type == RAFT_ENTRY_DATA &&
+            tables_decode(entry.data, entry.length, &op) == E_OK && op.kind == TABLES_NODE_WISH)
+            return true;
+    }
+    return false;
+}
+
 /* Leaves out nodes by chance as long as the rest is a quorum. */
 static void choose_core(void)
 {
     memset(w.broken, 0, sizeof(w.broken));
+    for (uint32_t i = 1; i <= w.p.nodes; i++)
+        if (is_wish_pending(&w.nodes[i]))
+            return;
     for (uint32_t tries = 0; tries < w.p.nodes; tries++) {
         uint32_t one = (uint32_t)rng_between(1, w.p.nodes);
         bool was = w.broken[one];
@@ -437,6 +484,49 @@ static void choose_core(void)
         if (!is_core_enough())
             w.broken[one] = was; /* a disk that was lost may leave no room for more: then all stay */
     }
+}
+
+static uint64_t last_term(const struct node *n)
+{
+    uint64_t term = 0;
+    raft_term_at(n->raft, n->raft->last, &term);
+    return term;
+}
+
+static bool is_behind(const struct node *n, const struct node *other)
+{
+    uint64_t term = last_term(n), others = last_term(other);
+    return term < others || (term == others && n->raft->last < other->raft->last);
+}
+
+/* By what it knows of the configuration and by who is there. */
+static bool can_lead(const struct node *n)
+{
+    const struct raft_conf *conf = &n->raft->conf;
+    uint8_t votes[RAFT_MEMBERS_MAX] = {0};
+    for (uint32_t i = 0; i < conf->count; i++) {
+        const struct node *other = node_of(conf->members[i].id);
+        bool gives = other != NULL && !w.broken[other->number] && !other->disk.hurt && !is_behind(n, other);
+        votes[i] = gives ? RAFT_VOTE_YES : RAFT_VOTE_NO;
+    }
+    return !w.broken[n->number] && raft_conf_is_voter(conf, n->id) &&
+           raft_conf_vote_result(conf, votes) == RAFT_VOTE_WON;
+}
+
+/* Can anything be decided at all? An operator who takes votes away in the very moment that another voter loses its disk
+ * has lost the majority. And a leader that gave up its vote, and was interrupted before the others knew that this is
+ * decided, may hold the only log that is long enough, where it was one of two voters. */
+bool nemesis_may_live(void)
+{
+    if (!is_quorum_of(ghost_conf_now())) {
+        w.s.majorities_lost++;
+        return false;
+    }
+    for (uint32_t i = 1; i <= w.p.nodes; i++)
+        if (can_lead(&w.nodes[i]))
+            return true;
+    w.s.leavers_missed++;
+    return false;
 }
 
 void nemesis_calm(void)

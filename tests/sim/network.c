@@ -8,11 +8,12 @@ static uint64_t draw_delay(void)
     return rng_between(w.p.delay_low_ns, w.p.delay_high_ns);
 }
 
-static void deliver_later(const struct node *to, const void *bytes, size_t count)
+/* With the boot that it is of: a link is between two boots. */
+static void deliver_later(const struct node *from, const struct node *to, const void *bytes, size_t count)
 {
     void *copy = malloc(count);
     memcpy(copy, bytes, count);
-    event_add(draw_delay(), EVENT_PACKET, to->number, 0, copy, count);
+    event_add(draw_delay(), EVENT_PACKET, to->number, from->life, copy, count);
 }
 
 void network_send(const struct node *from, struct raft_id to_id, void *bytes, size_t count)
@@ -28,9 +29,9 @@ void network_send(const struct node *from, struct raft_id to_id, void *bytes, si
         w.s.lost++;
         return;
     }
-    deliver_later(to, bytes, count);
+    deliver_later(from, to, bytes, count);
     if (!w.calm && rng_chance(w.p.duplication)) {
         w.s.duplicated++;
-        deliver_later(to, bytes, count);
+        deliver_later(from, to, bytes, count);
     }
 }

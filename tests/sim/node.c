@@ -66,6 +66,7 @@ static void tables_make(struct node *n)
     tables_drop(n);
     err_t err = tables_init(&memory, cluster_id, 1, &n->tables);
     ASSERT(err == E_OK);
+    ghost_tables_watch(n);
 }
 
 static uint8_t *tables_bytes(const struct tables *t, uint64_t *bytes_out)
@@ -175,6 +176,8 @@ static void forget_volatile(struct node *n)
     n->applying = (struct raft_apply){.first = 0};
     memset(n->waiters, 0, sizeof(n->waiters));
     memset(n->readers, 0, sizeof(n->readers));
+    memset(n->seen, 0, sizeof(n->seen));
+    n->duties.leading = false;
     n->seen_role = RAFT_FOLLOWER;
     n->wake_at_ns = UINT64_MAX;
 }
@@ -186,7 +189,7 @@ void node_start(struct node *n)
         new_identity(n);
     n->life++;
     forget_volatile(n);
-    n->clock_global_ns = w.now_ns;
+    n->clock_global_ns = n->started_ns = w.now_ns;
     n->clock_local_ns = rng_below(1000 * SECOND);
     tables_make(n);
     struct raft_hard_state hard_state = {.term = 0};
@@ -264,9 +267,11 @@ static void apply_range(struct node *n)
         bool known = raft_entry_at(n->raft, i, &entry);
         ASSERT(known);
         bool data = entry.type == RAFT_ENTRY_DATA;
+        ghost_tables_before(n, i);
         err_t err = tables_apply(n->tables, i, entry.term, data ? entry.data : NULL, data ? entry.length : 0, &result);
         ASSERT(err == E_OK);
         ghost_apply(n, &entry);
+        ghost_tables_after(n, &entry, &result);
         client_applied(n, &entry, &result);
     }
     raft_applied(n->raft, range.last);
@@ -395,6 +400,7 @@ static void on_packet(struct node *n, const struct event *e)
         try_damaged(e);
     if (raft_wire_decode(e->data, e->bytes, &m, &snapshot, &why) != E_OK)
         violation(EXIT_CORRECTNESS, "a message does not decode: %s", why);
+    duties_linked(n, m.from, e->life);
     raft_receive(n->raft, &m);
     if (raft_id_equal(m.to, n->id))
         trace_json_message(n, &m, false);
@@ -473,6 +479,9 @@ static void handle(struct node *n, struct event *e)
     case EVENT_REQUEST:
         client_request(n, e->data);
         break;
+    case EVENT_REPORT:
+        duties_report(n, e->data);
+        break;
     default: /* EVENT_WAKE: time is told in any case */
         break;
     }
@@ -480,7 +489,7 @@ static void handle(struct node *n, struct event *e)
 
 static bool survives_restart(uint32_t kind)
 {
-    return kind == EVENT_PACKET || kind == EVENT_REQUEST;
+    return kind == EVENT_PACKET || kind == EVENT_REQUEST || kind == EVENT_REPORT;
 }
 
 void node_event(struct node *n, struct event *e)
@@ -493,6 +502,7 @@ void node_event(struct node *n, struct event *e)
     if (!void_now) {
         raft_tick(n->raft, node_local_time(n));
         handle(n, e);
+        duties_run(n);
         node_round(n);
     }
     free(e->data);

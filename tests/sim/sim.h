@@ -3,8 +3,10 @@
  *
  * world.c    events in virtual time           node.c     a mount of lib/raft, as the kernel has one
  * disk.c     logstore's store on a lossy disk  network.c  what the wires do
- * client.c   clients with sessions             nemesis.c  what goes wrong, and who mends the membership
- * ghost.c    invariants after every step       history.c  is what the clients saw linearizable
+ * client.c   clients' machines, and what is answered; client_ops.c what they ask; client_node.c the node's side of that
+ * duties.c   what a leader does beside leading, by the kernel's rules of leases and members
+ * nemesis.c  what goes wrong, and operators    ghost.c    invariants of consensus after every step
+ * ghost_tables.c  invariants of the tables     history.c  is what the clients saw linearizable
  * trace.c    what happened, as NDJSON          main.c     batches of seeds, statistics, shrinking
  */
 #pragma once
@@ -14,7 +16,9 @@
 #include <string.h>
 
 #include <base/logformat.h>
+#include <lease.h>
 #include <linear.h>
+#include <members.h>
 #include <raft/raft_wire.h>
 #include <store.h>
 #include <tables/tables.h>
@@ -27,7 +31,11 @@
 #define KEYS            3u /* queues at a time */
 #define REGISTERS       2u
 #define LOCKS           2u
-#define KEY_OPS_MAX     400u /* then the key's place is taken by a new one */
+#define CELLS           2u      /* registers of the group, beside its lock */
+#define SEMAPHORE       2u      /* permits of the semaphore */
+#define PARTIES         2u      /* of the barrier */
+#define GUARD           "lockg" /* the group's lock */
+#define KEY_OPS_MAX     400u    /* then the key's place is taken by a new one */
 
 enum exit_code { EXIT_PASSED = 0, EXIT_CRASH = 127, EXIT_LIVENESS = 128, EXIT_CORRECTNESS = 129 };
 
@@ -54,8 +62,11 @@ struct parameters {
     uint32_t torn, keep_all; /* per million: a crash tears sectors; a crash loses nothing */
     uint32_t damage; /* per million, each time the nemesis looks: sectors at rest go bad, or were written elsewhere */
     uint64_t think_ns;
-    uint32_t read_share, client_loss;                 /* per million */
-    uint32_t queue_share, register_share, lock_share; /* of what the clients do */
+    uint32_t read_share, client_loss;                                           /* per million */
+    uint32_t queue_share, register_share, lock_share, txn_share, session_share; /* of what the clients do */
+    uint32_t client_pause, client_silence, client_crash, client_jump;           /* per million, as above */
+    uint32_t client_drift_ppm;
+    uint32_t hash_every; /* entries: the states of nodes are compared */
     uint32_t slots, trailing, message_bytes, persist_bytes, apply_bytes, inflight, chunk_bytes;
     uint64_t safety_ns;
 };
@@ -68,6 +79,10 @@ struct statistics {
     uint64_t operations, reads, retries, reads_failed;
     uint64_t members_moved, groups, damages, misdirected, bad_superblocks, damage_found, repaired;
     uint64_t answers_lost, cas_done, cas_failed, grants, grants_in_line, given_up, linear_steps, undecided;
+    uint64_t joins, renewals, expiries, leases_lost, client_pauses, client_silences, client_crashes;
+    uint64_t outlived, both_sure, guarded, stale_guards, txns_held, txns_not, semaphores, barriers, elected, delays;
+    uint64_t ephemeral_ended, sequences, wishes, rule_changes, votes_back, dead_in_calm, hashes, majorities_lost,
+        leavers_missed;
 };
 #define STATISTICS (sizeof(struct statistics) / sizeof(uint64_t))
 
@@ -88,7 +103,10 @@ enum event_kind {
     EVENT_HEAL,
     EVENT_ADMIN,
     EVENT_NOISE,
-    EVENT_CRASH
+    EVENT_CRASH,
+    EVENT_BEAT,   /* a machine reports that it is there */
+    EVENT_REPORT, /* which a node hears */
+    EVENT_NOTICE  /* and what it says of leases, which a client's machine hears */
 };
 struct event {
     uint64_t at_ns, tie;
@@ -141,6 +159,34 @@ struct platter {
     uint64_t stalled_until_ns;
 };
 
+/* ---- machines: those of nodes, by number, and those of clients ---- */
+#define MACHINES   (NODES_AT_MOST + 1 + CLIENTS_AT_MOST)
+#define CLIENT_ID  1000u        /* ids of clients' machines begin here */
+#define SILENCE_NS (4 * SECOND) /* then it counts as gone, as with links */
+#define REPORT_NS  SECOND
+
+struct report {
+    uint32_t machine, asked; /* asked: the node that shall say how the row stands */
+    uint64_t boot, log, stamp_ns;
+};
+struct seen { /* by a node, of a machine */
+    bool known;
+    uint64_t boot, log, stamp_ns, heard_ns;
+};
+struct notice {
+    bool row; /* how the row stands; else: of an entry that renews leases */
+    uint64_t boot, index, term, stamp_ns;
+};
+
+/* What a leader needs for its duties; anew with each time it leads. */
+struct duties {
+    bool leading;
+    struct lease_clock clock;
+    uint64_t renew_due_ns, look_due_ns, join_due_ns[NODES_AT_MOST + 1];
+    uint64_t settled_at, proposed_at, changed_ns, changes_seen, voters_seen;
+    uint64_t good_boot[NODES_AT_MOST + 1], good_since_ns[NODES_AT_MOST + 1]; /* boot 0: it is not good now */
+};
+
 /* ---- node ---- */
 #define WAITERS 4096u
 struct waiter {
@@ -180,16 +226,21 @@ struct node {
     struct waiter waiters[WAITERS];
     struct reader readers[READERS];
     uint64_t next_token;
+    struct seen seen[MACHINES];
+    struct duties duties;
+    uint64_t started_ns;
+    struct tables_watcher watcher;
     /* ghost */
     uint64_t seen_term, seen_commit, seen_applied, seen_last, seen_stable, promised_term;
     enum raft_role seen_role;
 };
 
-enum read_of { READ_NOTHING, READ_QUEUE, READ_REGISTER, READ_TICKET };
+enum read_of { READ_NOTHING, READ_QUEUE, READ_REGISTER, READ_GROUP, READ_TICKET };
 
 struct request {
     uint32_t client;
     uint64_t attempt, ticket;
+    bool joins;
     enum read_of read; /* READ_NOTHING: `op` is proposed */
     uint32_t bytes;
     char key[16];
@@ -200,10 +251,11 @@ struct reply {
     uint64_t attempt;
     err_t err;
     bool applied, repeated; /* applied: `err` is the tables' */
-    uint64_t value, ticket;
+    uint64_t value, ticket, number;
     uint32_t hint;
     uint32_t count; /* queue: elements; register: its value */
     uint64_t hash;
+    uint32_t cells[CELLS];
 };
 
 struct world {
@@ -215,6 +267,7 @@ struct world {
     bool calm, trace;                    /* calm: the liveness phase */
     bool broken[NODES_AT_MOST + 1];      /* calm: not of the core; stays cut off, or without a disk that writes */
     bool unreachable[NODES_AT_MOST + 1]; /* calm: cut off */
+    bool good_clocks;                    /* no clock of this run drifts or steps more than leases are made for */
 };
 extern struct world w;
 
@@ -262,14 +315,36 @@ void network_send(const struct node *from, struct raft_id to, void *bytes, size_
 
 /* client.c */
 void clients_start(void);
+void clients_beat(uint32_t machine); /* its machine reports, if it can */
+void clients_calm(void);             /* some die for ever, the others are well */
+void clients_strike(void);           /* something happens to one of them, by chance */
 void client_event(struct event *e);
+bool clients_progressed(uint32_t operations); /* since clients_mark(), each of them that lives */
+void clients_mark(void);
+void clients_stop(void);
+bool clients_dead_are_gone(const struct tables *t);
+/* What the ghost of the tables tells: a boot of that client ended; somebody was granted that lock. */
+void client_ended(uint32_t client, uint64_t boot, bool expired);
+void client_granted(uint32_t client, struct tables_text lock, uint32_t mode);
+void client_renewed(uint32_t client, uint64_t boot);
+
+/* client_node.c */
+uint64_t client_delay(void);
 void client_request(struct node *n, struct request *request);
 void client_applied(struct node *n, const struct raft_entry *entry, const struct tables_result *result);
 void client_read_done(struct node *n, const struct raft_read_state *read);
 void client_answer(const struct reply *reply);
-bool clients_progressed(uint32_t operations); /* since clients_mark(), each of them */
-void clients_mark(void);
-void clients_stop(void);
+
+/* duties.c */
+uint32_t machine_of(const uint64_t node_id[2]); /* MACHINES: none */
+void duties_start(void);
+void duties_beat(uint32_t machine);
+void duties_send(uint32_t machine, uint64_t boot, uint64_t log, uint64_t stamp_ns);
+void duties_linked(struct node *n, struct raft_id from, uint64_t boot); /* a frame of it came: it has said hello */
+void duties_report(struct node *n, const struct report *report);
+void duties_run(struct node *n);
+void duties_wish(struct node *leader);         /* an operator wishes something of a node */
+void duties_clear_wishes(struct node *leader); /* and that all be as it was */
 
 /* main.c */
 void limit_parameters(struct parameters *p); /* what the command line leaves of them */
@@ -279,7 +354,9 @@ void nemesis_draw(void);
 void nemesis_start(void);
 void nemesis_event(struct event *e);
 void nemesis_promised(struct node *n); /* it just sent a vote or an acknowledgement */
-void nemesis_calm(void);               /* heals a quorum for ever and leaves the rest broken */
+bool nemesis_may_live(void);
+void nemesis_end(void);  /* nothing of an operator's happens any more */
+void nemesis_calm(void); /* heals a quorum for ever and leaves the rest broken */
 
 /* ghost.c */
 void ghost_start(void);
@@ -298,11 +375,19 @@ uint64_t ghost_conf_index(void);
 const struct raft_conf *ghost_conf_now(void);
 const struct raft_conf *ghost_conf_before(uint32_t back); /* 0: now; NULL: there was none */
 
+/* ghost_tables.c: around each tables_apply(); only who applies an entry first is looked at */
+void ghost_tables_watch(struct node *n);
+void ghost_tables_before(struct node *n, uint64_t index);
+void ghost_tables_after(struct node *n, const struct raft_entry *entry, const struct tables_result *result);
+void ghost_renewal(uint64_t cluster_ns); /* a leader proposes that cluster time */
+void ghost_rule(const struct members_view *v, const struct members_decision *d); /* of members.c, being carried out */
+
 /* history.c */
 void history_open(const char *path); /* also written to a file */
 uint64_t history_invoke(const struct linear_op *op, const char *key,
                         uint64_t of); /* of: the acquiring operation that this one ends; all ones: none */
 void history_complete(uint64_t op, enum linear_outcome outcome, uint64_t a, uint64_t b);
 void history_keep(uint64_t op, enum linear_outcome outcome); /* with a and b as they were */
+void history_saw(uint64_t op, const struct linear_txn *seen);
 uint64_t history_hash(const uint8_t *value, uint32_t elements);
 void history_check(const struct tables *t);

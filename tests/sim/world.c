@@ -148,7 +148,7 @@ void event_add(uint64_t after_ns, enum event_kind kind, uint32_t who, uint64_t l
 
 static bool is_client_event(uint32_t kind)
 {
-    return kind == EVENT_CLIENT || kind == EVENT_REPLY;
+    return kind == EVENT_CLIENT || kind == EVENT_REPLY || kind == EVENT_NOTICE;
 }
 static bool is_nemesis_event(uint32_t kind)
 {
@@ -163,6 +163,8 @@ static void dispatch(struct event *e)
         client_event(e);
     else if (is_nemesis_event(e->kind))
         nemesis_event(e);
+    else if (e->kind == EVENT_BEAT)
+        duties_beat(e->who);
     else
         node_event(&w.nodes[e->who], e);
 }
@@ -196,14 +198,33 @@ static bool core_is_equal(void)
     return true;
 }
 
+static bool dead_are_gone(void)
+{
+    for (uint32_t i = 1; i <= w.p.nodes; i++) {
+        const struct node *n = &w.nodes[i];
+        if (!w.broken[i] && n->up && clients_dead_are_gone(n->tables))
+            return true;
+    }
+    return false;
+}
+
+/* Silence is seen, the lease runs from the last renewal, and the leader looks at each of its own. */
+#define LEASE_BOUND_NS (SILENCE_NS + TABLES_LEASE_NS + 2 * LEASE_RENEW_NS + 2 * REPORT_NS)
+
 static void liveness(void)
 {
     nemesis_calm();
+    if (!nemesis_may_live())
+        return;
+    clients_calm();
     clients_mark();
     uint64_t bound = 60 * w.p.election_ns + 100 * w.p.flush_high_ns + 20 * SECOND;
     if (!run_until(w.now_ns + bound, clients_are_served))
         violation(EXIT_LIVENESS, "a healed quorum does not serve its clients within %llu s",
                   (unsigned long long)(bound / SECOND));
+    if (!dead_are_gone() && !run_until(w.now_ns + LEASE_BOUND_NS + bound, dead_are_gone))
+        violation(EXIT_LIVENESS, "the leases of dead clients do not end");
+    nemesis_end();
     clients_stop();
     if (!run_until(w.now_ns + bound, core_is_equal))
         violation(EXIT_LIVENESS, "the nodes of a healed quorum do not come to the same state");
@@ -227,6 +248,7 @@ void world_run(void)
     ghost_start();
     node_genesis();
     clients_start();
+    duties_start();
     nemesis_start();
     run_until(w.p.safety_ns, NULL);
     liveness();

@@ -1,4 +1,4 @@
-# The simulator: tests/sim with the same lib/ and logstore sources as Shoal runs, optimised, assertions on.
+# The simulator: tests/sim with the same lib/, logstore and pure kernel/cluster sources as Shoal runs, optimised, assertions on.
 #   make test-sim                  1,000 seeds, as part of the tests
 #   make sim SEEDS=N [SEED=FIRST]  any number;  $(SIM) --seed S --trace replays one and tells what happened;
 #                                  $(SIM) --shrink S makes a failing one small
@@ -6,10 +6,10 @@
 SIM := $(BUILD)/sim/simulate
 SIM_SOURCES := $(wildcard tests/sim/*.c lib/raft/src/*.c lib/tables/src/*.c lib/wire/src/*.c) \
   $(addprefix user/servers/logstore/,superblock.c groups.c scan.c) lib/base/logformat.c \
-  tools/linear/linear.c
+  tools/linear/linear.c kernel/cluster/lease.c kernel/cluster/members.c
 SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/sim/%.o)
 SIM_CFLAGS = -std=gnu11 -O2 -g -fno-omit-frame-pointer $(WARN) -Iabi/include \
-  $(foreach l,base wire raft tables,-Ilib/$(l)/include) -Iuser/servers/logstore -Itools/linear
+  $(foreach l,base wire raft tables,-Ilib/$(l)/include) -Iuser/servers/logstore -Itools/linear -Ikernel/cluster
 SEEDS ?= 1000
 SEED  ?= 1
 
