@@ -12,5 +12,6 @@ help:
 	@echo 'make fuzz         the fuzz targets for long  (FUZZ_SECONDS= ONLY=)    make coverage  of Raft core, tables and sealing'
 	@echo 'make raftd-host   the consensus core behind lines of text, for tools'
 	@echo 'make debug        boot with gdb attached    make bench   figures, as table and JSON'
+	@echo 'make sdk          build/sdk: headers, libraries and a compiler for programs outside this tree'
 	@echo 'make pxe-serve    serve loader, bundle and configuration to machines on a network  (IFACE=)'
 	@echo 'make clean        remove what was built (fetched sources stay; clean-all removes them too)'

@@ -163,8 +163,34 @@ void node_take_propose(struct node *n, const struct other *o, const uint8_t *ent
 
 /* ---- applied ---- */
 
+static struct pending *find_sequence(struct node *n, uint64_t sequence)
+{
+    for (uint32_t i = 0; i < NODE_REQUESTS_MAX; i++) {
+        if (n->pending[i].entry && n->pending[i].sequence == sequence)
+            return &n->pending[i];
+    }
+    return NULL;
+}
+
+/* Places in line that were asked for and come with a snapshot: the entries that made them are not seen, but what came
+ * of them stands in the tables. */
+static void settle_locks(struct node *n)
+{
+    struct tables_request_view view = {0};
+    while (tables_request_next(n->tables, view.ticket, &view)) {
+        struct pending *p = view.node == node_number(n) ? find_sequence(n, view.sequence) : NULL;
+        struct tables_result result = {.value = view.fence, .ticket = view.ticket};
+        uint64_t token = p ? p->token : 0;
+        if (!p)
+            continue;
+        release(n, p);
+        if (token)
+            n->hooks.proposed(n->hooks.context, token, &result);
+    }
+}
+
 /* Does the own row stand, with this boot and its lease? */
-void node_tables_replaced(struct node *n)
+static void look_for_own_row(struct node *n)
 {
     const struct tables_node *row = node_own_row(n);
     bool stands = row && row->live && same_id(row->boot_id, n->config.boot_id);
@@ -175,13 +201,11 @@ void node_tables_replaced(struct node *n)
         n->recorded_number = row->number;
 }
 
-static struct pending *find_sequence(struct node *n, uint64_t sequence)
+void node_tables_replaced(struct node *n)
 {
-    for (uint32_t i = 0; i < NODE_REQUESTS_MAX; i++) {
-        if (n->pending[i].entry && n->pending[i].sequence == sequence)
-            return &n->pending[i];
-    }
-    return NULL;
+    look_for_own_row(n);
+    if (n->applied_join)
+        settle_locks(n);
 }
 
 void node_applied(struct node *n, const struct raft_entry *entry, const struct tables_result *result)
@@ -190,7 +214,7 @@ void node_applied(struct node *n, const struct raft_entry *entry, const struct t
     if (tables_decode(entry->data, entry->length, &op) != E_OK)
         return;
     if (op.kind == TABLES_NODE_JOIN || op.kind == TABLES_EXPIRE || op.kind == TABLES_NODE_WISH)
-        node_tables_replaced(n);
+        look_for_own_row(n);
     if (!op.node || !same_id(op.boot, n->config.boot_id))
         return;
     struct pending *p = find_sequence(n, op.sequence);

@@ -26,8 +26,11 @@ static void read_present(struct request *r, const struct tables *t)
 /* False: no room. A value that would not fit into an answer of its own is left out. */
 static bool put_change(const struct tables_change *c, uint32_t *used)
 {
-    struct cluster_change row = {
-        .revision = c->position.revision, .kind = c->kind, .name_bytes = c->name.bytes, .value_bytes = c->value.bytes};
+    struct cluster_change row = {.revision = c->position.revision,
+                                 .process_id = c->process_id,
+                                 .kind = c->kind,
+                                 .name_bytes = c->name.bytes,
+                                 .value_bytes = c->value.bytes};
     if (sizeof(row) + row.name_bytes + row.value_bytes > ROWS_MAX - 7) {
         row.left_out = row.value_bytes;
         row.value_bytes = 0;

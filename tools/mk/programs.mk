@@ -18,12 +18,12 @@ $(call C_PROGRAM,bin/$(1),$(2) $(PROGRAM_SRCS_$(1)),$(3) $(PROGRAM_FLAGS_$(1)),$
 $(patsubst %.c,$(USER)/programs/bin/$(1).dir/%.o,$(2) $(PROGRAM_SRCS_$(1))): | $(PROGRAM_NEEDS_$(1))
 endef
 
-CLI := -Iuser/lib/cli/include
+CLI := -Iuser/lib/cli/include -Iuser/sdk/include
 $(foreach file,$(wildcard user/bin/*.c),\
-  $(eval $(call FOUND_PROGRAM,$(basename $(notdir $(file))),$(file),$(CLI),$(USER)/libcli.a)))
+  $(eval $(call FOUND_PROGRAM,$(basename $(notdir $(file))),$(file),$(CLI),$(USER)/libcli.a $(USER)/libcluster.a)))
 $(foreach name,$(call folders_with_c,user/bin),\
-  $(eval $(call FOUND_PROGRAM,$(name),$(wildcard user/bin/$(name)/*.c),-Iuser/bin/$(name) $(CLI),$(USER)/libcli.a)))
-$(foreach file,$(wildcard tests/guest/*.c),$(eval $(call FOUND_PROGRAM,$(basename $(notdir $(file))),$(file),,)))
+  $(eval $(call FOUND_PROGRAM,$(name),$(wildcard user/bin/$(name)/*.c),-Iuser/bin/$(name) $(CLI),$(USER)/libcli.a $(USER)/libcluster.a)))
+$(foreach file,$(wildcard tests/guest/*.c),$(eval $(call FOUND_PROGRAM,$(basename $(notdir $(file))),$(file),-Iuser/sdk/include,$(USER)/libcluster.a)))
 $(foreach name,$(call folders_with_c,tests/guest),\
-  $(eval $(call FOUND_PROGRAM,$(name),$(wildcard tests/guest/$(name)/*.c),-Itests/guest/$(name),)))
+  $(eval $(call FOUND_PROGRAM,$(name),$(wildcard tests/guest/$(name)/*.c),-Itests/guest/$(name) -Iuser/sdk/include,$(USER)/libcluster.a)))
 GUEST_TESTS += run:test_libc

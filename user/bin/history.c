@@ -5,10 +5,8 @@
  *   {"p":"CLIENT","i":N,"t":"invoke","f":"append","k":"KEY","at":NS}     before the first sending
  *   ... "t":"ok" | "fail" | "info" ...                                    done | refused, never happened | not known
  */
-#include <idl/cluster.h>
-#include <os/service.h>
-#include <os/startup.h>
 #include <os/syscall.h>
+#include <shoal/session.h>
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,29 +17,27 @@
 #define KEYS_MAX 1000u
 
 struct client {
-    handle_t cluster;
     const char *prefix, *name;
-    uint64_t session, sequence;
+    struct shoal_session session;
     uint64_t end_ns;
     uint32_t key, operation;
 };
 
 static bool time_is_up(const struct client *c)
 {
-    return os_clock(CLOCK_ID_MONOTONIC_NS) >= c->end_ns;
+    return shoal_now_ns() >= c->end_ns;
 }
 
 static void event(const struct client *c, const char *type)
 {
     printf("{\"p\":\"%s\",\"i\":%u,\"t\":\"%s\",\"f\":\"append\",\"k\":\"%s/%u\",\"at\":%llu}\n", c->name, c->operation,
-           type, c->prefix, c->key, (unsigned long long)os_clock(CLOCK_ID_MONOTONIC_NS));
+           type, c->prefix, c->key, (unsigned long long)shoal_now_ns());
     fflush(stdout);
 }
 
 static bool outcome_is_open(err_t err)
 {
-    return err == E_UNKNOWN || err == E_TIMED_OUT || err == E_NOT_DELIVERED || err == E_INTERRUPTED || err == E_AGAIN ||
-           err == E_DROPPED;
+    return shoal_outcome(err) == SHOAL_UNKNOWN || err == E_NOT_DELIVERED;
 }
 
 /* Waits a moment on nothing in particular, so that a cluster without a leader is not asked thousands of times a second.
@@ -49,17 +45,15 @@ static bool outcome_is_open(err_t err)
 static void pause_ms(uint32_t ms)
 {
     uint32_t word = 0;
-    (void)os_futex_wait(&word, 0, os_deadline_ms(ms));
+    (void)os_futex_wait(&word, 0, shoal_in_ms(ms));
 }
 
 static bool open_session(struct client *c)
 {
     while (!time_is_up(c)) {
-        err_t err = cluster_session_open(c->cluster, os_deadline_ms(CALL_MS), &c->session);
-        if (err == E_OK) {
-            c->sequence = 0;
+        err_t err = shoal_session_open(shoal_cluster(), shoal_in_ms(CALL_MS), &c->session);
+        if (err == E_OK)
             return true;
-        }
         if (!outcome_is_open(err)) {
             fprintf(stderr, "history: no session: error %u\n", err);
             return false;
@@ -69,18 +63,15 @@ static bool open_session(struct client *c)
     return false;
 }
 
-/* Sends until the outcome is known or the time is up, then as long again: an operation is left open only for good
- * cause. */
+/* Goes on until the outcome is known or the time is up, then for a while longer: an operation is left open only for
+ * good cause. */
 static err_t append(struct client *c, const char *key, const char *item)
 {
     err_t err;
     uint64_t give_up = c->end_ns + 10 * 1000000000ull;
-    do {
-        err = cluster_append(c->cluster, os_deadline_ms(CALL_MS), c->session, c->sequence, key, item,
-                             (uint32_t)strlen(item), NULL);
-        if (outcome_is_open(err))
-            pause_ms(50);
-    } while (outcome_is_open(err) && os_clock(CLOCK_ID_MONOTONIC_NS) < give_up);
+    do
+        err = shoal_append(&c->session, shoal_in_ms(CALL_MS), key, item, strlen(item), NULL);
+    while (outcome_is_open(err) && shoal_now_ns() < give_up);
     return err;
 }
 
@@ -89,7 +80,6 @@ static bool operate(struct client *c)
 {
     char key[64], item[48];
     c->operation++;
-    c->sequence++;
     snprintf(key, sizeof key, "%s/%u", c->prefix, c->key);
     snprintf(item, sizeof item, "%s.%u,", c->name, c->operation);
     event(c, "invoke");
@@ -116,8 +106,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "history: usage: history PREFIX CLIENT SECONDS\n");
         return 2;
     }
-    struct client c = {.cluster = os_startup_handle(STARTUP_CLUSTER), .prefix = argv[1], .name = argv[2]};
-    c.end_ns = os_clock(CLOCK_ID_MONOTONIC_NS) + seconds * 1000000000ull;
+    struct client c = {.prefix = argv[1], .name = argv[2]};
+    c.end_ns = shoal_now_ns() + seconds * 1000000000ull;
     if (!open_session(&c))
         return 1;
     while (!time_is_up(&c) && operate(&c))

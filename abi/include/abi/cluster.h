@@ -96,7 +96,8 @@ enum cluster_change_kind {
 /* The name and the value follow it, padded with zeros to 8 bytes in all. */
 struct cluster_change {
     uint64_t revision;
-    uint32_t kind; /* enum cluster_change_kind */
+    uint64_t process_id; /* ELECTED: of the holder */
+    uint32_t kind;       /* enum cluster_change_kind */
     uint32_t name_bytes, value_bytes;
     uint32_t left_out; /* bytes of a value that was too long to go along; read the key */
 };

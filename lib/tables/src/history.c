@@ -36,7 +36,8 @@ void history_clear(struct tables *t)
     t->history.begin.revision = t->index + 1;
 }
 
-void history_add(struct tables *t, enum tables_change_kind kind, struct tables_text name, struct tables_text value)
+void history_add(struct tables *t, enum tables_change_kind kind, struct tables_text name, struct tables_text value,
+                 uint64_t process_id)
 {
     struct history *h = &t->history;
     uint32_t bytes = size_of(name.bytes, value.bytes);
@@ -46,7 +47,7 @@ void history_add(struct tables *t, enum tables_change_kind kind, struct tables_t
     if (!c)
         return;
     h->last = h->last.revision == t->index ? behind(h->last) : (struct tables_position){t->index, 0};
-    *c = (struct change){h->last, kind, name.bytes, value.bytes};
+    *c = (struct change){h->last, process_id, kind, name.bytes, value.bytes};
     memcpy(c + 1, name.at, name.bytes);
     if (value.bytes)
         memcpy((uint8_t *)(c + 1) + name.bytes, value.at, value.bytes);
@@ -91,7 +92,8 @@ bool tables_change_next(const struct tables *t, enum tables_watched watched, str
         *change = (struct tables_change){.position = c->position,
                                          .kind = c->kind,
                                          .name = {c + 1, c->name_bytes},
-                                         .value = {(const uint8_t *)(c + 1) + c->name_bytes, c->value_bytes}};
+                                         .value = {(const uint8_t *)(c + 1) + c->name_bytes, c->value_bytes},
+                                         .process_id = c->process_id};
         *position = behind(c->position);
         return true;
     }

@@ -79,7 +79,7 @@ static void changed(struct tables *t, struct key *key)
 {
     key->revision = t->index;
     history_add(t, TABLES_CHANGE_PUT, (struct tables_text){key->by_name.name, key->by_name.name_bytes},
-                (struct tables_text){key->value, key->value_bytes});
+                (struct tables_text){key->value, key->value_bytes}, 0);
 }
 
 void keys_set(struct tables *t, struct tables_text name, struct tables_text value, uint64_t session)
@@ -102,7 +102,7 @@ void keys_remove(struct tables *t, struct key *key)
     tree_remove(&t->keys, &key->by_name);
     t->ephemeral_keys -= key->session != 0;
     history_add(t, TABLES_CHANGE_DELETE, (struct tables_text){key->by_name.name, key->by_name.name_bytes},
-                (struct tables_text){NULL, 0});
+                (struct tables_text){NULL, 0}, 0);
     tables_give(t, key->value, key->value_bytes);
     tables_give_named(t, key, sizeof(*key));
 }

@@ -176,6 +176,7 @@ static err_t load_request(struct tables *t, struct wire_reader *r)
     like.node = wire_get_u32(r);
     like.mode = wire_get_u32(r);
     like.delay_ns = wire_get_u64(r);
+    like.sequence = wire_get_u64(r);
     struct tables_text value = get_text(r, 0, TABLES_ELECTED_MAX);
     like.value = (uint8_t *)(uintptr_t)value.at;
     like.value_bytes = value.bytes;
@@ -309,11 +310,11 @@ static void make_empty(struct tables *t)
 {
     arena_reset(&t->arena);
     t->index = t->term = t->now_ns = t->next_job = t->next_sequence = 0;
-    t->ephemeral_keys = t->delayed_locks = 0;
+    t->ephemeral_keys = t->delayed_locks = t->delays = 0;
     t->no_memory = false;
     history_clear(t);
     memset(t->nodes, 0, sizeof(t->nodes));
-    t->sessions = t->keys = t->names = t->locks = t->requests = t->jobs = (struct tree){NULL, 0};
+    t->sessions = t->keys = t->names = t->locks = t->requests = t->owners = t->jobs = (struct tree){NULL, 0};
 }
 
 void tables_load_begin(struct tables *t, struct tables_loader *loader)

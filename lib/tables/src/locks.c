@@ -47,6 +47,7 @@ static bool view_request(const struct tree_node *node, struct tables_request_vie
     *view = (struct tables_request_view){.ticket = r->ticket,
                                          .fence = r->fence,
                                          .process_id = r->process_id,
+                                         .sequence = r->sequence,
                                          .node = r->node,
                                          .mode = r->mode,
                                          .lock = r->lock->created,
@@ -97,13 +98,14 @@ static bool set_value(struct tables *t, struct request *r, const void *at, uint3
 struct request *locks_add_request(struct tables *t, struct lock *lock, const struct request *like)
 {
     struct request *r = tables_take_numbered(t, sizeof(*r), like->ticket);
-    if (!r || !set_value(t, r, like->value, like->value_bytes))
+    if (!r || !set_value(t, r, like->value, like->value_bytes) || !owners_add(t, like))
         return NULL;
     r->lock = lock;
     r->ticket = like->ticket;
     r->fence = like->fence;
     r->process_id = like->process_id;
     r->delay_ns = like->delay_ns;
+    r->sequence = like->sequence;
     r->node = like->node;
     r->mode = like->mode;
     tree_insert(&t->requests, &r->by_ticket);
@@ -164,7 +166,8 @@ static void grant(struct tables *t, struct request *r)
     lock->waiters--;
     lock->holders++;
     if (r->mode == TABLES_CANDIDATE)
-        history_add(t, TABLES_CHANGE_ELECTED, name_of(lock), (struct tables_text){r->value, r->value_bytes});
+        history_add(t, TABLES_CHANGE_ELECTED, name_of(lock), (struct tables_text){r->value, r->value_bytes},
+                    r->process_id);
 }
 
 static void tell_request(struct tables *t, enum tables_event_kind kind, const struct request *r)
@@ -213,11 +216,12 @@ static void remove_request(struct tables *t, struct request *r)
     else
         lock->waiters--;
     tree_remove(&t->requests, &r->by_ticket);
+    owners_remove(t, r);
     if (r->value)
         tables_give(t, r->value, r->value_bytes);
     tables_give(t, r, sizeof(*r));
     if (elected && (lock->delay_ns || !lock->waiters))
-        history_add(t, TABLES_CHANGE_VACANT, name_of(lock), (struct tables_text){NULL, 0});
+        history_add(t, TABLES_CHANGE_VACANT, name_of(lock), (struct tables_text){NULL, 0}, 0);
     settle(t, lock);
 }
 
@@ -233,7 +237,8 @@ static err_t check_fields(const struct tables_op *op)
     return op->lock.delay_ns <= TABLES_DELAY_MAX_NS ? E_OK : E_RANGE;
 }
 
-static err_t check_lock(const struct tables *t, const struct lock *lock, const struct tables_op *op)
+static err_t check_lock(const struct tables *t, const struct lock *lock, const struct tables_op *op,
+                        const struct request *like)
 {
     const struct lock fresh = {.permits = (uint32_t)op->lock.permits};
     uint32_t mode = (uint32_t)op->lock.mode;
@@ -244,7 +249,8 @@ static err_t check_lock(const struct tables *t, const struct lock *lock, const s
     bool passes = can_hold(lock ? lock : &fresh, mode, 1) && (mode == TABLES_PARTY || !lock || !lock->waiters);
     if (op->lock.try_only && !passes)
         return E_BUSY;
-    if ((!lock && t->locks.count >= TABLES_LOCKS_MAX) || t->requests.count >= TABLES_REQUESTS_MAX)
+    if ((!lock && t->locks.count >= TABLES_LOCKS_MAX) || t->requests.count >= TABLES_REQUESTS_MAX ||
+        !owners_have_room(t, like))
         return E_FULL;
     return E_OK;
 }
@@ -263,20 +269,21 @@ static struct lock *make_lock(struct tables *t, const struct tables_op *op)
 void locks_apply_lock(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
     struct lock *lock = TABLES_ROW(tree_find(&t->locks, op->lock.name), struct lock);
-    result->err = check_fields(op);
-    if (!result->err)
-        result->err = check_lock(t, lock, op);
-    if (result->err)
-        return;
-    if (!lock)
-        lock = make_lock(t, op);
     const struct request like = {.ticket = t->index,
                                  .process_id = op->lock.process_id,
                                  .delay_ns = op->lock.delay_ns,
+                                 .sequence = op->sequence,
                                  .node = op->node,
                                  .mode = (uint32_t)op->lock.mode,
                                  .value = (uint8_t *)(uintptr_t)op->lock.value.at,
                                  .value_bytes = op->lock.value.bytes};
+    result->err = check_fields(op);
+    if (!result->err)
+        result->err = check_lock(t, lock, op, &like);
+    if (result->err)
+        return;
+    if (!lock)
+        lock = make_lock(t, op);
     struct request *r = lock ? locks_add_request(t, lock, &like) : NULL;
     if (!r)
         return;
@@ -345,7 +352,7 @@ void locks_apply_elected_set(struct tables *t, const struct tables_op *op, struc
     else if (r && !owned_by(r->node, r->process_id, op->node, op->elected_set.process_id))
         result->err = E_NO_RIGHT;
     else if (r && set_value(t, r, value.at, value.bytes))
-        history_add(t, TABLES_CHANGE_ELECTED, name, value);
+        history_add(t, TABLES_CHANGE_ELECTED, name, value, r->process_id);
     result->value = t->index;
 }
 

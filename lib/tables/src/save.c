@@ -97,6 +97,7 @@ static void put_request(const struct tree_node *node, struct wire_writer *w)
     wire_put_u32(w, r->node);
     wire_put_u32(w, r->mode);
     wire_put_u64(w, r->delay_ns);
+    wire_put_u64(w, r->sequence);
     put_text(w, r->value, r->value_bytes);
     put_text(w, r->lock->by_name.name, r->lock->by_name.name_bytes);
 }

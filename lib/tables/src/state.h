@@ -39,6 +39,7 @@ struct request {
     struct request *next; /* in its lock, oldest first, holders before waiters */
     struct lock *lock;
     uint64_t ticket, fence, process_id, delay_ns;
+    uint64_t sequence; /* of the proposal that made it */
     uint32_t node, mode;
     uint8_t *value; /* CANDIDATE: what it publishes */
     uint32_t value_bytes, reserved;
@@ -54,9 +55,17 @@ struct lock {
     uint32_t mode; /* of the holders, or of those that were the last */
 };
 
+/* A process that has requests: how many. It is not in snapshots, since its requests are. */
+struct owner {
+    struct tree_node by_process;
+    struct tree_number number;
+    uint32_t requests, delays;
+};
+
 /* A change that watchers can still be told; its name and value follow it. */
 struct change {
     struct tables_position position;
+    uint64_t process_id;
     uint32_t kind, name_bytes, value_bytes;
 };
 
@@ -83,9 +92,10 @@ struct tables {
     uint32_t epoch;
     uint32_t grants; /* fences given by the entry being applied */
     uint32_t ephemeral_keys, delayed_locks;
+    uint32_t delays; /* requests that ask for one */
     bool no_memory;
     struct tables_node nodes[NODES_MAX]; /* by number - 1 */
-    struct tree sessions, keys, names, locks, requests, jobs;
+    struct tree sessions, keys, names, locks, requests, owners, jobs;
     struct history history;
     struct tables_saver hasher; /* too large for a kernel stack */
 };
@@ -124,6 +134,11 @@ void jobs_apply_place(struct tables *t, const struct tables_op *op, struct table
 void jobs_apply_report(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void jobs_apply_kill(struct tables *t, const struct tables_op *op, struct tables_result *result);
 
+/* What one process may ask for; owners.c. */
+bool owners_have_room(const struct tables *t, const struct request *like);
+bool owners_add(struct tables *t, const struct request *r); /* false: no memory */
+void owners_remove(struct tables *t, const struct request *r);
+
 /* An owner that ended: every row of `node`, or of one process of it, goes. */
 #define OWNER_ALL UINT64_MAX
 void sessions_end(struct tables *t, uint32_t node, uint64_t process_id);
@@ -149,7 +164,8 @@ err_t keys_check_session(const struct tables *t, uint64_t session, uint32_t node
 void keys_set(struct tables *t, struct tables_text name, struct tables_text value, uint64_t session);
 void keys_remove(struct tables *t, struct key *key);
 
-void history_add(struct tables *t, enum tables_change_kind kind, struct tables_text name, struct tables_text value);
+void history_add(struct tables *t, enum tables_change_kind kind, struct tables_text name, struct tables_text value,
+                 uint64_t process_id);
 void history_clear(struct tables *t); /* the arena was reset, or is new */
 
 struct session *sessions_find(const struct tables *t, uint64_t session);

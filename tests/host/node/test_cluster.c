@@ -281,6 +281,51 @@ static void test_log_server_restarts_amid_snapshots(void)
     lab_stop();
 }
 
+static void flood(uint32_t machine, uint32_t count)
+{
+    struct tables_op op = {.kind = TABLES_KEY_PUT,
+                           .key_put = {.if_revision = TABLES_ANY_REVISION, .name = {"k", 1}, .value = {"v", 1}}};
+    for (uint32_t i = 0; i < count; i++) {
+        while (node_propose(lab.machines[machine].n, ++lab.next_token, &op) != E_OK)
+            lab_run(5);
+    }
+}
+
+/* The entry that put it in line is never seen here, but the line is: it must not be held without a holder. */
+static void test_a_lock_that_comes_with_a_snapshot(void)
+{
+    const struct tables_op lock = {.kind = TABLES_LOCK,
+                                   .lock = {.mode = TABLES_EXCLUSIVE, .process_id = 1, .name = {"L", 1}}};
+    struct tables_lock_view view;
+    lab_start(3, 14);
+    lab.window_entries = 256;
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, true);
+    CHECK(lab_until_members(7, 20000));
+    uint32_t leader = lab_leader(), away = (leader + 1) % 3, third = (leader + 2) % 3;
+    struct machine *m = &lab.machines[away];
+    lab.cut[leader][away] = lab.cut[third][away] = true;
+    m->answer = (struct lab_answer){.token = ++lab.next_token};
+    struct tables_op op = lock;
+    CHECK_EQUAL(node_propose(m->n, m->answer.token, &op), E_OK);
+    for (int i = 0; i < 100 && !tables_lock(node_tables(lab.machines[leader].n), lock.lock.name, &view); i++)
+        lab_run(5);
+    CHECK(tables_lock(node_tables(lab.machines[leader].n), lock.lock.name, &view) && view.holders == 1);
+    uint64_t ticket = tables_applied_index(node_tables(lab.machines[leader].n));
+    flood(leader, 600);
+    for (int i = 0; i < 100 && lab.machines[leader].disk.snapshot_index <= ticket; i++)
+        lab_run(10);
+    CHECK(lab.machines[leader].disk.compacted > ticket && !m->answer.done);
+    lab.cut[leader][away] = lab.cut[third][away] = false;
+    for (int i = 0; i < 1000 && !m->answer.done; i++)
+        lab_run(10);
+    CHECK(m->disk.snapshot_index > ticket);
+    CHECK(m->answer.done && m->answer.result.err == E_OK);
+    CHECK_EQUAL(m->answer.result.value, view.fence);
+    CHECK(m->answer.result.ticket != 0);
+    lab_stop();
+}
+
 static void test_jobs_are_placed(void)
 {
     struct tables_result result;
@@ -314,6 +359,7 @@ int main(void)
     RUN(test_log_server_restarts);
     RUN(test_snapshots);
     RUN(test_log_server_restarts_amid_snapshots);
+    RUN(test_a_lock_that_comes_with_a_snapshot);
     RUN(test_jobs_are_placed);
     return 0;
 }

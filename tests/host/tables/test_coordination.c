@@ -316,6 +316,7 @@ static void test_election(void)
         CHECK(tables_change_next(r.t, TABLES_WATCH_ELECTIONS, text("E"), &at, &change));
         CHECK_EQUAL(change.kind, TABLES_CHANGE_ELECTED);
         CHECK(change.value.bytes == strlen(values[i]) && !memcmp(change.value.at, values[i], change.value.bytes));
+        CHECK_EQUAL(change.process_id, i < 2 ? 1 : 2);
     }
     CHECK(tables_change_next(r.t, TABLES_WATCH_ELECTIONS, text("E"), &at, &change));
     CHECK_EQUAL(change.kind, TABLES_CHANGE_VACANT);

@@ -84,6 +84,14 @@ static err_t lock_as(uint64_t mode, bool try_only, const char *name)
         .kind = TABLES_LOCK, .lock = {.mode = mode, .try_only = try_only, .process_id = 9, .name = text(name)}});
 }
 
+/* By process `process` of node 1. */
+static err_t share(uint64_t process, const char *name, uint64_t delay_ns)
+{
+    return from_one((struct tables_op){
+        .kind = TABLES_LOCK,
+        .lock = {.mode = TABLES_SHARED, .process_id = process, .name = text(name), .delay_ns = delay_ns}});
+}
+
 static err_t unlock(uint64_t fence, const char *name)
 {
     return from_one((struct tables_op){.kind = TABLES_UNLOCK, .unlock = {fence, 9, 0, text(name)}});
@@ -109,13 +117,44 @@ static void test_locks(void)
     CHECK_EQUAL(replica_from(&r, 2, cancel), E_NOT_FOUND);
     for (uint32_t i = 1; i < TABLES_LOCKS_MAX; i++) {
         snprintf(name, sizeof(name), "m%u", i);
-        CHECK_EQUAL(lock_as(TABLES_SHARED, false, name), E_OK);
+        CHECK_EQUAL(share(100 + i / 100, name, 0), E_OK);
     }
     CHECK_EQUAL(lock_as(TABLES_SHARED, false, "one more"), E_FULL);
     for (uint32_t i = TABLES_LOCKS_MAX; i < TABLES_REQUESTS_MAX; i++)
-        CHECK_EQUAL(lock_as(TABLES_SHARED, false, "m1"), E_OK);
+        CHECK_EQUAL(share(200 + i / 100, "m1", 0), E_OK);
     CHECK_EQUAL(lock_as(TABLES_SHARED, false, "m1"), E_FULL);
     CHECK(tables_lock_next(r.t, text(""), &view) && tables_lock_next(r.t, text("l"), &view));
+}
+
+/* What one process, or all together, may ask for: nobody fills the table for the others. */
+static void test_no_process_takes_all_locks(void)
+{
+    char name[16];
+    for (uint32_t i = 0; i < TABLES_OWNER_MAX; i++)
+        CHECK_EQUAL(share(9, "l", 0), E_OK);
+    uint64_t fence = r.result.value;
+    CHECK_EQUAL(share(9, "other", 0), E_FULL);
+    CHECK_EQUAL(share(10, "other", 0), E_OK);
+    CHECK_EQUAL(unlock(fence, "l"), E_OK);
+    CHECK_EQUAL(share(9, "other", 0), E_OK);
+    CHECK_EQUAL(share(9, "l", 0), E_FULL);
+    CHECK_EQUAL(from_one((struct tables_op){.kind = TABLES_PROCESS_END, .process_end = {9}}), E_OK);
+    CHECK_EQUAL(share(9, "l", 0), E_OK);
+
+    CHECK_EQUAL(share(20, "d", TABLES_DELAY_MAX_NS + 1), E_RANGE);
+    for (uint32_t i = 0; i < TABLES_DELAYS_MAX; i++) {
+        snprintf(name, sizeof(name), "d%u", i);
+        CHECK_EQUAL(share(20 + i / TABLES_OWNER_DELAYS, name, TABLES_DELAY_MAX_NS), E_OK);
+    }
+    CHECK_EQUAL(share(20, "d", 1), E_FULL); /* too many of its own */
+    CHECK_EQUAL(share(99, "d", 1), E_FULL); /* of all */
+    CHECK_EQUAL(share(20, "d", 0), E_OK);
+    CHECK_EQUAL(from_one((struct tables_op){.kind = TABLES_PROCESS_END, .process_end = {20}}), E_OK);
+    CHECK_EQUAL(share(99, "d", 1), E_FULL); /* its locks keep their delay */
+    CHECK_EQUAL(replica_apply(&r, (struct tables_op){.kind = TABLES_RENEW, .renew = {1, 1}}), E_OK);
+    CHECK_EQUAL(replica_apply(&r, (struct tables_op){.kind = TABLES_RENEW, .renew = {1 + TABLES_DELAY_MAX_NS, 1}}),
+                E_OK);
+    CHECK_EQUAL(share(99, "d", 1), E_OK);
 }
 
 static void test_keys_by_prefix(void)
@@ -236,6 +275,7 @@ int main(void)
     FRESH(test_appends);
     FRESH(test_names);
     FRESH(test_locks);
+    FRESH(test_no_process_takes_all_locks);
     FRESH(test_keys_by_prefix);
     FRESH(test_jobs);
     RUN(test_memory_ends_anywhere);

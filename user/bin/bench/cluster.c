@@ -1,7 +1,6 @@
 /* What is measured of the cluster's tables and of other nodes' processes. */
 #include "bench.h"
 
-#include <abi/cluster.h>
 #include <idl/cluster.h>
 #include <idl/process.h>
 #include <os/log.h>
@@ -9,6 +8,8 @@
 #include <os/spawn.h>
 #include <os/startup.h>
 #include <os/syscall.h>
+#include <shoal/keys.h>
+#include <shoal/lock.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,27 +25,21 @@ err_t bench_put(const struct client *c)
     char key[32], value[256];
     memset(value, 'v', sizeof value);
     snprintf(key, sizeof key, "bench/%u/%u", own_node, c->number);
-    return cluster_put(cluster, os_deadline_ms(CALL_MS), UINT64_MAX, key, value, sizeof value, NULL);
+    return shoal_put(cluster, shoal_in_ms(CALL_MS), key, value, sizeof value, SHOAL_ANY_REVISION, NULL);
 }
 
 err_t bench_get(const struct client *c)
 {
     char key[32], value[512];
     snprintf(key, sizeof key, "bench/%u/%u", own_node, c->number);
-    return cluster_get(cluster, os_deadline_ms(CALL_MS), key, NULL, value, sizeof value, NULL);
+    return shoal_get(cluster, shoal_in_ms(CALL_MS), key, value, sizeof value, NULL, NULL);
 }
 
 static err_t lock_named(const char *name)
 {
-    handle_t held;
-    uint64_t fence;
-    err_t err =
-        cluster_lock(cluster, os_deadline_ms(CALL_MS), CLUSTER_EXCLUSIVE, 0, 0, 0, name, NULL, 0, &fence, &held);
-    if (err)
-        return err;
-    err = cluster_unlock(cluster, os_deadline_ms(CALL_MS), fence, name);
-    os_handle_close(held);
-    return err;
+    struct shoal_hold hold;
+    err_t err = shoal_lock(cluster, shoal_in_ms(CALL_MS), name, NULL, &hold);
+    return err ? err : shoal_release(&hold, shoal_in_ms(CALL_MS));
 }
 
 err_t bench_lock(const struct client *c)
@@ -92,16 +87,14 @@ err_t bench_use_node(uint32_t node)
 void bench_begin(void)
 {
     struct cluster_status status;
-    uint32_t bytes = 0;
-    cluster = os_startup_handle(STARTUP_CLUSTER);
-    if (cluster_status(cluster, os_deadline_ms(CALL_MS), &status, sizeof status, &bytes) == E_OK)
+    cluster = shoal_cluster();
+    if (shoal_cluster_status(cluster, shoal_in_ms(CALL_MS), &status) == E_OK)
         own_node = status.node;
 }
 
 int bench_member(void)
 {
-    uint32_t now;
-    err_t err = cluster_wait_state(os_startup_handle(STARTUP_CLUSTER), DEADLINE_NEVER, CLUSTER_MEMBER, &now);
+    err_t err = shoal_cluster_wait(shoal_cluster(), SHOAL_NEVER);
     if (err) {
         fprintf(stderr, "bench: member: %s\n", os_error_text(err));
         return 1;
@@ -118,7 +111,7 @@ int bench_gap(uint32_t limit_ms, uint32_t long_ms)
     uint64_t begin = bench_now_ns(), last = begin, now = begin, longest = 0, puts_done = 0, failed = 0;
     snprintf(key, sizeof key, "bench/%u/gap", own_node);
     while (now - begin < (uint64_t)limit_ms * 1000000 && longest < (uint64_t)long_ms * 1000000) {
-        err_t err = cluster_put(cluster, os_deadline_ms(GAP_CALL_MS), UINT64_MAX, key, "v", 1, NULL);
+        err_t err = shoal_put(cluster, shoal_in_ms(GAP_CALL_MS), key, "v", 1, SHOAL_ANY_REVISION, NULL);
         now = bench_now_ns();
         failed += err != E_OK;
         if (err != E_OK)

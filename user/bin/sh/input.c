@@ -3,10 +3,10 @@
 
 #include <abi/cluster.h>
 #include <errno.h>
-#include <idl/cluster.h>
 #include <linenoise.h>
 #include <os/service.h>
 #include <os/startup.h>
+#include <shoal/nodes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,20 +61,14 @@ static enum expected expected_at(const char *line, const char *word)
 
 static void add_nodes(struct candidates *c)
 {
-    static struct cluster_node nodes[CLUSTER_NODES_ROWS_MAX / sizeof(struct cluster_node)];
-    handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
-    uint32_t position = 0, next, length;
-    while (cluster &&
-           cluster_nodes(cluster, os_deadline_ms(500), position, &next, nodes, sizeof nodes, &length) == E_OK &&
-           length > 0) {
-        for (uint32_t i = 0; i < length / sizeof nodes[0]; i++) {
-            char number[16];
-            snprintf(number, sizeof number, "%u", (unsigned)nodes[i].node);
-            add_candidate(number, c);
-        }
-        if (next <= position)
-            return;
-        position = next;
+    static struct cluster_node nodes[NODES_MAX];
+    uint32_t count = 0;
+    if (shoal_cluster())
+        (void)shoal_nodes(shoal_cluster(), shoal_in_ms(500), nodes, NODES_MAX, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%u", (unsigned)nodes[i].node);
+        add_candidate(number, c);
     }
 }
 

@@ -3,11 +3,11 @@
 
 #include <abi/cluster.h>
 #include <errno.h>
-#include <idl/cluster.h>
 #include <idl/file.h>
 #include <os/service.h>
 #include <os/startup.h>
 #include <os/syscall.h>
+#include <shoal/cluster.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +23,10 @@ static const char *node_name(void)
 {
     static char name[40];
     struct cluster_status status;
-    uint32_t length;
     const char *given = getenv("node");
     if (given)
         return given;
-    handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
-    if (cluster && cluster_status(cluster, os_deadline_ms(500), &status, sizeof status, &length) == E_OK &&
-        length == sizeof status && status.node) {
+    if (shoal_cluster() && shoal_cluster_status(shoal_cluster(), shoal_in_ms(500), &status) == E_OK && status.node) {
         snprintf(name, sizeof name, "node%u", (unsigned)status.node);
         return name;
     }
@@ -40,10 +37,7 @@ static void show_banner(void)
 {
     char waiting[160] = "";
     struct cluster_status status;
-    uint32_t length;
-    handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
-    if (cluster && cluster_status(cluster, os_deadline_ms(500), &status, sizeof status, &length) == E_OK &&
-        length == sizeof status)
+    if (shoal_cluster() && shoal_cluster_status(shoal_cluster(), shoal_in_ms(500), &status) == E_OK)
         snprintf(waiting, sizeof waiting, "%s",
                  status.state == CLUSTER_MEMBER ? "member of the cluster" : status.waiting);
     printf("\nShoal on %s: this machine works", node_name());

@@ -2,20 +2,19 @@
 #include "shoal.h"
 
 #include <idl/cluster.h>
-#include <os/service.h>
-#include <os/startup.h>
+#include <shoal/nodes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 uint64_t soon(void)
 {
-    return os_deadline_ms(5000);
+    return shoal_in_ms(5000);
 }
 
 handle_t cluster_handle(void)
 {
-    handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
+    handle_t cluster = shoal_cluster();
     if (!cluster)
         fail("this program was given no way to the cluster");
     return cluster;
@@ -23,39 +22,23 @@ handle_t cluster_handle(void)
 
 bool cluster_status_read(struct cluster_status *out)
 {
-    uint32_t length = 0;
-    handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
     memset(out, 0, sizeof *out);
-    return cluster && cluster_status(cluster, soon(), out, sizeof *out, &length) == E_OK && length == sizeof *out;
+    return shoal_cluster() && shoal_cluster_status(shoal_cluster(), soon(), out) == E_OK;
 }
 
 uint32_t cluster_nodes_read(struct cluster_node *nodes, uint32_t room)
 {
-    static struct cluster_node part[CLUSTER_NODES_ROWS_MAX / sizeof(struct cluster_node)];
-    handle_t cluster = os_startup_handle(STARTUP_CLUSTER);
-    uint32_t count = 0, position = 0, next, length;
-    while (cluster && cluster_nodes(cluster, soon(), position, &next, part, sizeof part, &length) == E_OK &&
-           length > 0) {
-        for (uint32_t i = 0; i < length / sizeof part[0] && count < room; i++)
-            nodes[count++] = part[i];
-        if (next <= position)
-            break;
-        position = next;
-    }
+    uint32_t count = 0;
+    if (shoal_cluster())
+        (void)shoal_nodes(shoal_cluster(), soon(), nodes, room, &count);
     return count;
 }
 
 uint32_t cluster_node_number(const char *word)
 {
-    static struct cluster_node nodes[NODES_MAX];
-    uint64_t number;
-    if (parse_number(word, NODES_MAX, &number))
-        return (uint32_t)number;
-    uint32_t count = cluster_nodes_read(nodes, NODES_MAX);
-    for (uint32_t i = 0; i < count; i++)
-        if (strncmp(nodes[i].name, word, sizeof nodes[i].name) == 0)
-            return nodes[i].node;
-    return strncmp(word, "node", 4) == 0 && parse_number(word + 4, NODES_MAX, &number) ? (uint32_t)number : 0;
+    uint32_t node = 0;
+    (void)shoal_node_number(shoal_cluster(), soon(), word, &node);
+    return node;
 }
 
 /* ---- nodes ---- */
@@ -112,7 +95,7 @@ static int change_members(uint32_t action, const char *which)
     uint32_t result, node = cluster_node_number(which);
     if (!node)
         return fail("%s: there is no such node", which);
-    err_t err = cluster_members(cluster_handle(), os_deadline_ms(90000), action, node, &result, words);
+    err_t err = cluster_members(cluster_handle(), shoal_in_ms(90000), action, node, &result, words);
     if (err)
         return fail("%s: %s", which, words_for(err));
     if (result)
@@ -157,94 +140,5 @@ int raft_run(int argc, char **argv)
     if (err)
         return fail("%s", words_for(err));
     fwrite(text, 1, length, stdout);
-    return 0;
-}
-
-/* ---- keys ---- */
-
-int put_run(int argc, char **argv)
-{
-    uint64_t revision;
-    handle_t cluster = cluster_handle();
-    if (argc != 3 || !argv[1][0])
-        return usage();
-    if (!cluster)
-        return 1;
-    if (strlen(argv[1]) > CLUSTER_PUT_KEY_MAX || strlen(argv[2]) > CLUSTER_PUT_VALUE_MAX)
-        return fail("a key has at most %u bytes, a value %u", CLUSTER_PUT_KEY_MAX, CLUSTER_PUT_VALUE_MAX);
-    err_t err =
-        cluster_put(cluster, os_deadline_ms(30000), UINT64_MAX, argv[1], argv[2], (uint32_t)strlen(argv[2]), &revision);
-    return err ? fail("%s: %s", argv[1], words_for(err)) : 0;
-}
-
-int get_run(int argc, char **argv)
-{
-    static char value[CLUSTER_GET_VALUE_MAX];
-    uint64_t revision;
-    uint32_t length;
-    handle_t cluster = cluster_handle();
-    if (argc != 2)
-        return usage();
-    if (!cluster)
-        return 1;
-    err_t err = cluster_get(cluster, os_deadline_ms(30000), argv[1], &revision, value, sizeof value, &length);
-    if (err)
-        return fail("%s: %s", argv[1], err == E_NOT_FOUND ? "there is no such key" : words_for(err));
-    fwrite(value, 1, length, stdout);
-    putchar('\n');
-    return 0;
-}
-
-int del_run(int argc, char **argv)
-{
-    uint64_t revision;
-    handle_t cluster = cluster_handle();
-    if (argc != 2)
-        return usage();
-    if (!cluster)
-        return 1;
-    err_t err = cluster_del(cluster, os_deadline_ms(30000), UINT64_MAX, argv[1], &revision);
-    return err ? fail("%s: %s", argv[1], err == E_NOT_FOUND ? "there is no such key" : words_for(err)) : 0;
-}
-
-/* Shows one part of a list of keys; the last key goes to `after`. False when the part is malformed. */
-static bool show_keys(const uint8_t *at, uint32_t bytes, char *after)
-{
-    while (bytes >= 16) {
-        uint64_t revision;
-        uint32_t lengths[2];
-        memcpy(&revision, at, 8);
-        memcpy(lengths, at + 8, 8);
-        uint32_t padded = (lengths[1] + 7) & ~7u;
-        if (lengths[1] > CLUSTER_LIST_AFTER_MAX || padded > bytes - 16)
-            return false;
-        memcpy(after, at + 16, lengths[1]);
-        after[lengths[1]] = 0;
-        printf("%10llu %6u  %s\n", (unsigned long long)revision, lengths[0], after);
-        at += 16 + padded;
-        bytes -= 16 + padded;
-    }
-    return bytes == 0;
-}
-
-int keys_run(int argc, char **argv)
-{
-    static uint8_t keys[CLUSTER_LIST_KEYS_MAX];
-    char after[CLUSTER_LIST_AFTER_MAX + 1] = "";
-    handle_t cluster = cluster_handle();
-    uint32_t length;
-    if (argc > 2)
-        return usage();
-    if (!cluster)
-        return 1;
-    printf("  REVISION  BYTES  KEY\n");
-    do {
-        err_t err =
-            cluster_list(cluster, os_deadline_ms(30000), argc > 1 ? argv[1] : "", after, keys, sizeof keys, &length);
-        if (err)
-            return fail("%s", words_for(err));
-        if (!show_keys(keys, length, after))
-            return fail("the answer is malformed");
-    } while (length > 0);
     return 0;
 }

@@ -29,8 +29,9 @@ static const struct entry cluster_entries[] = {
     {"lock",
      "lock [--shared] [--try] [--wait SECONDS] [--delay SECONDS] NAME -- PROGRAM [WORD...]",
      "runs a program while holding a lock of the cluster; $FENCE is its token; --list: all, and which process (of "
-     "`ps`) holds each: 1.? if node 1 does not answer, 1.- if it is a server or has just ended",
-     {"lock demo -- echo alone", "lock --list"}},
+     "`ps`) holds each: 1.? if node 1 does not answer, 1.- if it has just ended; --waits: who waits for whose, and "
+     "circles of them",
+     {"lock demo -- echo alone", "lock --list", "lock --waits"}},
     {"allow",
      "allow [--under PREFIX] [CLASS...] -- PROGRAM [WORD...]",
      "runs a program that may ask less of the cluster; alone: the classes, and which this shell has",
@@ -42,7 +43,7 @@ static const struct entry cluster_entries[] = {
     {"barrier", "barrier NAME COUNT", "waits until so many wait at it", {"barrier demo-barrier 1"}},
     {"elect",
      "elect NAME VALUE -- PROGRAM [WORD...], elect NAME",
-     "runs a program once elected, while all can read the value; or shows it",
+     "runs a program once elected, while all can read the value; or shows it, and whose it is",
      {"elect demo-chief me -- echo elected"}},
     {"txn",
      "txn [if COMPARISON and ...] then CHANGE and ... [else CHANGE and ...]",
@@ -51,9 +52,14 @@ static const struct entry cluster_entries[] = {
      {"txn if t absent then put t 1 and put u 2 else del t", "txn then del t and del u"}},
     {"watch",
      "watch [--elections] [--from REVISION] [--count COUNT] [PREFIX]",
-     "shows changes of keys as they come, until ^C",
+     "shows changes of keys, or of who is elected, as they come, until ^C",
      {NULL}},
-    {"put", "put KEY VALUE", "sets a key of the cluster", {"put color blue"}},
+    {"put",
+     "put [--sequence] KEY VALUE, or put --ephemeral [--sequence] KEY VALUE -- PROGRAM [WORD...]",
+     "sets a key of the cluster; --sequence: puts a number that rises behind its name, and shows that; --ephemeral: it "
+     "is "
+     "there while the program runs",
+     {"put color blue", "put --sequence queue/ me", "put --ephemeral here yes -- get here"}},
     {"get", "get KEY", "shows a key's value", {"get color"}},
     {"keys", "keys [PREFIX]", "lists keys", {"keys"}},
     {"del", "del KEY", "removes a key", {"del color"}},

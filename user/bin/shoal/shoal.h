@@ -6,6 +6,7 @@
 #include <abi/types.h>
 #include <os/log.h>
 #include <os/spawn.h>
+#include <shoal/cluster.h>
 #include <stdbool.h>
 
 typedef int command_run(int argc, char **argv);
@@ -50,13 +51,11 @@ const char *size_text(uint64_t bytes);
 const char *duration_text(uint64_t ns);
 
 /* spawning.c: starts words[0] at a process service with this program's files and waits for it; what a shell would show
- * as its status. `where` names the node in messages. service: closed by this. */
-/* A lock, semaphore or election to hold while a program runs; its zero fields ask for nothing. */
-struct wanted_lock {
-    uint32_t mode, permits; /* enum cluster_lock_mode */
-    bool try_only;
-    uint64_t wait_ms, delay_ms; /* wait_ms 0: for ever */
-    const char *name, *value;
-};
-int run_locked(handle_t cluster, const struct wanted_lock *w, char **words);
+ * as its status. `where` names the node in messages. service: closed by this. lock: the program acts under it, and is
+ * ended if it is lost; HANDLE_NONE: under none. */
 int spawn_and_wait(handle_t service, const char *where, char **words, handle_t lock);
+int run_here(char **words, handle_t lock); /* on this node */
+
+/* lock_table.c */
+int list_locks(handle_t cluster);
+int list_waits(handle_t cluster);

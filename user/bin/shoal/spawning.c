@@ -13,6 +13,7 @@
 #include <os/startup.h>
 #include <os/syscall.h>
 #include <os/thread.h>
+#include <shoal/cluster.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,13 @@ int spawn_and_wait(handle_t service, const char *where, char **words, handle_t l
     return status;
 }
 
+int run_here(char **words, handle_t lock)
+{
+    handle_t service;
+    err_t err = os_spawn_service(soon(), &service);
+    return err ? fail("%s", os_error_text(err)) : spawn_and_wait(service, "", words, lock);
+}
+
 /* ---- allow ---- */
 
 static const struct {
@@ -178,7 +186,7 @@ static int show_permissions(handle_t cluster)
 {
     uint32_t permitted = 0;
     char prefix[CLUSTER_PREFIX_MAX + 1] = "";
-    err_t err = cluster ? cluster_permissions(cluster, soon(), &permitted, prefix) : E_OK;
+    err_t err = cluster ? shoal_cluster_permits(cluster, soon(), &permitted, prefix) : E_OK;
     if (err)
         return fail("%s", words_for(err));
     for (size_t i = 0; i < CLASSES; i++)
@@ -190,13 +198,9 @@ static int show_permissions(handle_t cluster)
 
 static int run_narrowed(handle_t narrowed, char **words)
 {
-    handle_t service;
-    err_t err = os_spawn_service(soon(), &service);
-    if (err)
-        return fail("%s", os_error_text(err));
     permitted_handle = narrowed;
     permitted_nothing = !narrowed;
-    return spawn_and_wait(service, "", words, HANDLE_NONE);
+    return run_here(words, HANDLE_NONE);
 }
 
 int allow_run(int argc, char **argv)
@@ -220,7 +224,7 @@ int allow_run(int argc, char **argv)
         return usage();
     if (strlen(prefix) > CLUSTER_PREFIX_MAX)
         return fail("a prefix has at most %u bytes", CLUSTER_PREFIX_MAX), 2;
-    err_t err = !wanted ? E_OK : own ? cluster_narrow(own, soon(), wanted, prefix, &narrowed) : E_NO_RIGHT;
+    err_t err = !wanted ? E_OK : own ? shoal_cluster_narrow(own, soon(), wanted, prefix, &narrowed) : E_NO_RIGHT;
     if (err)
         return fail("%s", err == E_NO_RIGHT ? "that is more than this program itself may do; `allow` alone lists it"
                                             : words_for(err)),
@@ -408,91 +412,4 @@ int run_run(int argc, char **argv)
     if (i >= argc)
         return usage();
     return job ? submit_job((uint32_t)count, argv + i) : run_placed((uint32_t)count, argv + i);
-}
-
-/* ---- lock ---- */
-
-static const char *mode_text(const struct cluster_lock *row)
-{
-    static const char *const words[] = {"?", "exclusive", "shared", "semaphore", "election", "barrier"};
-    return row->delayed ? "delayed" : words[row->mode < 6 ? row->mode : 0];
-}
-
-static int list_locks(handle_t cluster)
-{
-    static struct cluster_lock rows[CLUSTER_LOCK_LIST_ROWS_MAX / sizeof(struct cluster_lock)];
-    uint32_t position = 0, next, length;
-    printf("%-24s %-9s %7s %7s %12s %20s\n", "NAME", "MODE", "HOLDERS", "WAITING", "HELD BY", "FENCE");
-    for (;;) {
-        err_t err = cluster_lock_list(cluster, os_deadline_ms(30000), position, &next, rows, sizeof rows, &length);
-        if (err)
-            return fail("%s", words_for(err));
-        for (uint32_t i = 0; i < length / sizeof rows[0]; i++)
-            printf("%-24.64s %-9s %7u %7u %12s %20llu\n", rows[i].name, mode_text(&rows[i]), rows[i].holders,
-                   rows[i].waiters, holder_text(rows[i].process_id), (unsigned long long)rows[i].fence);
-        if (length == 0 || next <= position)
-            return 0;
-        position = next;
-    }
-}
-
-/* A call that its deadline ended may have run: the lock that it might have got is let go of by the kernel. */
-static const char *lock_words(err_t err, bool limited)
-{
-    if (limited && (err == E_TIMED_OUT || err == E_UNKNOWN))
-        return "not free in that time";
-    return err == E_BUSY         ? "held by another"
-           : err == E_WRONG_TYPE ? "the name is in use for another kind of lock"
-           : err == E_CONFLICT   ? "the others use another number"
-                                 : words_for(err);
-}
-
-int run_locked(handle_t cluster, const struct wanted_lock *w, char **words)
-{
-    uint64_t fence, deadline = w->wait_ms ? os_deadline_ms(w->wait_ms) : DEADLINE_NEVER;
-    const char *name = w->name, *value = w->value ? w->value : "";
-    handle_t held, service;
-    char text[32];
-    err_t err = cluster_lock(cluster, deadline, w->mode, w->try_only, w->permits, w->delay_ms, name, value,
-                             (uint32_t)strlen(value), &fence, &held);
-    if (err)
-        return fail("%s: %s", name, lock_words(err, w->wait_ms != 0));
-    snprintf(text, sizeof text, "%llu", (unsigned long long)fence);
-    setenv("FENCE", text, 1);
-    err = os_spawn_service(soon(), &service);
-    int status = err ? fail("%s", os_error_text(err)) : spawn_and_wait(service, "", words, held);
-    err = cluster_unlock(cluster, os_deadline_ms(30000), fence, name);
-    if (err && err != E_NOT_FOUND)
-        fail("%s: not released in order: %s", name, words_for(err));
-    os_handle_close(held);
-    return status;
-}
-
-int lock_run(int argc, char **argv)
-{
-    struct wanted_lock wanted = {.mode = CLUSTER_EXCLUSIVE};
-    uint64_t seconds;
-    int i = 1;
-    handle_t cluster = cluster_handle();
-    if (!cluster)
-        return 1;
-    if (argc == 2 && strcmp(argv[1], "--list") == 0)
-        return list_locks(cluster);
-    for (; i < argc && argv[i][0] == '-'; i++) {
-        if (strcmp(argv[i], "--shared") == 0)
-            wanted.mode = CLUSTER_SHARED;
-        else if (strcmp(argv[i], "--try") == 0)
-            wanted.try_only = true;
-        else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc && parse_number(argv[i + 1], 86400, &seconds) &&
-                 seconds)
-            wanted.wait_ms = seconds * 1000, i++;
-        else if (strcmp(argv[i], "--delay") == 0 && i + 1 < argc && parse_number(argv[i + 1], 3600, &seconds))
-            wanted.delay_ms = seconds * 1000, i++;
-        else
-            return usage();
-    }
-    if (i + 2 >= argc || strcmp(argv[i + 1], "--") != 0)
-        return usage();
-    wanted.name = argv[i];
-    return run_locked(cluster, &wanted, argv + i + 2);
 }

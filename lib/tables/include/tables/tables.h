@@ -22,7 +22,10 @@
 #define TABLES_INSTANCES_MAX 64u                 /* of one job */
 #define TABLES_LEASE_NS      5000000000ull       /* after its last renewal a node's sessions may be expired */
 #define TABLES_PERMITS_MAX   TABLES_REQUESTS_MAX /* of a semaphore or barrier */
-#define TABLES_DELAY_MAX_NS  3600000000000ull    /* of a lock whose holder died */
+#define TABLES_DELAY_MAX_NS  60000000000ull      /* of a lock whose holder died */
+#define TABLES_DELAYS_MAX    256u                /* requests that ask for a delay, and locks that one keeps, together */
+#define TABLES_OWNER_MAX     128u                /* lock requests of one process */
+#define TABLES_OWNER_DELAYS  16u                 /* and those among them that ask for a delay */
 #define TABLES_HISTORY_MAX   1024u               /* changes that watchers can still be told */
 #define TABLES_HISTORY_BYTES 262144u             /* and their names and values */
 #define TABLES_WINDOW        512u                /* proposals of one node boot told apart, by sequence */
@@ -110,6 +113,7 @@ struct tables_change {
     struct tables_position position;
     uint32_t kind; /* enum tables_change_kind */
     struct tables_text name, value;
+    uint64_t process_id; /* ELECTED: of the holder */
 };
 
 struct tables_name_view {
@@ -137,6 +141,7 @@ struct tables_lock_view {
 struct tables_request_view {
     uint64_t ticket, fence; /* fence 0: still in line */
     uint64_t process_id;
+    uint64_t sequence;   /* of the proposal that made it */
     uint32_t node, mode; /* enum tables_lock_mode */
     uint64_t lock;       /* index of the entry that made the lock; another for each life of a name */
     struct tables_text lock_name;
