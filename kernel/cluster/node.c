@@ -75,6 +75,7 @@ void node_draw_ids(struct node *n)
 {
     node_draw_id(n, "log id", n->log_id);
     node_draw_id(n, "cluster id", n->fresh_cluster_id);
+    n->fresh_cluster_id[1] = with_epoch(n->fresh_cluster_id[1], 1);
 }
 
 err_t node_open(const struct node_config *config, const struct node_hooks *hooks, uint64_t now_ns, struct node **out)
@@ -132,8 +133,10 @@ void node_identity_changed(struct node *n)
 void node_network(struct node *n, bool attached, uint32_t peer_state, uint32_t ipv4)
 {
     bool ready = attached && peer_state == 3;
-    if (ready && !n->network)
+    if (ready && !n->network) {
         link_greet(n->link);
+        n->network_ns = n->now_ns;
+    }
     n->network = ready;
     n->peer_state = attached ? peer_state : UINT32_MAX;
     n->ipv4 = ipv4;

@@ -61,6 +61,10 @@ void node_full_run(struct node *n)
 
 void node_full_snapshot(struct node *n)
 {
+    if (n->adopting) {
+        node_recover_failed(n, "the recovered tables do not fit on the log disk");
+        return;
+    }
     if (!n->snapshot_too_big)
         node_say(n, "cluster: the tables do not fit on the log disk any more: ", "remove keys");
     n->snapshot_too_big = true;

@@ -31,6 +31,34 @@ uint32_t node_voters_linked(const struct node *n)
     return count;
 }
 
+bool node_voter_missing(const struct node *n, uint32_t voter)
+{
+    return voter != n->config.voter && !voter_at((struct node *)(uintptr_t)n, voter);
+}
+
+/* Refused logs are no sign of a cluster: they may be copies of anything. */
+static bool takes_part(const struct other *o)
+{
+    bool refused =
+        o->hello.trouble == TROUBLE_OLDER || o->hello.trouble == TROUBLE_MOVED || o->hello.trouble == TROUBLE_FAILED;
+    return o->session && o->heard && o->hello.stage == STAGE_STARTED && !refused;
+}
+
+/* The latest epoch comes first, then one that has a leader. */
+const struct other *node_hears_cluster(const struct node *n)
+{
+    const struct other *best = NULL;
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        const struct other *o = &n->others[i];
+        if (!takes_part(o))
+            continue;
+        bool later = best && o->hello.epoch > best->hello.epoch;
+        if (!best || later || (o->hello.epoch == best->hello.epoch && o->hello.led && !best->hello.led))
+            best = o;
+    }
+    return best;
+}
+
 /* ---- recording ---- */
 
 static void record(struct node *n, bool start)
@@ -116,8 +144,8 @@ void node_take_prepare(struct node *n, struct other *o, struct wire_reader *r)
     if (!bytes || no_id(cluster_id) || raft_conf_decode(bytes, left, &conf) != E_OK || !raft_conf_valid(&conf) ||
         !n->config.voter || !conf_has_us(n, &conf))
         return;
-    if (n->stage == STAGE_BLANK && !n->config.genesis)
-        return; /* nobody told this node that a cluster may begin */
+    if (node_hears_cluster(n) || (n->stage == STAGE_BLANK && !n->config.genesis))
+        return; /* there is one, or nobody told this node that one may begin */
     prepare(n, cluster_id, &conf);
     if (n->prepared && same_id(n->cluster_id, cluster_id))
         node_send_control(n, o, CONTROL_PREPARED, n->cluster_id, sizeof(n->cluster_id));
@@ -199,7 +227,7 @@ static void lead_genesis(struct node *n)
     struct raft_conf conf;
     bool complete = n->config.genesis && make_conf(n, &conf);
     if (complete && (n->stage == STAGE_BLANK || !raft_conf_equal(&conf, &n->conf))) {
-        n->fresh_cluster_id[1]++; /* another attempt, another id */
+        n->fresh_cluster_id[0] += 2; /* another attempt, another id, and never 0 */
         prepare(n, n->fresh_cluster_id, &conf);
         for (uint32_t i = 0; i < LINK_PEERS_MAX; i++)
             n->others[i].prepared = false;
@@ -234,23 +262,21 @@ static void first_election(struct node *n)
 
 /* ---- joining ---- */
 
-/* Somebody takes part in a cluster already. With its own prepared configuration that is ours, begun; a blank log is
- * taken in as a learner. */
-static bool find_cluster(struct node *n)
+/* Somebody takes part in a cluster already. With its own prepared configuration that is ours, begun, and may need us
+ * for its first leader. A blank log waits until the cluster has a leader, who takes it in as a learner: what is left of
+ * a cluster that can decide nothing must not claim it. */
+static bool join(struct node *n, const struct other *o)
 {
-    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
-        const struct other *o = &n->others[i];
-        if (!o->session || !o->heard || o->hello.stage != STAGE_STARTED)
-            continue;
-        if (n->stage == STAGE_PREPARED && !same_id(o->hello.cluster_id, n->cluster_id)) {
-            n->problem = "this disk was prepared for a cluster that never began, and there is another one: blank it";
-            return false;
-        }
-        memcpy(n->cluster_id, o->hello.cluster_id, sizeof(n->cluster_id));
-        n->epoch = o->hello.epoch;
-        return true;
-    }
-    return false;
+    bool ours = n->stage == STAGE_PREPARED && same_id(o->hello.cluster_id, n->cluster_id);
+    if (n->stage == STAGE_PREPARED && !ours && o->hello.led)
+        n->problem =
+            "this disk was prepared for a cluster that never began, and there is another one: `raft wipe` gives "
+            "it up";
+    if (!ours && (n->stage == STAGE_PREPARED || !o->hello.led))
+        return false;
+    memcpy(n->cluster_id, o->hello.cluster_id, sizeof(n->cluster_id));
+    n->epoch = o->hello.epoch;
+    return true;
 }
 
 void node_genesis_run(struct node *n)
@@ -259,8 +285,9 @@ void node_genesis_run(struct node *n)
     if (n->stage == STAGE_STARTED || n->recording || !node_log_usable(n) || n->now_ns < n->genesis_due_ns)
         return;
     n->genesis_due_ns = n->now_ns + RETRY_NS;
-    if (find_cluster(n))
+    const struct other *o = node_hears_cluster(n);
+    if (o && join(n, o))
         start(n);
-    else if ((n->config.genesis || n->stage == STAGE_PREPARED) && n->config.voter == 1 && !n->problem)
+    else if (!o && (n->config.genesis || n->stage == STAGE_PREPARED) && n->config.voter == 1)
         lead_genesis(n); /* what was recorded is finished also without the flag, which is given once */
 }

@@ -2,7 +2,7 @@
 #include "node_state.h"
 
 #define HELLO_BYTES 72u
-#define LOAD_BYTES  (32u + MEMBERS_WHY_BYTES)
+#define LOAD_BYTES  (40u + MEMBERS_WHY_BYTES)
 
 uint32_t node_other_slot(const struct node *n, const struct other *o)
 {
@@ -59,7 +59,7 @@ static void send_hello(struct node *n, const struct other *o)
     wire_put_u8(&w, (uint8_t)(n->adopting ? STAGE_BLANK : n->stage));
     wire_put_u8(&w, (uint8_t)n->config.voter);
     wire_put_u8(&w, (uint8_t)node_number(n));
-    wire_put_u8(&w, (uint8_t)(n->config.genesis | n->durable << 1 | node_log_usable(n) << 2));
+    wire_put_u8(&w, (uint8_t)(n->config.genesis | n->durable << 1 | node_log_usable(n) << 2 | n->was_led << 3));
     wire_put_u32(&w, node_trouble(n));
     wire_put_u64(&w, cluster_known ? n->cluster_id[0] : 0);
     wire_put_u64(&w, cluster_known ? n->cluster_id[1] : 0);
@@ -76,7 +76,7 @@ void node_hello_all(struct node *n)
             send_hello(n, &n->others[i]);
     }
     n->hello_changed = false;
-    n->hello_due_ns = n->now_ns + (node_state(n) == CLUSTER_MEMBER ? 30 : 1) * SECOND_NS;
+    n->hello_due_ns = n->now_ns + (node_state(n) == CLUSTER_MEMBER ? 30 : 1) * HELLO_NS;
 }
 
 static bool read_hello(struct wire_reader *r, struct hello *h)
@@ -90,6 +90,7 @@ static bool read_hello(struct wire_reader *r, struct hello *h)
     h->genesis = flags & 1;
     h->durable = flags >> 1 & 1;
     h->ready = flags >> 2 & 1;
+    h->led = flags >> 3 & 1;
     for (int i = 0; i < 2; i++)
         h->cluster_id[i] = wire_get_u64(r);
     for (int i = 0; i < 2; i++)
@@ -121,7 +122,7 @@ static void tell_calls(struct node *n, struct other *o, uint32_t number)
 }
 
 /* Remembered for a while: the oldest gives way. */
-static void remember_refused(struct node *n, const uint64_t node_id[2], uint32_t reason)
+static void remember_refused(struct node *n, const uint64_t node_id[2], const uint64_t cluster_id[2], uint32_t reason)
 {
     struct refused *to = &n->refused[0];
     for (uint32_t i = 0; i < REFUSED_MAX; i++) {
@@ -131,7 +132,9 @@ static void remember_refused(struct node *n, const uint64_t node_id[2], uint32_t
         }
         to = n->refused[i].at_ns < to->at_ns ? &n->refused[i] : to;
     }
-    *to = (struct refused){{node_id[0], node_id[1]}, n->now_ns, reason};
+    *to = (struct refused){{node_id[0], node_id[1]}, {cluster_id[0], cluster_id[1]}, n->now_ns, reason};
+    if (reason == LINK_OTHER_CLUSTER)
+        node_recover_saw(n, cluster_id);
 }
 
 /* Both take part, and in different clusters: the session began before one of them had read its disk. */
@@ -150,18 +153,29 @@ static void take_hello(struct node *n, struct other *o, struct wire_reader *r)
     }
     if (of_another_cluster(n, &h)) {
         send_hello(n, o);
-        remember_refused(n, o->node_id, LINK_OTHER_CLUSTER);
+        remember_refused(n, o->node_id, h.cluster_id, LINK_OTHER_CLUSTER);
         link_drop(n->link, node_other_slot(n, o), o->session);
         return;
     }
     o->hello = h;
+    o->hello_ns = n->now_ns;
     o->heard = true;
     tell_calls(n, o, h.number); /* now: the next message may be a call */
     n->genesis_due_ns = 0;
     node_members_heard(n, o);
+    node_seen_check(n, o);
 }
 
 /* ---- loads ---- */
+
+/* What this log will have for ever. */
+static uint64_t applied(const struct node *n)
+{
+    struct raft_status s = {.applied = 0};
+    if (n->raft_running)
+        raft_status(n->raft, &s);
+    return s.applied;
+}
 
 static void send_loads(struct node *n)
 {
@@ -174,6 +188,7 @@ static void send_loads(struct node *n)
     wire_put_u32(&w, n->load.running);
     wire_put_u32(&w, n->load.busy_percent);
     wire_put_u64(&w, n->now_ns);
+    wire_put_u64(&w, applied(n));
     node_members_words(n, &w);
     for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
         if (n->others[i].session)
@@ -187,10 +202,11 @@ static void take_load(struct node *n, struct other *o, const struct link_event *
     struct node_load load = {.free_bytes = wire_get_u64(&r)};
     load.running = wire_get_u32(&r);
     load.busy_percent = wire_get_u32(&r);
-    uint64_t stamp_ns = wire_get_u64(&r);
+    uint64_t stamp_ns = wire_get_u64(&r), applied = wire_get_u64(&r);
     if (r.failed || stamp_ns < o->load_stamp_ns) /* datagrams may overtake each other */
         return;
-    node_members_take_words(n, &r);
+    node_members_take_words(n, o, &r);
+    node_seen_note(n, o, applied);
     o->load = load;
     o->load_ns = n->now_ns;
     o->load_stamp_ns = stamp_ns;
@@ -228,6 +244,9 @@ static void take_control(struct node *n, struct other *o, const struct link_even
         break;
     case CONTROL_REMOVED:
         node_take_removed(n, &r);
+        break;
+    case CONTROL_OLDER:
+        node_take_older(n, &r);
         break;
     case CONTROL_RENEWED:
         if (!node_lease_take(n, &r))
@@ -270,7 +289,7 @@ static void link_down(struct node *n, struct other *o)
 
 static void refused(struct node *n, const struct link_event *event)
 {
-    remember_refused(n, event->node_id, event->reason);
+    remember_refused(n, event->node_id, event->cluster_id, event->reason);
     if (n->refusals++)
         return;
     node_say(n, "cluster: a node was turned away: ",

@@ -53,7 +53,7 @@ static bool decode_superblock(struct node *n, const uint8_t *from, size_t bytes)
     n->epoch = wire_get_u32(&r);
     size_t left = wire_left(&r);
     const uint8_t *conf = wire_take(&r, left);
-    if (!ours || r.failed || stage == STAGE_BLANK || stage > STAGE_STARTED || !n->epoch ||
+    if (!ours || r.failed || stage == STAGE_BLANK || stage > STAGE_STARTED || !n->epoch || n->epoch > EPOCH_MAX ||
         n->recorded_number > NODES_MAX || (left && raft_conf_decode(conf, left, &n->conf) != E_OK))
         return false;
     n->stage = (enum stage)stage;
@@ -404,6 +404,8 @@ static void failed(struct node *n, const struct log_message *answer)
         node_full_begin(n);
     else if (answer->status == E_FULL && op == LOG_SNAPSHOT_BEGIN)
         node_full_snapshot(n);
+    else if (n->adopting)
+        node_recover_failed(n, "the log disk refused the recovered state");
     else
         node_fail_as(n, TROUBLE_FAILED, "the log disk refused a write");
 }

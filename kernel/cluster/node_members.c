@@ -41,11 +41,11 @@ static bool is_own(const struct node *n, struct raft_id id)
 
 bool node_log_lost(const struct node *n, struct raft_id id)
 {
-    const struct other *o = session_of(n, id.node);
+    const struct other *o = node_other_by_raft((struct node *)(uintptr_t)n, id.node);
     const struct tables_node *row = row_of(n, id.node);
     if (id.node == n->config.node_id[0])
         return !is_own(n, id);
-    if (o)
+    if (o && o->heard && o->hello.ready) /* in the cluster, or not yet in it with what it has now */
         return o->hello.log_id[0] != id.log;
     return row && row->log_id[0] != id.log;
 }
@@ -543,21 +543,27 @@ uint64_t node_members_deadline(const struct node *n)
 
 void node_members_words(const struct node *n, struct wire_writer *w)
 {
-    struct raft_status s = {0};
-    if (n->leading)
-        raft_status(n->raft, &s);
-    wire_put_u64(w, s.term);
     wire_put_bytes(w, n->members.decision.why, n->leading ? strlen(n->members.decision.why) : 0);
 }
 
-void node_members_take_words(struct node *n, struct wire_reader *r)
+static struct raft_id leader_of(const struct node *n)
 {
-    uint64_t term = wire_get_u64(r);
+    struct raft_status s = {.leader = {0, 0}};
+    if (n->raft_running)
+        raft_status(n->raft, &s);
+    return s.leader;
+}
+
+/* Only those of who leads here count. */
+void node_members_take_words(struct node *n, const struct other *o, struct wire_reader *r)
+{
+    struct raft_id leader = leader_of(n), sender = raft_id_of(o->node_id, o->hello.log_id);
     size_t left = wire_left(r);
     const uint8_t *words = wire_take(r, left);
-    if (!words || !term || term < n->members.said_term || left >= sizeof(n->members.said))
+    if (!words || !left || left >= sizeof(n->members.said) || !o->heard || !leader.log ||
+        !raft_id_equal(leader, sender))
         return;
-    n->members.said_term = term;
+    n->members.said_by = leader;
     n->members.said_ns = n->now_ns;
     memcpy(n->members.said, words, left);
     n->members.said[left] = 0;
@@ -567,7 +573,9 @@ static const char *leader_words(const struct node *n)
 {
     if (n->leading)
         return n->members.decision.why;
-    return n->members.said_ns && n->now_ns - n->members.said_ns < TOLD_NS ? n->members.said : "";
+    bool holds = n->members.said_ns && n->now_ns - n->members.said_ns < TOLD_NS &&
+                 raft_id_equal(n->members.said_by, leader_of(n));
+    return holds ? n->members.said : "";
 }
 
 static void put_half(const struct node *n, struct text *t, uint32_t half, const char *what)

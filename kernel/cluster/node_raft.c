@@ -68,8 +68,7 @@ void node_fail_as(struct node *n, enum trouble trouble, const char *why)
     n->problem = why;
     n->trouble = trouble;
     n->hello_changed = true;
-    n->raft_running = false;
-    n->leading = false;
+    n->raft_running = n->leading = n->was_led = false;
 }
 
 static struct raft_config make_config(const struct node *n)
@@ -155,7 +154,7 @@ void node_raft_stop(struct node *n)
     node_give(n, n->window_bytes, n->config.window_bytes);
     n->raft = NULL;
     n->window_slots = n->window_bytes = NULL;
-    n->raft_running = n->leading = n->was_repairing = false;
+    n->raft_running = n->leading = n->was_repairing = n->was_led = false;
 }
 
 void node_raft_close(struct node *n)
@@ -277,10 +276,13 @@ static bool round(struct node *n)
     return u.more || applied || chunk;
 }
 
-static void note_trouble(struct node *n)
+static void note_changes(struct node *n)
 {
     struct raft_status s;
     raft_status(n->raft, &s);
+    bool led = n->raft_running && s.leader.log;
+    n->hello_changed |= led != n->was_led;
+    n->was_led = led;
     if (s.fault == RAFT_FAULT_LOG_LOST && !n->problem)
         node_fail_as(n, TROUBLE_OLDER, "the log disk is an older image of itself, or forgot what it had flushed");
     if (n->was_repairing && !s.repairing) {
@@ -297,5 +299,5 @@ void node_raft_run(struct node *n)
     raft_tick(n->raft, n->now_ns);
     while (n->raft_running && round(n))
         ;
-    note_trouble(n);
+    note_changes(n);
 }

@@ -9,38 +9,107 @@
  * Wiping: this node forgets its log and waits to be taken in with a new one. The disk is written only when that
  * happens. */
 #include "node_state.h"
-#include "recover.h"
+
+/* ---- other clusters, and other epochs of this one ---- */
+
+enum kin node_kin(const struct node *n, const uint64_t cluster_id[2])
+{
+    if (with_epoch(cluster_id[1], 0) != with_epoch(n->cluster_id[1], 0))
+        return KIN_STRANGER;
+    if (epoch_of(cluster_id) == epoch_of(n->cluster_id))
+        return KIN_BESIDE;
+    return epoch_of(cluster_id) > epoch_of(n->cluster_id) ? KIN_LATER : KIN_EARLIER;
+}
+
+void node_recover_saw(struct node *n, const uint64_t cluster_id[2])
+{
+    uint32_t epoch = epoch_of(cluster_id);
+    if (n->stage == STAGE_STARTED && node_kin(n, cluster_id) != KIN_STRANGER && epoch > n->epoch_seen)
+        n->epoch_seen = epoch;
+}
+
+static bool lately(const struct node *n, const struct refused *r)
+{
+    return r->at_ns && r->reason == LINK_OTHER_CLUSTER && n->now_ns - r->at_ns < REFUSED_NS;
+}
 
 const struct refused *node_refused(const struct node *n, const uint64_t node_id[2])
 {
     for (uint32_t i = 0; i < REFUSED_MAX; i++) {
         const struct refused *r = &n->refused[i];
-        bool lately = r->at_ns && r->reason == LINK_OTHER_CLUSTER && n->now_ns - r->at_ns < REFUSED_NS;
-        if (lately && (!node_id || same_id(r->node_id, node_id)))
+        if (lately(n, r) && (!node_id || same_id(r->node_id, node_id)))
             return r;
     }
     return NULL;
 }
 
+static bool hears_later_epoch(const struct node *n)
+{
+    for (uint32_t i = 0; i < REFUSED_MAX; i++) {
+        if (lately(n, &n->refused[i]) && node_kin(n, n->refused[i].cluster_id) == KIN_LATER)
+            return true;
+    }
+    return false;
+}
+
+const char *node_refused_note(const struct node *n, const struct refused *r)
+{
+    static const char *const words[] = {[KIN_STRANGER] = "refused: of another cluster of this name and key",
+                                        [KIN_EARLIER] = "refused: of an older epoch; `raft wipe` there ends that",
+                                        [KIN_LATER] = "refused: of a later epoch; `raft wipe` here joins that",
+                                        [KIN_BESIDE] = "refused: recovered beside this one; `raft wipe` ends one"};
+    return words[node_kin(n, r->cluster_id)];
+}
+
 /* ---- what is seen ---- */
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Who was never heard may come yet, as long as it was not listened for. */
 static uint64_t silence_of(const struct node *n, uint64_t raft_node)
 {
     struct link_peer_view view;
+    uint64_t heard_ns = n->network_ns;
     for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
-        if (link_peer(n->link, i, &view) && view.identity.node_id[0] == raft_node && view.heard_ns)
-            return n->now_ns - view.heard_ns;
+        if (link_peer(n->link, i, &view) && view.identity.node_id[0] == raft_node)
+            heard_ns = later(heard_ns, view.heard_ns);
     }
-    return UINT64_MAX;
+    return n->now_ns - heard_ns;
 }
 
 static void own_end(const struct node *n, struct recover_member *m)
 {
     struct raft_status s;
     raft_status(n->raft, &s);
+    m->durable = n->durable;
     m->last_index = s.last;
     if (!raft_term_at(n->raft, s.last, &m->last_term))
         m->last_term = 0;
+}
+
+/* Its disk is being read, or its newest word is old: nothing is known of its log yet. */
+static bool unsure_of(const struct node *n, const struct other *o)
+{
+    bool starting = !o->hello.ready && o->hello.trouble == TROUBLE_NONE;
+    return !o->heard || starting || n->now_ns - o->hello_ns > 5 * HELLO_NS;
+}
+
+static void hear(const struct node *n, const struct other *o, struct recover_member *m)
+{
+    enum trouble trouble = o->hello.trouble;
+    bool gone = trouble == TROUBLE_OLDER || trouble == TROUBLE_MOVED || trouble == TROUBLE_FAILED;
+    m->unsure = unsure_of(n, o);
+    m->leader = o->heard && o->hello.led && same_id(o->hello.cluster_id, n->cluster_id);
+    m->heard = !m->unsure && o->hello.log_id[0] == m->id.log && o->hello.stage == STAGE_STARTED && !gone;
+    m->amiss = trouble != TROUBLE_NONE && trouble != TROUBLE_FULL;
+    m->durable = o->hello.durable;
+    if (!m->heard)
+        return;
+    m->last_term = o->hello.last_term;
+    m->last_index = o->hello.last_index;
 }
 
 static void look_at(struct node *n, const struct raft_member *member, struct recover_member *m)
@@ -49,41 +118,60 @@ static void look_at(struct node *n, const struct raft_member *member, struct rec
     *m = (struct recover_member){.id = member->id, .silent_ns = UINT64_MAX};
     m->voter = (member->flags & (RAFT_VOTER | RAFT_VOTER_OLD)) != 0;
     m->self = raft_id_equal(member->id, raft_id_of(n->config.node_id, n->log_id));
-    m->heard = o && o->heard && o->hello.log_id[0] == member->id.log && o->hello.trouble != TROUBLE_OLDER;
-    if (m->self) {
+    if (m->self)
         own_end(n, m);
-    } else if (m->heard) {
-        m->last_term = o->hello.last_term;
-        m->last_index = o->hello.last_index;
-    } else if (!o) {
+    else if (o)
+        hear(n, o, m);
+    else
         m->silent_ns = silence_of(n, member->id.node);
+}
+
+/* Logs of this cluster that came into it, or got their votes, without this node's knowing. */
+static void look_at_others(struct node *n, struct recover_view *v)
+{
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        const struct other *o = &n->others[i];
+        struct raft_id id = raft_id_of(o->node_id, o->hello.log_id);
+        if (!o->session || !o->heard || o->hello.stage != STAGE_STARTED ||
+            !same_id(o->hello.cluster_id, n->cluster_id) || raft_conf_member(v->conf, id))
+            continue;
+        struct recover_member *m = &v->members[v->count++];
+        *m = (struct recover_member){.id = id, .silent_ns = UINT64_MAX};
+        hear(n, o, m);
     }
 }
 
-static void look(struct node *n, struct recover_view *v)
+static void look(struct node *n)
 {
     struct raft_status s = {.role = RAFT_FOLLOWER};
+    struct recover_view *v = &n->view;
+    enum trouble trouble = node_trouble(n);
     memset(v, 0, sizeof(*v));
     v->started = n->raft_running && n->stage == STAGE_STARTED;
-    v->durable = n->durable;
-    v->epoch_left = n->epoch < EPOCH_MAX;
+    v->network = n->network;
+    v->newer = hears_later_epoch(n);
+    v->epoch_left = later(n->epoch, n->epoch_seen) < EPOCH_MAX;
     if (!v->started)
         return;
     raft_status(n->raft, &s);
     v->leader = s.leader.log != 0;
-    v->healthy = node_trouble(n) == TROUBLE_NONE && s.stable == s.last && !n->queue.count && !n->saving;
+    v->healthy = (trouble == TROUBLE_NONE || trouble == TROUBLE_FULL || !n->durable) && !n->installing &&
+                 n->phase == LOG_PHASE_READY;
     v->conf = raft_conf_now(n->raft);
     v->count = v->conf->count;
     for (uint32_t i = 0; i < v->count; i++)
         look_at(n, &v->conf->members[i], &v->members[i]);
+    look_at_others(n, v);
 }
 
 /* ---- in words ---- */
 
 static void put_node(struct node *n, struct text *t, struct raft_id id)
 {
-    text_put(t, "node ");
-    text_number(t, node_number_of(n, id.node));
+    uint32_t number = node_number_of(n, id.node);
+    text_put(t, number ? "node " : "a node without a number");
+    if (number)
+        text_number(t, number);
     text_put(t, " (log ");
     text_hex(t, id.log);
     text_put(t, ")");
@@ -95,6 +183,8 @@ static void put_log_end(struct text *t, const struct recover_member *m)
     text_number(t, m->last_index);
     text_put(t, " of term ");
     text_number(t, m->last_term);
+    text_put(t, m->durable ? "" : ", in memory only");
+    text_put(t, m->amiss ? ", and is not whole: see `nodes`" : "");
 }
 
 static void put_member(struct node *n, struct text *t, const struct recover_member *m)
@@ -105,8 +195,10 @@ static void put_member(struct node *n, struct text *t, const struct recover_memb
     if (m->self || m->heard) {
         text_put(t, m->self ? "this one; " : "heard; ");
         put_log_end(t, m);
+    } else if (m->unsure) {
+        text_put(t, "heard; it has not said yet what its log is");
     } else if (m->silent_ns == UINT64_MAX) {
-        text_put(t, "LOST: not heard with this log since this node started");
+        text_put(t, "LOST: its node is there without this log");
     } else {
         text_put(t, "LOST: not heard for ");
         text_number(t, m->silent_ns / SECOND_NS);
@@ -122,20 +214,22 @@ static const char *verdict_words(enum recover_verdict verdict)
         return "";
     case RECOVER_NOT_STARTED:
         return "this node takes part in no cluster: there is nothing here to recover from";
-    case RECOVER_NOT_DURABLE:
-        return "this node's log is in memory only: recover on a node with a disk";
     case RECOVER_NOT_HEALTHY:
         return "this node's log is not whole, or is being written: see `status`";
+    case RECOVER_NO_NETWORK:
+        return "this node has no network: it cannot see whether others live";
     case RECOVER_NO_EPOCH:
         return "there is no number left for another epoch";
+    case RECOVER_NEWER:
+        return "a later epoch of this cluster is heard: it was recovered elsewhere. See `raft wipe`";
     case RECOVER_LEADER:
         return "a majority of the voters lives: it has a leader";
     case RECOVER_MAJORITY:
         return "a majority of the voters is heard: it will elect a leader by itself";
     case RECOVER_SOON:
-        return "a voter was heard less than 10 s ago: it may only be restarting. Wait, and look again";
+        return "heard less than 10 s ago, or starting: it may be back in a moment. Wait, and look again";
     case RECOVER_BETTER:
-        return "another node has a better log: recover there";
+        return "another node has a better log, or is to be taken of equal ones: recover there";
     }
     return "";
 }
@@ -148,16 +242,19 @@ static void put_risk(struct node *n, struct text *t)
     text_number(t, s.applied);
     text_put(t, ", the last is ");
     text_number(t, s.last);
-    text_put(
-        t, ".\nWhat may be lost: anything newer that only the lost voters have, acknowledged though it was.\n"
-           "This node cannot see whether they live elsewhere and go on without it: make sure that they do not, and\n"
-           "that they never come back with their disks. What they do then is refused here, and not merged.\n"
-           "All sessions, locks and registered names end. Fences given from now on are above all earlier ones.\n"
-           "Nothing on other disks is touched; this disk keeps its old superblock and snapshot until the next one.\n");
+    text_put(t,
+             ".\nWhat may be lost: anything newer that only the lost voters have, acknowledged though it was.\n"
+             "This node cannot see whether they live elsewhere and go on without it: make sure that they do not, and\n"
+             "that they never come back with their disks. What they do then is refused here, and not merged.\n"
+             "All sessions, locks and registered names end. Fences given from now on are above all earlier ones.\n"
+             "Nothing on other disks is touched");
+    text_put(t, n->durable ? "; this disk keeps what it had of the old epoch as long as there is room.\n"
+                           : ". This log is in memory only, and so is what comes of it.\n");
 }
 
-static err_t say_recover(struct node *n, struct text *t, const struct recover_view *v)
+static err_t say_recover(struct node *n, struct text *t)
 {
+    const struct recover_view *v = &n->view;
     uint32_t which = 0;
     enum recover_verdict verdict = recover_judge(v, &which);
     text_put(t, "cluster ");
@@ -193,6 +290,17 @@ static void draw_anew(struct node *n, const char *purpose, uint64_t id[2])
     node_draw_id(n, words, id);
 }
 
+/* Another first half: whatever else began from the same epoch has another id. */
+static void draw_epoch(struct node *n)
+{
+    uint64_t lineage = n->cluster_id[1];
+    memcpy(n->former_cluster_id, n->cluster_id, sizeof(n->cluster_id));
+    n->former_epoch = n->epoch;
+    n->epoch = (uint32_t)later(n->epoch, n->epoch_seen) + 1;
+    draw_anew(n, "recovered cluster ", n->cluster_id);
+    n->cluster_id[1] = with_epoch(lineage, n->epoch);
+}
+
 /* Sessions stand on the identity of before: they begin anew. */
 static void leave_links(struct node *n)
 {
@@ -220,35 +328,60 @@ static bool apply_rest(struct node *n)
     return true;
 }
 
+/* Whatever of the old log still waits to be written has no part in the new one. */
+static void drop_writes(struct node *n)
+{
+    node_log_close(n);
+    node_pieces_clear(n, &n->incoming);
+    n->saving = n->saving_begun = n->installing = n->install_due = n->install_refused = n->snapshot_wanted = false;
+    n->snapshot_too_big = n->full = n->full_said = false;
+    n->saving_offset = n->snapshot_retry_ns = 0;
+}
+
+static struct raft_snapshot new_label(const struct node *n, const struct raft_status *s)
+{
+    struct raft_snapshot label = {.index = s->last, .conf = {.count = 1}};
+    label.conf.members[0] = (struct raft_member){.id = raft_id_of(n->config.node_id, n->log_id), .flags = RAFT_VOTER};
+    bool known = raft_term_at(n->raft, s->last, &label.term);
+    ASSERT(known);
+    return label;
+}
+
 static void begin_recovery(struct node *n)
 {
     struct raft_status s;
-    struct raft_snapshot label = {.conf = {.count = 1}};
     raft_status(n->raft, &s);
-    label.conf.members[0] = (struct raft_member){.id = raft_id_of(n->config.node_id, n->log_id), .flags = RAFT_VOTER};
-    label.index = s.last;
-    bool known = raft_term_at(n->raft, s.last, &label.term);
-    ASSERT(known);
-    if (!apply_rest(n)) {
-        node_fail(n, "no memory to recover the tables");
-        return;
-    }
-    draw_anew(n, "recovered cluster ", n->cluster_id);
-    n->epoch++;
-    tables_recover(n->tables, n->cluster_id, n->epoch);
+    struct raft_snapshot label = new_label(n, &s);
+    bool applied = apply_rest(n);
+    n->adopting = true;
+    draw_epoch(n);
+    drop_writes(n);
+    if (applied)
+        tables_recover(n->tables, n->cluster_id, n->epoch);
     n->hard_state = (struct raft_hard_state){.term = s.term + 1, .commit = s.last};
     n->conf.count = 0;
     node_raft_stop(n);
     n->hooks.replaced(n->hooks.context);
     node_tables_replaced(n);
-    if (!node_snapshot_take(n, &label)) {
-        node_fail(n, "no memory to recover the tables");
+    if (!applied || !node_snapshot_take(n, &label)) {
+        node_recover_failed(n, "no memory to recover the tables");
         return;
     }
-    n->adopting = n->saving = true;
-    n->saving_begun = n->snapshot_wanted = false;
-    n->saving_offset = 0;
+    n->saving = true;
+    n->hello_changed = true;
     node_say(n, "cluster: recovering by hand: ", "a new epoch begins with this log");
+    if (!n->durable)
+        node_recover_adopted(n);
+}
+
+/* The disk is what it was, and says so after a restart. */
+void node_recover_failed(struct node *n, const char *why)
+{
+    drop_writes(n);
+    n->adopting = false;
+    memcpy(n->cluster_id, n->former_cluster_id, sizeof(n->cluster_id));
+    n->epoch = n->former_epoch;
+    node_fail(n, why);
 }
 
 void node_recover_adopted(struct node *n)
@@ -260,6 +393,7 @@ void node_recover_adopted(struct node *n)
     memset(&n->incoming, 0, sizeof(n->incoming));
     n->log_floor = n->disk_last = n->saved_label.index;
     n->checksum_index = 0;
+    memset(n->seen, 0, sizeof(n->seen));
     node_raft_prepare(n, &n->saved_label);
     node_raft_start(n, 0);
     leave_links(n);
@@ -268,25 +402,34 @@ void node_recover_adopted(struct node *n)
 
 /* ---- wiping ---- */
 
+/* Why this log is needed, or there is none; NULL: it may be given up. */
+static const char *not_to_be_wiped(const struct node *n)
+{
+    const struct recover_view *v = &n->view;
+    if (n->adopting || n->recording || !n->log_known || n->phase == LOG_PHASE_NONE ||
+        (n->stage == STAGE_BLANK && n->log_state != LOG_DAMAGED))
+        return "there is no log here that could be given up now";
+    if (!v->started || v->newer || !v->count)
+        return NULL;
+    if (v->leader)
+        return "this log takes part in the cluster, and a leader is heard";
+    return recover_majority(v) ? "a majority of the voters is heard: it will elect a leader by itself" : NULL;
+}
+
 static err_t say_wipe(struct node *n, struct text *t)
 {
-    struct raft_status s = {.leader = {0, 0}};
-    if (n->raft_running)
-        raft_status(n->raft, &s);
-    if (s.leader.log) {
-        text_put(t, "Refused: this log takes part in the cluster, and a leader is heard\n");
-        return E_CONFLICT;
-    }
-    if (n->adopting || n->recording || !n->log_known || n->phase == LOG_PHASE_NONE ||
-        (n->stage == STAGE_BLANK && n->log_state != LOG_DAMAGED)) {
-        text_put(t, "Refused: there is no log here that could be given up now\n");
+    const char *why = not_to_be_wiped(n);
+    if (why) {
+        text_put(t, "Refused: ");
+        text_put(t, why);
+        text_put(t, "\n");
         return E_CONFLICT;
     }
     text_put(t, "This node gives up its log (");
     text_hex(t, n->log_id[0]);
     text_put(t,
-             ") and joins the cluster that it hears as a new member, without a vote.\n"
-             "What only this log has is lost when it is taken in: until then the disk is not written.\n"
+             ") and joins a cluster with a leader as a new member, without a vote.\n"
+             "What only this log has is lost when it hears one: until then the disk is not written.\n"
              "If a majority of the old voters is gone, look at `raft recover` first: this may be the best log left.\n");
     return E_OK;
 }
@@ -305,15 +448,13 @@ static void answer_pending(struct node *n)
 
 static void forget_log(struct node *n)
 {
-    node_log_close(n);
+    drop_writes(n);
     node_pieces_clear(n, &n->saved);
-    node_pieces_clear(n, &n->incoming);
     n->saved_label = n->incoming_label = (struct raft_snapshot){.index = 0};
     n->hard_state = (struct raft_hard_state){.term = 0};
     n->conf.count = 0;
-    n->saving = n->saving_begun = n->installing = n->install_due = n->install_refused = n->snapshot_wanted = false;
-    n->snapshot_lost = n->snapshot_too_big = n->full = n->full_said = n->prepared = n->start_on_record = false;
-    n->log_floor = n->disk_last = n->checksum_index = n->saving_offset = 0;
+    n->snapshot_lost = n->prepared = n->start_on_record = n->first_election = false;
+    n->log_floor = n->disk_last = n->checksum_index = 0;
     n->recorded_number = 0;
     n->problem = NULL;
     n->trouble = TROUBLE_NONE;
@@ -334,6 +475,8 @@ static void wipe(struct node *n)
     n->config.genesis = false;
     memset(n->cluster_id, 0, sizeof(n->cluster_id));
     n->epoch = 1;
+    n->epoch_seen = 0;
+    memset(n->seen, 0, sizeof(n->seen));
     draw_anew(n, "log after a wipe ", n->log_id);
     leave_links(n);
     node_say(n, "cluster: this node gave up its log by hand: ", "it waits to be taken in anew");
@@ -342,10 +485,9 @@ static void wipe(struct node *n)
 err_t node_recover(struct node *n, enum recover_act act, char *to, size_t room, size_t *bytes_out)
 {
     struct text t = text_begin(to, room);
-    struct recover_view v;
     bool recovery = act == RECOVER_LOOK || act == RECOVER_DO;
-    look(n, &v);
-    err_t err = recovery ? say_recover(n, &t, &v) : say_wipe(n, &t);
+    look(n);
+    err_t err = recovery ? say_recover(n, &t) : say_wipe(n, &t);
     if (!err && act == RECOVER_DO)
         begin_recovery(n);
     if (!err && act == WIPE_DO)

@@ -59,14 +59,30 @@ static void put_conf_voters(struct node *n, struct text *t)
     put_voters(t, heard, all);
 }
 
+static void put_missing(struct text *t, const struct node *n)
+{
+    bool any = false;
+    put_voters(t, node_voters_linked(n), n->config.voter_count);
+    for (uint32_t v = 1; v <= n->config.voter_count; v++) {
+        if (!node_voter_missing(n, v))
+            continue;
+        text_put(t, any ? " and " : ", missing: voter ");
+        text_number(t, v);
+        any = true;
+    }
+}
+
 static void waiting_before_start(const struct node *n, struct text *t)
 {
-    if (n->stage == STAGE_PREPARED) {
+    const struct other *o = node_hears_cluster(n);
+    if (o && !o->hello.led) {
+        text_put(t, "the cluster that is heard to have a leader, who can take this node's log in");
+    } else if (n->stage == STAGE_PREPARED) {
         text_put(t, "all voters to have recorded the new cluster; ");
-        put_voters(t, node_voters_linked(n), n->config.voter_count);
+        put_missing(t, n);
     } else if (n->config.genesis && n->config.voter) {
         text_put(t, "all voters of the new cluster; ");
-        put_voters(t, node_voters_linked(n), n->config.voter_count);
+        put_missing(t, n);
     } else {
         text_put(t,
                  "a node that is in the cluster (this one's log is blank, and it was not told to begin a new cluster)");
@@ -114,7 +130,9 @@ static void waiting_in_cluster(struct node *n, struct text *t)
         text_put(t, s.voter ? "more than half of the voters must be reachable; " : "none is heard; ");
         put_conf_voters(n, t);
         if (node_refused(n, NULL))
-            text_put(t, "; nodes of another cluster or epoch are refused: see `raft wipe`");
+            text_put(t, node_kin(n, node_refused(n, NULL)->cluster_id) == KIN_STRANGER
+                            ? "; nodes of another cluster are refused: see `raft wipe`"
+                            : "; nodes of another epoch are refused: see `raft wipe`");
     } else if (!n->applied_join) {
         text_put(t, "the leader to give this boot its place");
     } else if (s.applied < s.commit && !log_server_gone(n)) { /* without it nothing can be applied */
@@ -306,7 +324,7 @@ static void put_note(struct node *n, struct cluster_node *row)
     }
     if (row->state == 4) {
         text_put(&t, t.used ? ", " : "");
-        text_put(&t, "refused: its log is of another cluster or an older epoch");
+        text_put(&t, node_refused_note(n, node_refused(n, row->node_id)));
         return;
     }
     if (joint[0]) {

@@ -12,6 +12,7 @@
 #include "lease.h"
 #include "members.h"
 #include "node.h"
+#include "recover.h"
 #include "text.h"
 
 #define PIECE_BYTES   32768u /* a snapshot lies in pieces of this size */
@@ -20,6 +21,7 @@
 #define REFUSED_MAX   8u
 #define EPOCH_MAX     255u             /* fences have eight bits for it */
 #define REFUSED_NS    (60 * SECOND_NS) /* so long it is shown */
+#define HELLO_NS      SECOND_NS        /* between those of a node that is no member, or has no leader */
 
 #define SNAPSHOT_CONF_BYTES (4u + RAFT_CONF_BYTES_MAX) /* before the tables' bytes: u32 length, configuration */
 
@@ -38,7 +40,8 @@ enum control {
     CONTROL_MEMBERS = 7,        /* an operator asks the leader to change the members: id, action, node */
     CONTROL_MEMBERS_ANSWER = 8, /* id, index to have applied, error, words */
     CONTROL_REMOVED = 9,        /* from the leader: cluster id; the receiver was removed from it */
-    CONTROL_RENEWED = 10        /* index and term of the entry that renews leases, stamp of the report it rests on */
+    CONTROL_RENEWED = 10,       /* index and term of the entry that renews leases, stamp of the report it rests on */
+    CONTROL_OLDER = 11          /* log id, index: the receiver's log, which reached further when it was last seen */
 };
 
 /* How far this node's log is on the way into a cluster. Kept on the log's superblock. */
@@ -67,6 +70,7 @@ struct hello {
     uint32_t epoch;
     uint64_t last_term, last_index; /* of its log */
     bool genesis, durable, ready;   /* ready: its log is open, so log_id is valid */
+    bool led;                       /* it hears a leader, or is one */
     uint64_t cluster_id[2], log_id[2];
 };
 
@@ -77,6 +81,7 @@ struct other {
     uint32_t number;
     uint64_t node_id[2], boot_id[2];
     struct hello hello; /* valid if heard */
+    uint64_t hello_ns;  /* when it came */
     bool heard, prepared;
     struct node_load load;
     uint64_t load_ns;
@@ -145,7 +150,8 @@ struct members {
     uint64_t next_id;
     uint64_t removed_told_ns; /* 0: never */
     /* what the leader last said */
-    uint64_t said_term, said_ns;
+    struct raft_id said_by;
+    uint64_t said_ns;
     char said[MEMBERS_WHY_BYTES];
     /* the leader's */
     struct members_view view;
@@ -168,8 +174,13 @@ struct node {
     uint64_t now_ns;
     struct link *link;
     bool network;
+    uint64_t network_ns; /* since when */
     uint32_t peer_state, ipv4;
     struct other others[LINK_PEERS_MAX];
+    struct seen_log { /* how far others' logs surely reached, by what they said; outlives links */
+        struct raft_id id;
+        uint64_t applied;
+    } seen[LINK_PEERS_MAX];
     struct node_load load;
     uint64_t load_due_ns, hello_due_ns;
     bool hello_changed;
@@ -183,15 +194,19 @@ struct node {
     uint32_t recorded_number;
     bool durable;    /* the log is on a disk */
     struct refused { /* who was turned away lately */
-        uint64_t node_id[2], at_ns;
+        uint64_t node_id[2], cluster_id[2], at_ns;
         uint32_t reason;
     } refused[REFUSED_MAX];
     uint32_t refusals;
 
     /* node_recover.c */
-    bool adopting;  /* the recovered state goes to the log */
-    uint32_t drawn; /* ids drawn anew in this boot */
-    bool anew;      /* the next format is of a damaged log, with consent */
+    bool adopting;                 /* the recovered state goes to the log */
+    uint32_t drawn;                /* ids drawn anew in this boot */
+    bool anew;                     /* the next format is of a damaged log, with consent */
+    uint32_t epoch_seen;           /* the latest of this cluster that was heard, also of those turned away */
+    uint64_t former_cluster_id[2]; /* while adopting: what is so if that fails */
+    uint32_t former_epoch;
+    struct recover_view view;
 
     /* genesis */
     bool recording;       /* a superblock write of ours is under way */
@@ -239,6 +254,7 @@ struct node {
     bool installing; /* it came from the leader: the state is replaced by it when it is durable */
     bool saving_begun, install_due, install_refused, snapshot_wanted;
     bool was_repairing; /* and the others were told so */
+    bool was_led;       /* the same */
     bool snapshot_lost; /* the one on the disk is damaged: another is fetched */
     uint64_t saving_offset;
     uint8_t *scratch; /* one encoded raft message */
@@ -289,6 +305,18 @@ static inline bool no_raft_conf(const struct node *n)
     return raft_conf_now(n->raft)->count == 0;
 }
 
+/* A cluster's id: random, but for the last eight bits, which are the epoch. A recovery by hand draws the first half
+ * anew and raises the epoch: so which of two is the later is seen from the ids alone, by who turns the other away. */
+enum kin { KIN_STRANGER = 0, KIN_EARLIER, KIN_LATER, KIN_BESIDE /* two recoveries from the same epoch */ };
+static inline uint32_t epoch_of(const uint64_t cluster_id[2])
+{
+    return (uint32_t)(cluster_id[1] & EPOCH_MAX);
+}
+static inline uint64_t with_epoch(uint64_t second_half, uint32_t epoch)
+{
+    return (second_half & ~(uint64_t)EPOCH_MAX) | epoch;
+}
+
 /* node_link.c */
 void node_links_say(struct node *n);
 void node_links_run(struct node *n);
@@ -306,6 +334,8 @@ void node_take_prepare(struct node *n, struct other *o, struct wire_reader *r);
 void node_take_prepared(struct node *n, struct other *o, struct wire_reader *r);
 void node_take_start(struct node *n, struct other *o, struct wire_reader *r);
 uint32_t node_voters_linked(const struct node *n); /* self included */
+bool node_voter_missing(const struct node *n, uint32_t voter);
+const struct other *node_hears_cluster(const struct node *n); /* a node that takes part in one; NULL: none is heard */
 
 /* node_log.c */
 void node_log_run(struct node *n);
@@ -339,13 +369,22 @@ bool node_full_refuses(struct node *n, const struct tables_op *op);
 uint32_t node_number_of(struct node *n, uint64_t raft_node); /* 0: not known */
 
 /* node_recover.c */
-void node_recover_adopted(struct node *n); /* the recovered state is durable */
+void node_recover_adopted(struct node *n);                           /* the recovered state is durable */
+void node_recover_failed(struct node *n, const char *why);           /* or cannot be */
+void node_recover_saw(struct node *n, const uint64_t cluster_id[2]); /* of a node that was turned away */
+enum kin node_kin(const struct node *n, const uint64_t cluster_id[2]);
 const struct refused *node_refused(const struct node *n, const uint64_t node_id[2]); /* NULL: not lately */
+const char *node_refused_note(const struct node *n, const struct refused *r);
 
 /* node_trouble.c: what is wrong with a log, in words */
 enum trouble node_trouble(const struct node *n);
 const char *node_trouble_note(enum trouble trouble); /* short, for `nodes` */
 uint64_t node_repairing(const struct node *n);
+
+/* node_seen.c: how far the logs of others reached, to know an older image of one */
+void node_seen_note(struct node *n, const struct other *o, uint64_t applied);
+void node_seen_check(struct node *n, const struct other *o); /* it said hello */
+void node_take_older(struct node *n, struct wire_reader *r);
 
 /* node_raft.c */
 void node_raft_prepare(struct node *n, const struct raft_snapshot *snapshot); /* log opened: ready to take records */
@@ -397,7 +436,7 @@ void node_take_members(struct node *n, struct other *o, struct wire_reader *r);
 void node_take_members_answer(struct node *n, struct wire_reader *r);
 void node_take_removed(struct node *n, struct wire_reader *r);
 void node_members_words(const struct node *n, struct wire_writer *w); /* what the leader says of the voters */
-void node_members_take_words(struct node *n, struct wire_reader *r);
+void node_members_take_words(struct node *n, const struct other *o, struct wire_reader *r);
 void node_put_voters(const struct node *n, struct text *t);
 /* False, and nothing put: enough voters have their logs. */
 bool node_put_lost_majority(const struct node *n, struct text *t);

@@ -195,7 +195,8 @@ void cluster_event(void *context, const struct tables_event *event)
     }
 }
 
-/* The tables came from a snapshot: what became of those that wait? */
+/* The tables came from a snapshot: what became of those that wait? Who asked for leave to read may not get it any more,
+ * and asks again. */
 void cluster_replaced(void *context)
 {
     const struct tables *t = node_tables(cluster.node); /* NULL: this node gave up its log */
@@ -204,6 +205,8 @@ void cluster_replaced(void *context)
     {
         struct request *r = container_of(node, struct request, node);
         struct tables_request_view view;
+        if (r->phase == PHASE_READ)
+            r->phase = PHASE_ASK_READ;
         if (r->phase != PHASE_QUEUED)
             continue;
         if (!t || !tables_request(t, r->ticket, &view))

@@ -65,7 +65,8 @@ void peer_refuse(struct link *l, const struct seal_identity *identity, enum link
     struct link_event event = {.kind = LINK_REFUSED,
                                .reason = reason,
                                .peer = known ? known->slot : LINK_PEERS_MAX,
-                               .node_id = {identity->node_id[0], identity->node_id[1]}};
+                               .node_id = {identity->node_id[0], identity->node_id[1]},
+                               .cluster_id = {identity->cluster_id[0], identity->cluster_id[1]}};
     if (event_room(l))
         event_put(l, &event);
 }

@@ -142,7 +142,6 @@ static void give_log(struct disk *d, uint64_t serial, disk_answer *answer, void 
 static void work_snapshot(struct disk *d, const struct disk_request *q)
 {
     if (q->head.op == LOG_SNAPSHOT_BEGIN) {
-        free(d->part);
         d->part = malloc(q->head.offset + 1);
         d->part_index = q->head.index;
         d->part_term = q->head.term;
@@ -185,9 +184,12 @@ static err_t refusal(struct disk *d, const struct disk_request *q)
         return may_append(d, q);
     if (q->head.op == LOG_TRUNCATE || (q->head.op == LOG_COMPACT && q->head.index > last_index(d)))
         return d->full_from ? E_FULL : E_OK;
-    if (q->head.op == LOG_SNAPSHOT_BEGIN)
+    bool part = q->head.op == LOG_SNAPSHOT_DATA || q->head.op == LOG_SNAPSHOT_COMMIT || q->head.op == LOG_ADOPT;
+    if (q->head.op == LOG_SNAPSHOT_BEGIN) {
+        free(d->part);
+        d->part = NULL;
         return d->snapshot_room && q->head.offset > d->snapshot_room ? E_FULL : E_OK;
-    bool part = q->head.op == LOG_SNAPSHOT_DATA || q->head.op == LOG_SNAPSHOT_COMMIT;
+    }
     return part && !d->part ? E_INVALID : E_OK;
 }
 

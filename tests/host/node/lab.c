@@ -8,7 +8,10 @@ struct lab lab;
 
 static void *take(void *context, size_t bytes)
 {
-    ((struct machine *)context)->memory += bytes;
+    struct machine *m = context;
+    if (m->no_memory)
+        return NULL;
+    m->memory += bytes;
     return malloc(bytes);
 }
 

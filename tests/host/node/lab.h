@@ -35,7 +35,7 @@ struct machine {
     uint32_t index;
     uint64_t boot;
     struct disk disk;
-    bool has_disk, genesis, log_attached, log_stuck;
+    bool has_disk, genesis, log_attached, log_stuck, no_memory;
     size_t memory;
     uint64_t disk_due_ns;
     uint32_t calls_up; /* bit per node number: a session for calls stands */

@@ -248,6 +248,66 @@ static void test_an_older_image_is_refused(void)
     lab_stop();
 }
 
+static struct disk images[2];
+
+/* Also when who leads now was told nothing by those logs: everybody saw how far they reached. */
+static void test_two_older_images_under_another_leader(void)
+{
+    lab_start(5, 19);
+    for (uint32_t i = 0; i < 5; i++)
+        lab_power_on(i, true);
+    CHECK(lab_until_members(31, 20000));
+    put_many(0, 5);
+    uint32_t leader = lab_leader(), next = (leader + 1) % 5, victims[2] = {(leader + 2) % 5, (leader + 3) % 5};
+    for (uint32_t i = 0; i < 2; i++) {
+        lab_power_cut(victims[i]);
+        disk_copy(&images[i], &lab.machines[victims[i]].disk);
+        lab_power_on(victims[i], false);
+        CHECK(lab_until_members(31, 20000));
+    }
+    put_many(victims[0], 10);
+    lab_run(2500);
+    for (uint32_t i = 0; i < 2; i++) {
+        lab_power_cut(victims[i]);
+        disk_copy(&lab.machines[victims[i]].disk, &images[i]);
+        disk_blank(&images[i]);
+    }
+    CHECK_EQUAL(lab_members(next, CLUSTER_MEMBERS_TRANSFER, next + 1), E_OK);
+    lab_power_cut(leader);
+    lab_power_on(leader, false);
+    CHECK(lab_until_members(31u & ~(1u << victims[0]) & ~(1u << victims[1]), 20000));
+    for (uint32_t i = 0; i < 2; i++)
+        lab_power_on(victims[i], false);
+    lab_run(5000);
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK(strstr(lab_status(victims[i]).waiting, "older image"));
+        CHECK(note_says(next, victims[i], "older image"));
+    }
+    CHECK_EQUAL(lab_put(next, "on", "it goes"), E_OK);
+    lab_stop();
+}
+
+/* What was applied is durable: whoever loses power at any moment is never taken for an older image. */
+static void test_power_cuts_are_no_older_images(void)
+{
+    for (uint64_t seed = 20; seed < 26; seed++) {
+        begin(seed, 256);
+        for (int i = 0; i < 12; i++) {
+            uint32_t victim = random_below(&lab.random, 3);
+            put_many(victim, 30);
+            lab_run(random_below(&lab.random, 1500));
+            lab_power_cut(victim);
+            lab_run(random_below(&lab.random, 1500));
+            lab_power_on(victim, false);
+            CHECK(lab_until_members(7, 30000));
+            for (uint32_t m = 0; m < 3; m++)
+                CHECK(!note_says(m, victim, "older"));
+        }
+        lab_check_equal(7);
+        lab_stop();
+    }
+}
+
 static void test_anothers_disk_is_refused(void)
 {
     begin(17, 1024);
@@ -259,6 +319,13 @@ static void test_anothers_disk_is_refused(void)
     lab_run(3000);
     CHECK(strstr(lab_status(3).waiting, "another machine") && !lab_status(3).voter);
     CHECK_EQUAL(lab_put(2, "mine", "yes"), E_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        lab_power_cut(i);
+        disk_blank(&lab.machines[i].disk);
+    }
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, true);
+    CHECK(lab_until_members(7, 20000)); /* what a refused disk says of a cluster keeps nobody from beginning one */
     lab_stop();
 }
 
@@ -288,6 +355,8 @@ int main(void)
     RUN(test_a_full_disk_makes_room);
     RUN(test_tables_that_do_not_fit);
     RUN(test_an_older_image_is_refused);
+    RUN(test_two_older_images_under_another_leader);
+    RUN(test_power_cuts_are_no_older_images);
     RUN(test_anothers_disk_is_refused);
     RUN(test_a_disk_that_forgets_while_it_runs);
     return 0;

@@ -39,6 +39,8 @@ static void test_a_partition_begins_nothing(void)
         cut(alone, (alone + 2) % 3, true);
         lab_run(10000);
         CHECK(clusters() <= 1);
+        CHECK(lab_status(alone).role ||
+              strstr(lab_status(alone).waiting, alone == 0 ? "voter 2 and 3" : "voter 1 and"));
         memset(lab.cut, 0, sizeof(lab.cut));
         CHECK(lab_until_members(7, 30000));
         CHECK_EQUAL(clusters(), 1);

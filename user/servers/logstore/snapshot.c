@@ -12,6 +12,7 @@ err_t store_snapshot_begin(struct store *store, uint64_t index, uint64_t term, u
 {
     if (!store->open || store->failed)
         return store->failed ? E_IO : E_INVALID;
+    store->snapshot_area = 0; /* what there is of another is given up, also if this one does not fit */
     if (bytes > store->super.snapshot_bytes)
         return E_FULL;
     store->snapshot_area = store->super.snapshot_current == 1 ? 2 : 1;
@@ -82,8 +83,8 @@ err_t store_snapshot_commit(struct store *store, const uint8_t sha256[32])
 err_t store_adopt(struct store *store, const uint8_t sha256[32], const void *payload, uint32_t bytes)
 {
     struct disk_superblock *super = &store->super;
-    if (bytes > LOG_PAYLOAD_MAX || store->pending_items > 0)
-        return E_INVALID;
+    if (bytes > LOG_PAYLOAD_MAX || store->pending_items > 0 || store->snapshot_area == 0)
+        return store->failed ? E_IO : E_INVALID;
     err_t err = store_write(store, SUPERBLOCK_OLD, super, sizeof *super);
     if (err == E_OK)
         err = complete(store, sha256); /* which flushes */

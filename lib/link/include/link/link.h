@@ -76,8 +76,8 @@ struct link_event {
     uint32_t peer;    /* slot, 0..LINK_PEERS_MAX-1; stays with a node id while it has a session */
     uint32_t session; /* never repeats within a peer's slot, in practice */
     uint32_t channel;
-    uint32_t reason;     /* enum link_refusal */
-    uint64_t node_id[2]; /* LINK_REFUSED: of whom */
+    uint32_t reason;                    /* enum link_refusal */
+    uint64_t node_id[2], cluster_id[2]; /* LINK_REFUSED: of whom, and in which cluster that is; 0: in none */
     uint32_t bytes;
     const uint8_t *data;
     uint32_t unsent_from[LINK_CHANNELS]; /* message numbers from it on were not sent in full */
