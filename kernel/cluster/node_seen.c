@@ -1,6 +1,6 @@
-/* How far the logs of others surely reached: what a node has applied is durable there, and a log that ends before it when
- * its node comes back is an older image of itself. The leader that sent the entries knows that too (lib/raft); this way
- * all know who were there, also after that leader is gone. */
+/* How far the logs of others surely reached: what a node has applied is durable there, and a log that ends before it
+ * when its node comes back is an older image of itself. The leader that sent the entries knows that too (lib/raft);
+ * this way all know who were there, also after that leader is gone. */
 #include "node_state.h"
 
 static struct seen_log *seen_of(struct node *n, uint64_t raft_node)
