@@ -9,6 +9,7 @@ help:
 	@echo 'make test         set everything up, run every test  (parts: test-host test-sim test-guest test-system)'
 	@echo 'make build        build all of Shoal        make check   format, includes, static analysis, golden ABI'
 	@echo 'make sim          more seeds of the simulator  (SEEDS= SEED=)     make mutants   every planted bug must be found  (ONLY=)'
+	@echo 'make nemesis      live clusters in QEMU, harmed for long  (SECONDS= SEED=)'
 	@echo 'make fuzz         the fuzz targets for long  (FUZZ_SECONDS= ONLY=)    make coverage  of Raft core, tables and sealing'
 	@echo 'make raftd-host   the consensus core behind lines of text, for tools'
 	@echo 'make debug        boot with gdb attached    make bench   figures, as table and JSON'

@@ -1,114 +1,344 @@
 #!/usr/bin/python3
-"""Checks what clients saw against what the cluster kept.
+"""Makes one history of what was recorded of a live cluster's clients, and judges it.
 
-    history.py FINAL.json HISTORY.ndjson...
+    history.py RECORD [--keep HISTORY]
 
-Each history holds events of one or more clients, as user/bin/history.c prints them; a last line cut short by a power
-cut is passed over. FINAL.json is {"key": "value", ...}, the values read after all faults were healed. A value is the
-concatenation of items "CLIENT.N,".
+RECORD is what tools/shoalnemesis/record.py wrote. The history, in the form of docs/012-interfaces-for-tools.md, goes beside it
+(or to HISTORY) and to build/host/linear. Ends with 0: sound; 1: it is not; 3: the search was given up.
 
-Nothing acknowledged may be lost, nothing applied twice, nothing refused may show, nothing may come from nowhere, and
-operations of one client, which never overlap, stand in their order within a key.
+Time. Each machine has a clock of its own, which may stand still (the machine is stopped) and need not run at the host's
+speed. All that is believed of it: it does not go back, and never runs faster than the host's by more than DRIFT. The host
+sends marks; a machine answers each with the moment, on its clock, at which it had it. So an event at X on that clock was not
+before the sending of any mark that it had by then, plus what passed there since; and not after the reading of any line
+that it wrote afterwards, less what passed there until then. An operation's beginning gets the first bound, its end the
+second: intervals only widen, which can hide a fault but never invents one.
+
+What a power cut loses. Lines that a machine had not sent when its power was cut are gone, beginnings of operations among
+them. Values tell who wrote them with which operation: what is seen of such an operation stands for its beginning. Of the
+operations on locks nothing can be seen; so a client of locks that was cut may have acquired once more.
 """
+import argparse
+import bisect
 import json
+import os
+import pathlib
+import re
+import subprocess
 import sys
 
+TOP = pathlib.Path(__file__).resolve().parent.parent
+DRIFT = 0.01
+LEASE_NS = 6_000_000_000  # of the tables, and what a report of it may be late
+LOCKS = 2                 # of a generation, as in user/bin/load/load.h
+ADDED = 1_000_000         # operations from this number on are not the client's own
+ACCOUNT = re.compile(r";a(\d)=(\d+)")
+TAG = re.compile(r"^((n\d+\.\d+)\.\w+)\.(\d+)")
 
-def read_events(path):
-    """Events of one history file, in order. Raises ValueError on a malformed line that is not the last."""
-    lines = open(path, errors="replace").read().split("\n")
-    events = []
-    for number, line in enumerate(lines):
-        if not line.strip():
+
+class RecordError(Exception):
+    """The record cannot be understood."""
+
+
+class Clock:
+    """One machine's clock against the host's: bounds of the host's moment for a moment there."""
+
+    def __init__(self, marks, lines):
+        """marks: [(sent on the host, taken there)], lines: [(written there, read on the host)], in order."""
+        self.mark_at, self.lower_base = [], []
+        base = float("-inf")
+        for sent, taken in sorted(marks, key=lambda mark: mark[1]):
+            base = max(base, sent - taken * (1 - DRIFT))
+            self.mark_at.append(taken)
+            self.lower_base.append(base)
+        lines = sorted(lines)
+        self.line_at = [written for written, _ in lines]
+        self.upper_base = [0.0] * len(lines)
+        base = float("inf")
+        for i in range(len(lines) - 1, -1, -1):
+            base = min(base, lines[i][1] - lines[i][0] * (1 - DRIFT))
+            self.upper_base[i] = base
+
+    def not_before(self, at):
+        found = bisect.bisect_left(self.mark_at, at) - 1
+        if found < 0:
+            raise RecordError("something happened on a machine before it had a mark")
+        return self.lower_base[found] + at * (1 - DRIFT)
+
+    def not_after(self, at):
+        return self.upper_base[bisect.bisect_left(self.line_at, at)] + at * (1 - DRIFT)
+
+
+class Life:
+    """The clients of one node from their start to their end."""
+
+    def __init__(self, name):
+        self.name, self.finished = name, False
+        self.sent, self.lines, self.generations = {}, [], {0}
+
+
+class Operation:
+    def __init__(self, client, number, parts, invoked):
+        self.client, self.number, self.parts, self.invoked = client, number, parts, invoked
+        self.outcome, self.answer, self.ended = None, {}, None
+
+
+def read_record(path):
+    """(lives by name, faults [(begin, end, words)], words of things that went wrong)"""
+    lives, faults, wrong = {}, [], []
+    for number, text in enumerate(open(path), 1):
+        row = json.loads(text)
+        if "fault" in row:
+            faults.append((row["h"], row["until"], row["fault"]))
             continue
-        try:
-            event = json.loads(line)
-            events.append((str(event["p"]), int(event["i"]), event["t"], event["k"]))
-        except (ValueError, KeyError, TypeError):
-            if any(rest.strip() for rest in lines[number + 1:]):
-                raise ValueError(f"{path}:{number + 1}: not an event: {line[:80]}")
-    return events
+        life = lives.setdefault(row["life"], Life(row["life"]))
+        if "mark" in row:
+            life.sent[row["mark"]] = row["h"]
+            life.generations.add(row["generation"])
+        else:
+            try:
+                line = json.loads(row["line"])
+            except ValueError:
+                wrong.append(f"{path}:{number}: {row['life']} wrote what is no event: {row['line'][:100]!r}")
+                continue
+            life.lines.append((row["h"], line))
+            life.finished |= line.get("t") == "finished"
+            if line.get("t") == "wrong":
+                wrong.append(f"{row['life']}: {line['words']}")
+    return lives, faults, wrong
 
 
-def outcomes(events):
-    """{(client, n): (key, 'ok' | 'fail' | 'open')} and complaints."""
-    result, complaints = {}, []
-    for client, n, kind, key in events:
-        name = f"{client}.{n}"
-        if kind == "invoke":
-            if (client, n) in result:
-                complaints.append(f"{name} was invoked twice")
-            result[client, n] = (key, "open")
-        elif (client, n) not in result:
-            complaints.append(f"{name} ended but never began")
-        elif result[client, n][1] != "open":
-            complaints.append(f"{name} ended twice")
-        elif kind in ("ok", "fail"):
-            result[client, n] = (key, kind)
-        elif kind != "info":
-            complaints.append(f"{name}: unknown event {kind}")
-    return result, complaints
+def clock_of(life):
+    marks = [(life.sent[line["m"]], line["at"]) for _, line in life.lines if line["t"] == "mark"]
+    return Clock(marks, [(line["at"], read) for read, line in life.lines if "at" in line])
 
 
-def items_of(key, value):
-    """[(client, n)] of a value, and complaints."""
-    items, complaints = [], []
-    for item in value.split(",")[:-1] if value.endswith(",") else value.split(","):
-        client, dot, n = item.rpartition(".")
-        if dot and n.isdigit() and client:
-            items.append((client, int(n)))
-        elif item or value:
-            complaints.append(f"{key}: damaged item {item!r}")
-    return items, complaints
+class History:
+    """All operations of all lives in the host's time."""
+
+    def __init__(self, lives, faults):
+        self.lives, self.faults = lives, faults
+        self.operations, self.watched, self.complaints = {}, {}, []
+        self.last = {}  # client -> (number of its newest operation, not before)
+        for life in lives.values():
+            self.take(life)
+
+    def complain(self, words):
+        self.complaints.append(words)
+
+    def take(self, life):
+        clock, elements = clock_of(life), {}
+        for _, line in life.lines:
+            kind = line["t"]
+            if kind == "element":
+                elements.setdefault(line["k"], []).append(line["b"])
+            if "p" not in line:
+                continue
+            begins, ends = clock.not_before(line["at"]), clock.not_after(line["at"])
+            if begins > ends:
+                raise RecordError(f"{life.name}: its clock ran faster than {DRIFT:.0%} beyond the host's")
+            self.last[line["p"]] = (line["i"], begins)
+            if kind == "event":
+                self.watched.setdefault(line["p"], []).append((line, ends))
+            elif kind == "invoke":
+                self.begin(line, begins)
+            else:
+                self.end(line, ends, elements)
+
+    def begin(self, line, at):
+        name = (line["p"], line["i"])
+        if name in self.operations:
+            self.complain(f"{name} began twice")
+        parts = {key: value for key, value in line.items() if key not in ("p", "i", "t", "at")}
+        self.operations[name] = Operation(*name, parts, at)
+
+    def end(self, line, at, elements):
+        op = self.operations.get((line["p"], line["i"]))
+        if op is None or op.outcome:
+            self.complain(f"{line['p']}.{line['i']} ended, but was not under way")
+            return
+        op.outcome, op.ended = line["t"], at
+        op.answer = {key: value for key, value in line.items() if key not in ("p", "i", "t", "at", "err", "done", "rev")}
+        op.revision = line.get("rev")
+        if line["t"] == "fail" and line.get("done") is False:
+            op.outcome = "never"
+        if line["t"] == "ok" and op.parts["f"] == "read" and op.parts["k"].startswith("q/") and "h" not in line:
+            op.answer = {"b": elements.get(op.parts["k"], [])}
+            if len(op.answer["b"]) != line["n"]:
+                self.complain(f"{op.parts['k']}: {line['n']} elements, {len(op.answer['b'])} were told")
+
+    # ---- what was not told ----
+
+    def add(self, client, number, parts, invoked):
+        op = Operation(client, number, parts, invoked)
+        self.operations[client, number] = op
+        return op
+
+    def values_seen(self):
+        """(object, register of a group or None, value) of whatever was read."""
+        for op in list(self.operations.values()):
+            key = op.parts["k"]
+            if op.outcome != "ok":
+                continue
+            if op.parts["f"] == "read":
+                for value in op.answer.get("b", []) if key.startswith("q/") else [op.answer.get("a")]:
+                    yield key, None, value
+            for step in op.answer.get("if", []):
+                yield key, step["r"], step["v"]
+        for events in self.watched.values():
+            for line, _ in events:
+                if line.get("a"):
+                    yield line["key"].replace("g/", "l/"), 0, line["a"]
+
+    def add_untold(self):
+        """Beginnings that a power cut has lost, as far as their values were seen."""
+        for key, _, value in self.values_seen():
+            found = TAG.match(value or "")
+            if not found:
+                continue
+            client, life, number = found[1], found[2], int(found[3])
+            known, at = self.last.get(client, (0, None))
+            if (client, number) in self.operations or life not in self.lives or self.lives[life].finished or number <= known:
+                continue
+            if at is None:
+                at = min(self.lives[life].sent.values())
+            self.add(client, number, self.parts_of(key, value), at)
+
+    @staticmethod
+    def parts_of(key, value):
+        if key.startswith("q/"):
+            return {"f": "append", "k": key, "b": value}
+        if key.startswith("r/"):
+            return {"f": "write", "k": key, "b": value}
+        registers = [0] if key.startswith("l/") else [int(found[0]) for found in ACCOUNT.findall(value)]
+        return {"f": "txn", "k": key, "then": [{"r": register, "v": value} for register in registers]}
+
+    def add_lost_acquires(self):
+        for life in self.lives.values():
+            for client in (f"{life.name}.l1", f"{life.name}.l2"):
+                if life.finished or not life.sent:
+                    continue
+                _, at = self.last.get(client, (0, min(life.sent.values())))
+                newest = max(life.generations)
+                for number, (generation, lock) in enumerate((g, n) for g in (newest - 1, newest) for n in range(LOCKS)):
+                    key = f"l/{generation}/{lock}"
+                    if generation > 0:
+                        self.add(client, 2 * ADDED + 2 * number, {"f": "acquire", "k": key, "mode": "X"}, at)
+                        self.add(client, 2 * ADDED + 2 * number + 1, {"f": "cancel", "k": key, "of": 2 * ADDED + 2 * number},
+                                 at)
+
+    def end_grants(self):
+        """A grant that was not seen to be let go of may have ended with its node's lease at any time."""
+        released, given_up, lost = set(), set(), {}
+        for op in self.operations.values():
+            if op.parts["f"] == "release" and op.outcome == "ok":
+                released.add(op.parts["tok"])
+            elif op.parts["f"] == "release" and op.outcome == "fail":
+                lost[op.parts["tok"]] = op.ended
+            elif op.parts["f"] == "cancel":
+                given_up.add((op.client, op.parts["of"]))
+        for op in list(self.operations.values()):
+            fence = op.answer.get("tok")
+            if op.parts["f"] != "acquire" or (op.client, op.number) in given_up or fence in released:
+                continue
+            if op.outcome in ("fail", "never"):
+                continue
+            self.add(op.client, ADDED + op.number, {"f": "cancel", "k": op.parts["k"], "of": op.number}, op.invoked)
+            if fence in lost and not self.fault_between(op.invoked - LEASE_NS, lost[fence]):
+                self.complain(f"{op.parts['k']}: the grant {fence} was lost without a fault")
+
+    def fault_between(self, begin, end):
+        return any(first <= end and last >= begin for first, last, _ in self.faults)
+
+    # ---- watches ----
+
+    def check_watches(self):
+        """Each in order, without a change twice; all tell the same; none leaves out what another, or a writer, knows of."""
+        known = {}  # (revision, key) -> value
+        for op in self.operations.values():
+            if op.parts["f"] == "txn" and op.outcome == "ok" and op.answer.get("n") == 1 and op.parts.get("then") \
+                    and op.parts["k"].startswith("l/"):
+                known[op.revision, op.parts["k"].replace("l/", "g/")] = op.parts["then"][0]["v"]
+        streams = []
+        for client, events in sorted(self.watched.items()):
+            for line, _ in events:
+                if "from" in line:
+                    streams.append((client, line["from"], []))
+                    continue
+                stream = streams[-1][2]
+                place = (line["rev"], line["key"])
+                if stream and place[0] < stream[-1][0] or place in stream[-20:]:
+                    self.complain(f"{client}: the watch told of {place} after {stream[-1]}")
+                if known.setdefault(place, line["a"]) != line["a"]:
+                    self.complain(f"{client}: the watch told of {line['a']} at {place}, elsewhere it is {known[place]}")
+                stream.append(place)
+        for client, begin, stream in streams:
+            told, end = set(stream), stream[-1][0] if stream else -1
+            for place in sorted(known):
+                if begin <= place[0] < end and place not in told:
+                    self.complain(f"{client}: the watch from {begin} left out {place}, {known[place]}")
+        return sum(len(stream) for _, _, stream in streams)
+
+    # ---- writing ----
+
+    def write(self, path):
+        events = []
+        for op in self.operations.values():
+            if op.outcome == "never":
+                continue
+            parts = dict(op.parts)
+            if op.parts["f"] == "txn":
+                parts.update({key: value for key, value in op.answer.items() if key == "if"})
+            name = {"p": op.client, "i": op.number}
+            events.append((op.invoked, 0, {**name, "t": "invoke", **parts}))
+            if op.outcome in ("ok", "fail"):
+                answer = {key: value for key, value in op.answer.items() if key != "if"}
+                events.append((op.ended, 1, {**name, "t": op.outcome, "f": parts["f"], "k": parts["k"], **answer}))
+        events.sort(key=lambda event: event[:2])
+        with open(path, "w") as stream:
+            for at, _, event in events:
+                stream.write(json.dumps(dict(event, at=int(at))) + "\n")
 
 
-def check_key(key, items, result):
-    complaints, seen, last = [], set(), {}
-    for client, n in items:
-        name = f"{client}.{n}"
-        known_key, kind = result.get((client, n), (None, None))
-        if (client, n) in seen:
-            complaints.append(f"{key}: {name} was applied twice")
-        seen.add((client, n))
-        if kind is None:
-            complaints.append(f"{key}: {name} comes from nowhere")
-        elif known_key != key:
-            complaints.append(f"{key}: {name} was sent to {known_key}")
-        elif kind == "fail":
-            complaints.append(f"{key}: {name} was refused, yet applied")
-        if n <= last.get(client, -1):
-            complaints.append(f"{key}: {name} stands after {client}.{last[client]}")
-        last[client] = max(n, last.get(client, -1))
-    return complaints
+def judge(record, history):
+    """(0 sound, 1 not, 3 not known; words)"""
+    lives, faults, wrong = read_record(record)
+    try:
+        made = History(lives, faults)
+    except RecordError as error:
+        return 1, f"{error}\n"
+    made.complaints += wrong
+    made.add_untold()
+    made.end_grants()
+    made.add_lost_acquires()
+    changes = made.check_watches()
+    made.write(history)
+    binary = pathlib.Path(os.environ.get("BUILD", TOP / "build")) / "host" / "linear"
+    done = subprocess.run([str(binary), str(history)], capture_output=True, text=True, check=False)
+    words = "".join(f"{complaint}\n" for complaint in made.complaints[:50]) + done.stdout + done.stderr
+    words += f"{changes} changes were watched\n"
+    return (1 if made.complaints else done.returncode), words
 
 
-def check(final, events):
-    """Complaints (none: the history is sound) and counts of what was seen."""
-    result, complaints = outcomes(events)
-    present = set()
-    for key, value in sorted(final.items()):
-        items, damaged = items_of(key, value)
-        complaints += damaged + check_key(key, items, result)
-        present.update(items)
-    for (client, n), (key, kind) in sorted(result.items()):
-        if kind == "ok" and (client, n) not in present:
-            complaints.append(f"{key}: {client}.{n} was acknowledged and is lost")
-    counts = {kind: sum(1 for _, k in result.values() if k == kind) for kind in ("ok", "fail", "open")}
-    return complaints, counts
+def counts(record):
+    """{kind of outcome: how many} of a record."""
+    lives, _, _ = read_record(record)
+    result = {}
+    for life in lives.values():
+        for _, line in life.lines:
+            if "p" in line:
+                result[line["t"]] = result.get(line["t"], 0) + 1
+    return result
 
 
-def main(arguments):
-    if len(arguments) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    events = [event for path in arguments[1:] for event in read_events(path)]
-    complaints, counts = check(json.load(open(arguments[0])), events)
-    for complaint in complaints[:50]:
-        print(complaint)
-    print(f"{counts['ok']} acknowledged, {counts['fail']} refused, {counts['open']} open: "
-          + (f"{len(complaints)} complaints" if complaints else "sound"))
-    return 1 if complaints else 0
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("record", type=pathlib.Path)
+    parser.add_argument("--keep", type=pathlib.Path, metavar="HISTORY")
+    options = parser.parse_args()
+    status, words = judge(options.record, options.keep or options.record.with_suffix(".history"))
+    print(words, end="")
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

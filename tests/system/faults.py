@@ -1,24 +1,24 @@
-"""Three machines with clients that append all the time, and what can be asked of them while they are harmed.
+"""Three machines with clients that work all the time, and what can be asked of them while they are harmed.
 
-Each node's console shell holds the lock heldN and runs `history` (user/bin/history.c). What that prints is its history;
-tools/history.py judges it against the final values.
+Each node's console shell holds the lock heldN and runs `load` (user/bin/load). What that prints is recorded
+(tools/shoalnemesis/record.py) and judged in the end (tools/history.py).
 """
-import json
 import os
 import pathlib
 import re
 import subprocess
-import sys
 import time
 
+import history
 from shoalcluster import paths
 from shoalcluster.paths import ClusterError
+from shoalnemesis.record import Recorder, now
 
 HANG_S = float(os.environ.get("HANG_S", "300"))  # limits only detect hangs
 ALL = (1, 2, 3)
 FOREVER_S = 1000000
 WORDS_S = 30.0
-EVENT = re.compile(r'\{"p":"([^"]+)","i":(\d+),"t":"(\w+)","f":"append","k":"([^"]+)","at":\d+\}')
+SEED = 1
 NODE_ROW = re.compile(r"^\s*(\d+)\*?\s+\S+\s+(up|not heard|removed|refused)\s+(leader|voter|learner)", re.M)
 
 
@@ -27,12 +27,12 @@ class Harmed:
 
     def __init__(self, cluster, logs):
         self.cluster, self.logs = cluster, logs
-        self.lives = {node: 0 for node in ALL}
-        self.seen = {node: 0 for node in ALL}  # where on its console the present client's words begin
-        self.began = time.monotonic()
+        self.seen = {node: 0 for node in ALL}  # where on its console the present shell's words begin
+        self.began, self.began_ns = time.monotonic(), now()
         for node in ALL:
             cluster.wait_shell(node, HANG_S)
         cluster.wait_quorum(ALL, HANG_S)
+        self.recorder = Recorder(cluster, logs / "record", SEED, HANG_S)
         for node in ALL:
             self.start_client(node)
         self.progress(ALL)
@@ -86,31 +86,20 @@ class Harmed:
     # ---- clients ----
 
     def start_client(self, node):
-        self.lives[node] += 1
         end = self.cluster.expect(node, r"\$ ", since=self.seen[node], limit=HANG_S)["end"]
         self.cluster.type(node, f"lock held{node} -- sleep {FOREVER_S} &\r")
         end = self.cluster.expect(node, "&", since=end, limit=HANG_S)["end"]
-        self.cluster.expect(node, r"\$ ", since=end, limit=HANG_S)
-        self.seen[node] = self.cluster.type(node, f"history h c{node}.{self.lives[node]} {FOREVER_S}\r")
+        self.recorder.start(node, since=end)
 
-    def stop_clients(self):
-        for node in ALL:
-            position = self.cluster.type(node, "\x03")
-            self.cluster.expect(node, r"\$ ", since=position, limit=HANG_S)
-
-    def events(self, node):
-        """[(client, number, kind, key)] of all this node's clients."""
-        found = EVENT.findall(self.cluster.console_text(node))
-        return [(client, int(number), kind, key) for client, number, kind, key in found]
-
-    def acknowledged(self, node):
-        return sum(1 for event in self.events(node) if event[2] == "ok")
+    def kill(self, node):
+        self.cluster.kill(node)
+        self.recorder.lost(node)
 
     def progress(self, nodes):
         """Until something that was asked for from now on has been acknowledged to each of these nodes' clients."""
-        before = {node: self.acknowledged(node) for node in nodes}
+        before = {node: self.recorder.acknowledged(node) for node in nodes}
         for node in nodes:
-            self.until(f"the client on node {node} goes on", lambda: self.acknowledged(node) > before[node] + 2)
+            self.until(f"the clients on node {node} go on", lambda: self.recorder.acknowledged(node) > before[node] + 10)
 
     # ---- claims ----
 
@@ -126,12 +115,12 @@ class Harmed:
     def waits(self, node):
         """The minority side: it works here, says what it waits for, and acknowledges nothing."""
         self.until(f"node {node} says what it waits for", lambda: "voters" in self.cluster.has_quorum(node)[1])
-        before = self.acknowledged(node)
+        before = self.recorder.acknowledged(node)
         status = self.run(node, "status").text
         assert re.search(r"^waiting .*voters", status, re.M), status
         self.shells_work([node])
-        assert "history" in self.run(node, "ps").text
-        assert self.acknowledged(node) == before
+        assert "load" in self.run(node, "ps").text
+        assert self.recorder.acknowledged(node) == before
 
     def whole(self):
         """All are there for all, vote, follow one leader, and their clients go on."""
@@ -146,6 +135,7 @@ class Harmed:
     def back(self, *victims, blank_disk=False):
         for node in victims:
             self.seen[node] = self.cluster.position(node)
+            self.recorder.lost(node)
             self.cluster.restart(node, blank_disk=blank_disk)
         for node in victims:
             self.cluster.wait_shell(node, HANG_S)
@@ -156,45 +146,15 @@ class Harmed:
 
     # ---- judging ----
 
-    def history_of(self, node):
-        """What this node's clients saw. A client that was ended may have begun one more operation and not got it said."""
-        events, last = self.events(node), {}
-        assert self.cluster.console_text(node).count('{"p"') - len(events) <= self.lives[node], "damaged events"
-        for client, number, kind, key in events:
-            last[client] = (number, kind, key)
-        for client, (number, kind, key) in last.items():
-            if kind == "fail":
-                prefix, _, index = key.rpartition("/")
-                key = f"{prefix}/{int(index) + 1}"
-            if kind != "invoke":
-                events.append((client, number + 1, "invoke", key))
-        path = self.logs / f"history{node}.ndjson"
-        with open(path, "w") as stream:
-            for client, number, kind, key in events:
-                stream.write(json.dumps({"p": client, "i": number, "t": kind, "k": key}) + "\n")
-        return path, {key for _, _, _, key in events}
-
-    def final_values(self, keys):
-        values = {}
-        for key in sorted(keys):
-            def read(key=key):
-                result = self.run(1, f"get {key}")
-                if result.status == 0:
-                    values[key] = result.text.removesuffix("\n")
-                return result.status == 0 or "no such key" in result.text
-            self.cluster.wait_until(read, f"{key} can be read", HANG_S)
-        return values
-
     def judge(self):
-        """(does the history hold, the checker's words). All is healed, and the clients are stopped."""
-        parts = [self.history_of(node) for node in ALL]
-        final = self.logs / "final.json"
-        final.write_text(json.dumps(self.final_values(set().union(*(keys for _, keys in parts))), indent=1))
-        done = subprocess.run([sys.executable, os.path.join(paths.TOP, "tools", "history.py"), str(final),
-                               *(str(path) for path, _ in parts)], capture_output=True, text=True, check=False)
-        self.say(done.stdout.strip().split("\n")[-1])
-        assert done.stderr == "", done.stderr
-        return done.returncode == 0, done.stdout
+        """(does the history hold, the checker's words). All is healed."""
+        self.recorder.fault(self.began_ns, "what the test did")
+        self.recorder.stop()
+        self.recorder.read_all(1)
+        self.recorder.close()
+        status, words = history.judge(self.logs / "record", self.logs / "history")
+        self.say(words.strip())
+        return status == 0, words
 
 
 def others(*without):

@@ -1,0 +1,1 @@
+HOST_RUN_NEEDS_history := $(BUILD)/host/linear

@@ -1,0 +1,7 @@
+# Live clusters in QEMU, harmed while clients work on them; what these saw is judged by tools/linear.
+#   make nemesis [SECONDS=N] [SEED=FIRST]   rounds of two minutes with the seeds from FIRST on, until the time is over or one fails
+SECONDS ?= 1800
+.PHONY: nemesis
+nemesis: setup build $(LINEAR)
+	@$(PYTHON) tools/nemesis --seconds $(SECONDS) --seed $(SEED)
+test-system: $(LINEAR)

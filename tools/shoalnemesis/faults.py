@@ -1,0 +1,184 @@
+"""What can be done to a live cluster, each as begin(field) -> end(): the harm, and what ends it.
+
+A field is what a round works on: field.cluster, field.nodes, field.random, field.leader(), and the ways to power machines off
+and on that keep the record of their clients true. `victim` is the machine that is harmed; a fault that hits links or all
+machines alike has none.
+"""
+import threading
+
+SHORT_STOP_S = 0.02
+SERVICES = ("net", "logstore", "virtio_net0", "virtio_blk0")
+
+
+def power_cut(field, victim):
+    field.cut_power(victim)
+    return lambda: field.power_on(victim)
+
+
+def reset(field, victim):
+    """At once on again: what the disk had not flushed is lost, and hardly any time."""
+    field.cut_power(victim)
+    field.power_on(victim)
+    return lambda: None
+
+
+def pause(field, victim):
+    field.cluster.pause(victim)
+    return lambda: field.cluster.resume(victim)
+
+
+def slow_clock(field, victim):
+    """Stopped for a moment again and again: its clock runs at half the speed of the others'."""
+    ending = threading.Event()
+
+    def run():
+        while not ending.is_set():
+            field.cluster.pause(victim)
+            ending.wait(SHORT_STOP_S)
+            field.cluster.resume(victim)
+            ending.wait(SHORT_STOP_S)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def end():
+        ending.set()
+        thread.join()
+    return end
+
+
+def cut_off(field, victim):
+    for other in field.others(victim):
+        field.cluster.cut(victim, other)
+    return lambda: field.heal_links(victim)
+
+
+def not_heard(field, victim):
+    for other in field.others(victim):
+        field.cluster.cut(victim, other, one_way=True)
+    return lambda: field.heal_links(victim)
+
+
+def hears_nothing(field, victim):
+    for other in field.others(victim):
+        field.cluster.cut(other, victim, one_way=True)
+    return lambda: field.heal_links(victim)
+
+
+def one_link(field, victim):
+    """The two do not hear each other; the others hear both."""
+    field.cluster.cut(victim, field.random.choice(field.others(victim)))
+    return lambda: field.heal_links(victim)
+
+
+def one_way_of_one_link(field, victim):
+    field.cluster.cut(victim, field.random.choice(field.others(victim)), one_way=True)
+    return lambda: field.heal_links(victim)
+
+
+def bad_links(field, victim):
+    for other in field.others(victim):
+        field.cluster.drop(victim, other, field.random.choice((5, 20, 40)))
+        field.cluster.delay(victim, other, field.random.choice((1, 10, 40)), jitter_ms=30)
+        field.cluster.double(victim, other, 10)
+        field.cluster.reorder(victim, other, 10)
+    return lambda: field.heal_links(victim)
+
+
+def slow_disk(field, victim):
+    field.cluster.disk("slow", victim, ms=field.random.choice((5, 40, 150)))
+    return lambda: field.cluster.disk("heal", victim)
+
+
+def stalled_disk(field, victim):
+    field.cluster.disk("stall", victim)
+    return lambda: field.cluster.disk("heal", victim)
+
+
+def full_disk(field, victim):
+    field.cluster.disk("full", victim, **{"from": 0})
+    return lambda: field.cluster.disk("heal", victim)
+
+
+def failing_flush(field, victim):
+    field.cluster.disk("fail", victim, kind="flush", times=1)
+    return lambda: field.cluster.disk("heal", victim)
+
+
+def blank_disk(field, victim):
+    field.cut_power(victim)
+    return lambda: field.power_on(victim, blank_disk=True)
+
+
+def older_image(field, victim):
+    """It comes back with a disk of some time ago, is refused, and gives its log up."""
+    field.cluster.save_disk(victim, "older")
+    field.wait_acknowledged(field.others(victim), 10)
+    field.cut_power(victim)
+    field.cluster.restore_disk(victim, "older")
+
+    def end():
+        field.power_on(victim, clients=False)
+        field.wait_until(f"node {victim} says that its disk is an older image",
+                         lambda: "older image" in field.run(victim, "status").text)
+        field.wait_until(f"node {victim} gives up its log", lambda: field.run(
+            victim, f"raft wipe --yes-lose-data {field.cluster.status()['name']}").status == 0)
+        field.start_clients(victim)
+    return end
+
+
+def damaged_log(field, victim):
+    field.cut_power(victim)
+    field.cluster.disk("damage", victim, area="log", count=4, seed=field.random.randrange(1000))
+    return lambda: field.power_on(victim)
+
+
+def transfer(field, victim):
+    """Leadership goes there, if it can."""
+    field.try_run(field.random.choice(field.nodes), f"raft transfer {victim}")
+    return lambda: None
+
+
+def member_change(field, victim):
+    """It loses its vote, if it may, and gets it back."""
+    field.try_run(field.random.choice(field.others(victim)), f"nodes demote {victim}")
+    return lambda: field.wait_until(f"node {victim} may vote again", lambda: field.try_run(
+        field.random.choice(field.nodes), f"nodes promote {victim}"))
+
+
+def service_ends(field, victim):
+    field.try_run(victim, f"service stop {field.random.choice(SERVICES)}")
+    return lambda: None
+
+
+FAULTS = {fault.__name__: fault for fault in (
+    power_cut, reset, pause, slow_clock, cut_off, not_heard, hears_nothing, one_link, one_way_of_one_link, bad_links,
+    slow_disk, stalled_disk, full_disk, failing_flush, blank_disk, older_image, damaged_log, transfer, member_change,
+    service_ends)}
+# They take a disk away, or part of it: one machine at a time, and not while another one's disk is not whole again.
+LOSE_DISK = {"blank_disk", "older_image", "damaged_log"}
+# These power their victim off; what else is to happen to it must not need it.
+POWER = {"power_cut", "reset", "blank_disk", "older_image", "damaged_log"}
+LINKS = {"cut_off", "not_heard", "hears_nothing", "one_link", "one_way_of_one_link", "bad_links"}
+DISKS = {"slow_disk", "stalled_disk", "full_disk", "failing_flush"}
+STOPS = {"pause", "slow_clock"}
+NEED_SHELL = {"transfer", "member_change", "service_ends"}
+GROUPS = (POWER, LINKS, DISKS, STOPS, NEED_SHELL)
+
+
+def draw(random, nodes):
+    """One to three faults at once, [(name, victim)]: several may hit one machine, but none twice in the same way."""
+    chosen = []
+    for _ in range(random.choice((1, 2, 2, 3))):
+        name, victim = random.choice(list(FAULTS)), random.choice(nodes)
+        group = next(g for g in GROUPS if name in g)
+        if any(name in LOSE_DISK and other in LOSE_DISK for other, _ in chosen):
+            continue
+        if any(there == victim and (other in group or other in POWER or group is POWER) for other, there in chosen):
+            continue
+        if group is NEED_SHELL and any(other in NEED_SHELL for other, _ in chosen):
+            continue
+        chosen.append((name, victim))
+    # What asks a shell goes first, while it answers; what cuts power, last.
+    order = (NEED_SHELL, LINKS, DISKS, STOPS, POWER)
+    return sorted(chosen, key=lambda fault: next(i for i, g in enumerate(order) if fault[0] in g))
