@@ -118,6 +118,7 @@ class History:
     def __init__(self, lives, faults):
         self.lives, self.faults = lives, faults
         self.operations, self.watched, self.complaints = {}, {}, []
+        self.untold = 0
         self.last = {}  # client -> (number of its newest operation, not before)
         for life in lives.values():
             self.take(life)
@@ -202,6 +203,7 @@ class History:
             if at is None:
                 at = min(self.lives[life].sent.values())
             self.add(client, number, self.parts_of(key, value), at)
+            self.untold += 1
 
     @staticmethod
     def parts_of(key, value):
@@ -248,6 +250,11 @@ class History:
 
     def fault_between(self, begin, end):
         return any(first <= end and last >= begin for first, last, _ in self.faults)
+
+    def late_holders(self):
+        """How often a holder learned from a fence that it was none any more: so often there were two who believed they were."""
+        return sum(1 for op in self.operations.values() if op.parts["f"] == "txn" and op.parts["k"].startswith("l/")
+                   and op.outcome == "ok" and op.answer.get("n") == 0)
 
     # ---- watches ----
 
@@ -315,7 +322,8 @@ def judge(record, history):
     binary = pathlib.Path(os.environ.get("BUILD", TOP / "build")) / "host" / "linear"
     done = subprocess.run([str(binary), str(history)], capture_output=True, text=True, check=False)
     words = "".join(f"{complaint}\n" for complaint in made.complaints[:50]) + done.stdout + done.stderr
-    words += f"{changes} changes were watched\n"
+    words += f"{changes} changes watched; {made.late_holders()} holders were refused by their fence; " \
+             f"{made.untold} beginnings lost by power cuts were seen otherwise\n"
     return (1 if made.complaints else done.returncode), words
 
 

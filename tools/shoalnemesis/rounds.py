@@ -19,8 +19,7 @@ HANG_S = float(os.environ.get("HANG_S", "300"))
 ASK_S = 30.0        # for an answer of a node that may be harmed
 WORDS_S = 10.0
 NODES = (1, 2, 3)
-LASTS_S = (1.0, 8.0)
-LONG_S = 12.0       # sometimes: longer than a lease, elections and suspicions
+SHORT_S, LONG_S = (1.0, 6.0), (6.0, 14.0)  # a fault; the latter outlasts leases, elections and suspicions
 VOTES = re.compile(r"^node .*, votes, durable;(?!.*NO QUORUM)", re.M)
 
 
@@ -49,6 +48,12 @@ class Field:
 
     def wait_until(self, what, condition):
         return self.cluster.wait_until(condition, what, HANG_S)
+
+    def leader(self):
+        """Who leads, by the word of any node; all is well."""
+        found = self.wait_until("a node names the leader", lambda: re.search(
+            r"^leader\s+node ([1-9]\d*)", self.run(self.random.choice(self.nodes), "raft").text, re.M))
+        return int(found[1])
 
     def wait_acknowledged(self, nodes, count):
         """Until so many operations more were acknowledged to one of these nodes' clients."""
@@ -98,10 +103,11 @@ class Field:
 
 def episode(field):
     """A few faults at once, for a while; then all is healed, in any order, and must be well again."""
-    chosen = faults.draw(field.random, field.nodes)
-    lasts = field.random.uniform(*LASTS_S) if field.random.random() < 0.8 else LONG_S
+    leader = field.leader()
+    chosen = faults.draw(field.random, field.nodes, leader)
+    lasts = field.random.uniform(*field.random.choice((SHORT_S, LONG_S)))
     words = ", ".join(f"{name} {victim}" for name, victim in chosen)
-    field.say(f"{words}; {lasts:.0f} s")
+    field.say(f"{words}; {lasts:.0f} s; {leader} leads")
     began, ends = now(), []
     try:
         for name, victim in chosen:

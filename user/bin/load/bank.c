@@ -1,5 +1,5 @@
-/* Accounts: transfers between two of them, and looking at all of them at once. The sum never changes. An account's value
- * tells the whole transfer that made it, "TAG;a2=95;a4=105". */
+/* Accounts: transfers between two of them, and looking at all of them at once. The sum never changes. An account's
+ * value tells the whole transfer that made it, "TAG;a2=95;a4=105". */
 #include "load.h"
 
 #include <stdio.h>
@@ -32,7 +32,8 @@ static bool look_at(struct client *c, struct bank *b, uint32_t account)
     if (err)
         client_failed(c, err);
     else
-        client_end(c, "ok", ",\"n\":1,\"if\":[{\"c\":\"is\",\"r\":%u,\"v\":%s}]", account, json_value(&b->seen[account]).text);
+        client_end(c, "ok", ",\"n\":1,\"if\":[{\"c\":\"is\",\"r\":%u,\"v\":%s}]", account,
+                   json_value(&b->seen[account]).text);
     return err == E_OK;
 }
 
@@ -59,11 +60,12 @@ static void transfer(struct client *c, struct bank *b, uint32_t from, uint32_t t
     steps_unchanged(&s, b->keys[to], &b->seen[to]);
     steps_put(&s, b->keys[from], value);
     steps_put(&s, b->keys[to], value);
-    client_begin(c,
-                 ",\"f\":\"txn\",\"k\":\"b/%u\",\"if\":[{\"c\":\"is\",\"r\":%u,\"v\":%s},{\"c\":\"is\",\"r\":%u,\"v\":%s}],"
-                 "\"then\":[{\"r\":%u,\"v\":\"%s\"},{\"r\":%u,\"v\":\"%s\"}]",
-                 c->generation, from, json_value(&b->seen[from]).text, to, json_value(&b->seen[to]).text, from, value, to,
-                 value);
+    client_begin(
+        c,
+        ",\"f\":\"txn\",\"k\":\"b/%u\",\"if\":[{\"c\":\"is\",\"r\":%u,\"v\":%s},{\"c\":\"is\",\"r\":%u,\"v\":%s}],"
+        "\"then\":[{\"r\":%u,\"v\":\"%s\"},{\"r\":%u,\"v\":\"%s\"}]",
+        c->generation, from, json_value(&b->seen[from]).text, to, json_value(&b->seen[to]).text, from, value, to,
+        value);
     err_t err = steps_run(&s, &revision, &held);
     finish(c, err, held, revision);
 }

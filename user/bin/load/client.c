@@ -88,8 +88,8 @@ void say(const char *format, ...)
 static void tell(const struct client *c, const char *type, const char *parts, va_list list)
 {
     char line[LINE_MAX];
-    int used = snprintf(line, sizeof line, "{\"p\":\"%s\",\"i\":%u,\"t\":\"%s\",\"at\":%llu", c->name, c->operation, type,
-                        (unsigned long long)os_clock(CLOCK_ID_MONOTONIC_NS));
+    int used = snprintf(line, sizeof line, "{\"p\":\"%s\",\"i\":%u,\"t\":\"%s\",\"at\":%llu", c->name, c->operation,
+                        type, (unsigned long long)os_clock(CLOCK_ID_MONOTONIC_NS));
     used += vsnprintf(line + used, sizeof line - (size_t)used - 3, parts, list);
     used += snprintf(line + used, sizeof line - (size_t)used - 1, "}");
     finish_line(line, used);

@@ -6,15 +6,16 @@
 #include <idl/cluster.h>
 #include <stdbool.h>
 
-#define CALL_MS      3000u
-#define BACK_OFF_MS  100u
-/* Of each generation: r/G/N are registers, q/G/N queues, b/G/N the accounts of a bank, l/G/N locks, g/G/N their keys. */
-#define REGISTERS    4u
-#define QUEUES       3u
-#define ACCOUNTS     4u
-#define LOCKS        2u
-#define KEY_ROOM     32u
-#define VALUE_ROOM   80u
+#define CALL_MS     3000u
+#define BACK_OFF_MS 100u
+/* Of each generation: r/G/N are registers, q/G/N queues, b/G/N the accounts of a bank, l/G/N locks, g/G/N their keys.
+ */
+#define REGISTERS  4u
+#define QUEUES     3u
+#define ACCOUNTS   4u
+#define LOCKS      2u
+#define KEY_ROOM   32u
+#define VALUE_ROOM 80u
 
 /* A key as it was seen last. */
 struct seen {
@@ -31,7 +32,7 @@ struct client {
 
 extern struct load {
     handle_t cluster;
-    const char *name; /* of this life of this node's clients */
+    const char *name;             /* of this life of this node's clients */
     volatile uint32_t generation; /* 0: nothing was said yet, and nobody begins */
     volatile bool ending;
 } load;

@@ -9,6 +9,7 @@
 
 #define THINK_MS 60u
 #define HOLD_MS  60u
+#define LONG_MS  1500u /* a few hold it for longer */
 
 struct hold {
     char lock[KEY_ROOM], key[KEY_ROOM];
@@ -90,6 +91,7 @@ void locks_run(void *argument)
 {
     struct client *c = argument;
     while (client_goes_on(c, THINK_MS)) {
+        uint32_t hold_ms = client_draw(c, 100) < 5 ? LONG_MS : HOLD_MS;
         struct hold h = {.shared = client_draw(c, 100) < 30};
         uint32_t number = client_draw(c, LOCKS), writes = client_draw(c, 4);
         snprintf(h.lock, sizeof h.lock, "l/%u/%u", c->generation, number);
@@ -100,7 +102,7 @@ void locks_run(void *argument)
         }
         for (uint32_t i = 0; i < writes && !h.lost; i++) {
             write_guarded(c, &h);
-            client_pause(client_draw(c, HOLD_MS));
+            client_pause(client_draw(c, hold_ms));
         }
         release(c, &h);
     }

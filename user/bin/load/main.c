@@ -2,13 +2,12 @@
  * event a line, in the form of docs/012-interfaces-for-tools.md with this machine's clock in "at". What they do is told
  * by lines on standard input:
  *
- *   mark NUMBER GENERATION   "mark" is answered with a line and the moment it was taken; from now on they work on the keys
- *                            of that generation. Before the first one they wait.
- *   stop                     each finishes what it has begun
+ *   mark NUMBER GENERATION   "mark" is answered with a line and the moment it was taken; from now on they work on the
+ * keys of that generation. Before the first one they wait. stop                     each finishes what it has begun
  *
- * load NAME SEED locks       the clients of locks alone. The first form starts this one by itself: whoever holds a lock is
- *                            frozen when its node's lease is unsure, and the others shall go on.
- * load NAME 0 final G        reads all keys of the generations 1 to G, after a mark.
+ * load NAME SEED locks       the clients of locks alone. The first form starts this one by itself: whoever holds a lock
+ * is frozen when its node's lease is unsure, and the others shall go on. load NAME 0 final G        reads all keys of
+ * the generations 1 to G, after a mark.
  */
 #include "load.h"
 

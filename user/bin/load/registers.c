@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define THINK_MS  30u
+#define THINK_MS 30u
 
 struct registers {
     uint32_t generation;
@@ -30,7 +30,8 @@ static void write_register(struct client *c, const char *key, struct seen *seen,
     uint64_t wanted = compare ? before.revision : UINT64_MAX;
     snprintf(seen->value, sizeof seen->value, "%s.%u", c->name, c->operation + 1);
     if (compare)
-        client_begin(c, ",\"f\":\"cas\",\"k\":\"%s\",\"a\":%s,\"b\":\"%s\"", key, json_value(&before).text, seen->value);
+        client_begin(c, ",\"f\":\"cas\",\"k\":\"%s\",\"a\":%s,\"b\":\"%s\"", key, json_value(&before).text,
+                     seen->value);
     else
         client_begin(c, ",\"f\":\"write\",\"k\":\"%s\",\"b\":\"%s\"", key, seen->value);
     err_t err = cluster_put(load.cluster, os_deadline_ms(CALL_MS), wanted, key, seen->value,
