@@ -2,6 +2,6 @@
 #   make nemesis [SECONDS=N] [SEED=FIRST]   rounds of two minutes with the seeds from FIRST on, until the time is over or one fails
 SECONDS ?= 1800
 .PHONY: nemesis
-nemesis: setup build $(LINEAR)
+nemesis: setup build $(BUILD)/host/linear
 	@$(PYTHON) tools/nemesis --seconds $(SECONDS) --seed $(SEED)
-test-system: $(LINEAR)
+test-system: $(BUILD)/host/linear
