@@ -157,7 +157,8 @@ FAULTS = {fault.__name__: fault for fault in (
     power_cut, reset, pause, slow_clock, cut_off, not_heard, hears_nothing, one_link, one_way_of_one_link, bad_links,
     slow_disk, stalled_disk, full_disk, failing_flush, blank_disk, older_image, damaged_log, transfer, member_change,
     service_ends)}
-# They take a disk away, or part of it: one machine at a time, and not while another one's disk is not whole again.
+# They take a disk away, or part of it: one machine at a time, not while another one's disk is not whole again, and not
+# while there are only two voters: of two none may be lost.
 LOSE_DISK = {"blank_disk", "older_image", "damaged_log"}
 # These power their victim off; what else is to happen to it must not need it.
 POWER = {"power_cut", "reset", "blank_disk", "older_image", "damaged_log"}
@@ -165,6 +166,7 @@ LINKS = {"cut_off", "not_heard", "hears_nothing", "one_link", "one_way_of_one_li
 DISKS = {"slow_disk", "stalled_disk", "full_disk", "failing_flush"}
 STOPS = {"pause", "slow_clock"}
 NEED_SHELL = {"transfer", "member_change", "service_ends"}
+VOTES_MISSING = LOSE_DISK | {"member_change"}
 # An older image is recognised by the leader that saw the newer one (docs/004-log.md): that one must stay.
 ALONE = {"older_image"}
 GROUPS = (POWER, LINKS, DISKS, STOPS, NEED_SHELL)
@@ -180,7 +182,7 @@ def draw(random, nodes, leader):
         group = next(g for g in GROUPS if name in g)
         if name in ALONE:
             return chosen or [(name, random.choice([node for node in nodes if node != leader]))]
-        if any(name in LOSE_DISK and other in LOSE_DISK for other, _ in chosen):
+        if name in VOTES_MISSING and any(other in VOTES_MISSING for other, _ in chosen):
             continue
         if any(there == victim and (other in group or other in POWER or group is POWER) for other, there in chosen):
             continue
