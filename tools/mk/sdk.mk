@@ -7,7 +7,8 @@ build: $(USER)/libcluster.a
 $(foreach file,$(wildcard user/sdk/examples/*.c),\
   $(eval $(call C_PROGRAM,example/$(basename $(notdir $(file))),$(file),$(SDK_INCLUDE),$(USER)/libcluster.a)))
 
-# What a program may include, each from where its own includes find it: abi/include names abi/*.def by ../../.
+# What a program may include, each as its own includes expect it: abi/include names abi/*.def by ../../, and the headers of
+# libc/newlib and libc/include go on with those of the same name in libc/base.
 SDK := $(BUILD)/sdk
 SDK_LIBS := $(USER)/libcluster.a $(USER)/libshoal.a $(USER)/libos.a $(USER)/libbase.a $(NEWLIB_LIBS) $(LIBGCC)
 SDK_SOURCES := $(shell find user/sdk abi lib/base/include user/libos/include user/libc/newlib user/libc/include -type f)
@@ -17,14 +18,13 @@ $(SDK).stamp: $(SDK_SOURCES) $(SDK_LIBS) $(PROGRAM_LD) $(IDL_STAMP) $(NEWLIB_STA
 	@cp -r abi/*.def abi/include $(SDK)/abi
 	@cp -r user/sdk/include/. user/libos/include/. lib/base/include/. $(SDK)/include
 	@mkdir -p $(SDK)/include/idl && cp $(GEN)/idl/*.h $(SDK)/include/idl
-	@cp -r $(NEWLIB)/include/. user/libc/include/. user/libc/newlib/. $(SDK)/libc
+	@cp -r user/libc/newlib user/libc/include $(SDK)/libc && cp -r $(NEWLIB)/include $(SDK)/libc/base
 	@cp user/sdk/examples/*.c $(SDK)/examples
 	@cp $(SDK_LIBS) $(PROGRAM_LD) $(SDK)/lib
-	@sed 's|@CFLAGS@|$(filter-out -g -O2,$(USER_CFLAGS))|; s|@LDFLAGS@|$(PROGRAM_SDK_LDFLAGS)|' user/sdk/shoal-cc.in >$(SDK)/bin/shoal-cc
+	@sed -e 's|@CFLAGS@|$(filter-out -g -O2,$(USER_CFLAGS))|' -e 's|@LDFLAGS@|$(filter-out -T $(PROGRAM_LD),$(PROGRAM_LDFLAGS))|' \
+	  -e 's|@LIBS@|$(notdir $(SDK_LIBS))|' user/sdk/shoal-cc.in >$(SDK)/bin/shoal-cc
 	@chmod 755 $(SDK)/bin/shoal-cc
 	@touch $@
-comma := ,
-PROGRAM_SDK_LDFLAGS = $(foreach flag,$(filter-out -T $(PROGRAM_LD),$(PROGRAM_LDFLAGS)),$(if $(filter -static -nostdlib,$(flag)),$(flag),-Wl$(comma)$(flag)))
 
 .PHONY: sdk
 sdk: build $(SDK).stamp
