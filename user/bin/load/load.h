@@ -76,6 +76,7 @@ err_t steps_run(const struct steps *s, uint64_t *revision_out, uint32_t *held_ou
 
 /* ---- one a kind of client: runs until it is time to end ---- */
 void registers_run(void *client);
+void reader_run(void *client);
 void queues_run(void *client);
 void bank_run(void *client);
 void watch_run(void *client);

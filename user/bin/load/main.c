@@ -132,6 +132,7 @@ static int run_all(const char *seed_text)
     }
     start_client("r1", registers_run, seed);
     start_client("r2", registers_run, seed);
+    start_client("r3", reader_run, seed);
     start_client("q1", queues_run, seed);
     start_client("b1", bank_run, seed);
     start_client("b2", bank_run, seed);

@@ -45,13 +45,12 @@ static void write_register(struct client *c, const char *key, struct seen *seen,
         client_failed(c, err);
 }
 
-void registers_run(void *argument)
+static void run(struct client *c, bool only_reads)
 {
-    struct client *c = argument;
     struct registers r = {0};
     char key[KEY_ROOM];
     while (client_goes_on(c, THINK_MS)) {
-        uint32_t at = client_draw(c, REGISTERS), what = client_draw(c, 100);
+        uint32_t at = client_draw(c, REGISTERS), what = only_reads ? 0 : client_draw(c, 100);
         if (r.generation != c->generation)
             r = (struct registers){.generation = c->generation};
         snprintf(key, sizeof key, "r/%u/%u", c->generation, at);
@@ -60,4 +59,15 @@ void registers_run(void *argument)
         else
             write_register(c, key, &r.seen[at], &r.known[at], what < 65);
     }
+}
+
+void registers_run(void *client)
+{
+    run(client, false);
+}
+
+/* A node that goes on answering reads while others can write is seen only by who does not wait for a write there. */
+void reader_run(void *client)
+{
+    run(client, true);
 }
