@@ -10,7 +10,7 @@ from faults import ALL, HANG_S, Harmed, others, patched_build
 from shoalnemesis import rounds
 
 PAUSE_S = 10.0
-SEED, ROUND_S = 7, 45.0
+SEED, ROUND_S = 7, 35.0
 MUTANTS = pathlib.Path(__file__).parent / "mutants"
 
 
