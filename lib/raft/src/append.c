@@ -126,12 +126,12 @@ void raft_on_append(struct raft *r, const struct raft_message *m)
         return;
     }
     uint64_t matched = take_entries(r, m);
-    if (matched == m->index && m->entry_count > 0) /* no room: an answer would only bring the same again */
-        return;
-    if (matched > r->verified)
+    bool no_room = matched == m->index && m->entry_count > 0, news = matched > r->verified;
+    if (news)
         r->verified = matched;
-    raft_commit_to(r, m->commit < matched ? m->commit : matched);
-    r->ack_owed = true;
+    raft_commit_to(r, m->commit < matched ? m->commit : matched); /* which may make room */
+    if (!no_room || news)                                         /* else an answer would only bring the same again */
+        r->ack_owed = true;
 }
 
 /* The commit index told in a heartbeat is one that this node has acknowledged as durable. */

@@ -244,9 +244,39 @@ static void test_equal_configurations(void)
     CHECK_EQUAL(raft_conf_apply(&a.conf, &beyond, &b.conf, &why), E_INVALID);
 }
 
+/* A follower whose window is full of entries that it does not know to be committed takes none, and yet learns that
+ * these are: else it could never make room. */
+static void test_full_window_learns_of_commits(void)
+{
+    static const uint8_t one_entry[] = {2, RAFT_ENTRY_DATA}; /* of term 2, empty */
+    begin(1, 1);
+    for (uint64_t i = 2; i <= 65; i++) {
+        const struct raft_entry entry = {.index = i, .term = 1, .type = RAFT_ENTRY_DATA, .data = one_entry};
+        CHECK_EQUAL(raft_restore(&r, &entry), E_OK);
+    }
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    const struct raft_message m = {.type = RAFT_MSG_APPEND,
+                                   .cluster = 7,
+                                   .from = {2, 2},
+                                   .to = {1, 1},
+                                   .term = 2,
+                                   .index = 65,
+                                   .log_term = 1,
+                                   .commit = 60,
+                                   .entry_count = 1,
+                                   .entry_bytes = sizeof(one_entry),
+                                   .entries = one_entry};
+    struct raft_status status;
+    raft_receive(&r, &m);
+    raft_status(&r, &status);
+    CHECK_EQUAL(status.last, 65);
+    CHECK_EQUAL(status.commit, 60);
+}
+
 int main(void)
 {
     RUN(test_configurations);
+    RUN(test_full_window_learns_of_commits);
     RUN(test_memory);
     RUN(test_beginnings);
     RUN(test_logs);
