@@ -21,15 +21,16 @@ static bool is_down(const struct client *c)
     return c->dead || c->down_until_ns > w.now_ns;
 }
 
-static bool is_silent(const struct client *c)
+bool client_hears(uint32_t client, uint32_t node)
 {
-    return c->silent_until_ns > w.now_ns;
+    const struct client *c = &clients[client];
+    return c->silent_until_ns <= w.now_ns || (c->silent_to >> node & 1) == 0;
 }
 
 void clients_beat(uint32_t machine)
 {
     const struct client *c = &clients[machine - NODES_AT_MOST - 1];
-    if (!is_down(c) && !is_silent(c) && c->paused_until_ns <= w.now_ns)
+    if (!is_down(c) && c->paused_until_ns <= w.now_ns)
         duties_send(machine, c->boot, 1, local_time(c));
 }
 
@@ -92,7 +93,7 @@ static void send_request(struct client *c)
     else
         c->target = (uint32_t)rng_between(1, w.p.nodes);
     c->hint = 0;
-    if ((!w.calm && rng_chance(w.p.client_loss)) || w.unreachable[c->target] || is_silent(c))
+    if ((!w.calm && rng_chance(w.p.client_loss)) || w.unreachable[c->target] || !client_hears(c->number, c->target))
         free(request);
     else
         event_add(client_delay(), EVENT_REQUEST, c->target, 0, request, sizeof(*request));
@@ -207,7 +208,7 @@ static void on_reply(struct client *c, const struct reply *reply)
 
 static void on_notice(struct client *c, const struct notice *notice)
 {
-    if (is_down(c) || is_silent(c) || notice->boot != c->boot)
+    if (is_down(c) || notice->boot != c->boot)
         return;
     if (notice->row)
         lease_stands(&c->lease, notice->index, notice->term);
@@ -283,6 +284,7 @@ void clients_strike(void)
     if (rng_chance(w.p.client_silence)) {
         w.s.client_silences++;
         c->silent_until_ns = w.now_ns + rng_between(100 * MS, rng_chance(500000) ? 3 * SECOND : 15 * SECOND);
+        c->silent_to = rng_chance(500000) ? UINT32_MAX : (uint32_t)rng();
         trace("client %u is cut off", c->number);
     }
     if (rng_chance(w.p.client_crash))

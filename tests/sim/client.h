@@ -58,9 +58,10 @@ struct client {
     uint64_t clock_global_ns, clock_local_ns;
     int64_t drift_ppm;
     uint64_t down_until_ns, paused_until_ns, silent_until_ns;
-    bool dead;    /* calm: for ever */
-    bool lost;    /* its boot has ended by the tables, and it may not know */
-    bool renewed; /* calm: it was, once */
+    uint32_t silent_to; /* bit n: node n; while it is silent */
+    bool dead;          /* calm: for ever */
+    bool lost;          /* its boot has ended by the tables, and it may not know */
+    bool renewed;       /* calm: it was, once */
     struct lease lease;
 };
 extern struct client clients[CLIENTS_AT_MOST];

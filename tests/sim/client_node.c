@@ -11,9 +11,9 @@ uint64_t client_delay(void)
     return rng_between(w.p.delay_low_ns, w.p.delay_high_ns);
 }
 
-void client_answer(const struct reply *reply)
+void client_answer(const struct node *n, const struct reply *reply)
 {
-    if ((!w.calm && rng_chance(w.p.client_loss)) || clients[reply->client].silent_until_ns > w.now_ns)
+    if ((!w.calm && rng_chance(w.p.client_loss)) || !client_hears(reply->client, n->number))
         return;
     struct reply *copy = malloc(sizeof(*copy));
     *copy = *reply;
@@ -30,7 +30,7 @@ static uint32_t hint_of(struct node *n)
 static void refuse(struct node *n, const struct request *request, err_t err)
 {
     struct reply reply = {.client = request->client, .attempt = request->attempt, .err = err, .hint = hint_of(n)};
-    client_answer(&reply);
+    client_answer(n, &reply);
 }
 
 static void request_read(struct node *n, const struct request *request)
@@ -90,7 +90,7 @@ void client_applied(struct node *n, const struct raft_entry *entry, const struct
         reply.number = result->number;
     }
     waiter->index = 0;
-    client_answer(&reply);
+    client_answer(n, &reply);
 }
 
 static void look_at_group(struct node *n, struct reply *reply)
@@ -138,7 +138,7 @@ void client_read_done(struct node *n, const struct raft_read_state *read)
     struct reply reply = {.client = reader->client, .attempt = reader->attempt, .err = E_AGAIN};
     if (read->failed) {
         w.s.reads_failed++;
-        client_answer(&reply);
+        client_answer(n, &reply);
         return;
     }
     if (read->index > tables_applied_index(n->tables))
@@ -148,5 +148,5 @@ void client_read_done(struct node *n, const struct raft_read_state *read)
                   (unsigned long long)read->index, (unsigned long long)reader->must_see);
     reply.applied = true;
     look(n, reader, &reply);
-    client_answer(&reply);
+    client_answer(n, &reply);
 }

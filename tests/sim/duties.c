@@ -35,7 +35,8 @@ void duties_start(void)
 static bool reaches(uint32_t machine, uint32_t node)
 {
     if (is_client(machine))
-        return !w.unreachable[node] && (w.calm || !rng_chance(w.p.client_loss));
+        return !w.unreachable[node] && client_hears(machine - NODES_AT_MOST - 1, node) &&
+               (w.calm || !rng_chance(w.p.client_loss));
     return machine != node && !w.cut[machine][node] && (w.calm || !rng_chance(w.p.loss));
 }
 
@@ -65,8 +66,10 @@ void duties_beat(uint32_t machine)
     event_add(REPORT_NS, EVENT_BEAT, machine, 0, NULL, 0);
 }
 
-static void tell_client(uint32_t machine, const struct notice *notice)
+static void tell_client(const struct node *n, uint32_t machine, const struct notice *notice)
 {
+    if (!reaches(machine, n->number))
+        return;
     struct notice *copy = malloc(sizeof(*copy));
     *copy = *notice;
     event_add(client_delay(), EVENT_NOTICE, machine - NODES_AT_MOST - 1, 0, copy, sizeof(*copy));
@@ -81,7 +84,7 @@ static void tell_row(struct node *n, uint32_t machine, uint64_t boot)
     if (row == NULL || !row->live || row->boot_id[0] != boot || !raft_term_at(n->raft, row->renewal, &notice.term))
         return;
     notice.index = row->renewal;
-    tell_client(machine, &notice);
+    tell_client(n, machine, &notice);
 }
 
 /* Links are sessions between boots, and in order. */
@@ -154,7 +157,7 @@ static void renew(struct node *n, uint64_t present)
             continue;
         notice.boot = seen->boot;
         notice.stamp_ns = seen->stamp_ns;
-        tell_client(m, &notice);
+        tell_client(n, m, &notice);
     }
 }
 
@@ -380,7 +383,8 @@ void duties_clear_wishes(struct node *leader)
 
 static void begin_leading(struct node *n)
 {
-    n->duties = (struct duties){.leading = true, .changes_seen = UINT64_MAX, .voters_seen = UINT64_MAX};
+    n->duties =
+        (struct duties){.leading = true, .began_ns = w.now_ns, .changes_seen = UINT64_MAX, .voters_seen = UINT64_MAX};
     lease_clock_begin(&n->duties.clock, n->tables, node_local_time(n));
 }
 

@@ -232,14 +232,19 @@ static void take_renewal(const struct tables *t, const struct tables_op *op)
 
 /* ---- keys that end with sessions, and transactions ---- */
 
-static void check_ephemeral(const struct tables *t, const char *prefix)
+static uint32_t ephemeral_keys; /* when they were last counted */
+
+/* -> how many there are */
+static uint32_t check_ephemeral(const struct tables *t, const char *prefix)
 {
+    uint32_t count = 0;
     struct tables_key_view key = {.name_bytes = 0};
     struct tables_text begins = {.at = prefix, .bytes = (uint32_t)strlen(prefix)};
     uint64_t process, number;
-    while (tables_key_next(t, begins, (struct tables_text){key.name, key.name_bytes}, &key))
+    for (; tables_key_next(t, begins, (struct tables_text){key.name, key.name_bytes}, &key); count++)
         MUST(key.session != 0 && tables_session(t, key.session, &process, &number), "%.*s has outlived its session",
              (int)key.name_bytes, key.name);
+    return count;
 }
 
 static uint64_t guard_of(struct tables_text steps, uint32_t *comparisons_out)
@@ -303,8 +308,9 @@ static void check_op(const struct tables *t, const struct tables_op *op, const s
     take_ended_boots(t, op);
     if (op->kind != TABLES_KEY_APPEND && op->kind != TABLES_TXN && op->kind != TABLES_KEY_DELETE) {
         check_locks(t);
-        check_ephemeral(t, "eph");
-        check_ephemeral(t, "seq");
+        uint32_t count = check_ephemeral(t, "eph") + check_ephemeral(t, "seq");
+        w.s.ephemeral_ended += count < ephemeral_keys ? ephemeral_keys - count : 0;
+        ephemeral_keys = count;
     }
 }
 
@@ -337,17 +343,19 @@ static bool is_wished_away(const struct members_log *log)
            (log->wish == TABLES_WISH_LEARNER || log->wish == TABLES_WISH_DRAINED || log->wish == TABLES_WISH_REMOVED);
 }
 
-/* Who gets a vote by itself has been up, and whole, for as long as the rule says, but for who takes another's. */
+/* Who gets a vote by itself has been good for as long as the rule says, under the eyes of this leader; but for who
+ * takes another's. */
 static void check_promoted(const struct members_view *v, const struct members_log *log, bool substitute)
 {
-    const struct node *n = node_of(log->id);
+    const struct node *leader = node_of(v->self);
     uint64_t least_ns = v->hold_ns / 10 * 9; /* clocks drift */
     MUST(log->wish == TABLES_WISH_NONE || log->wish == TABLES_WISH_VOTER, "node %u gets a vote against its wish",
          log->number);
-    if (log->wish == TABLES_WISH_VOTER || substitute)
+    if (log->wish == TABLES_WISH_VOTER || substitute || leader == NULL)
         return;
-    MUST(n == NULL || !w.good_clocks || w.now_ns - n->started_ns >= least_ns,
-         "node %u gets a vote %llu ms after it started", log->number, (ull)((w.now_ns - n->started_ns) / MS));
+    MUST(!w.good_clocks || w.now_ns - leader->duties.began_ns >= least_ns,
+         "node %u gets a vote from one who leads for %llu ms", log->number,
+         (ull)((w.now_ns - leader->duties.began_ns) / MS));
 }
 
 void ghost_rule(const struct members_view *v, const struct members_decision *d)

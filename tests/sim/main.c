@@ -10,7 +10,8 @@
  *     --shrink SEED              find the smallest run of a failing seed that still fails so
  *
  * Exit status: 0; 127 a broken invariant of the core or a crash; 128 not live; 129 not correct: of the first seed that
- * failed. */
+ * failed; 1: all passed, and the weather was too quiet, or (1,000 seeds and more, of a minute each) the run slower than
+ * 1,000 times real time on a core. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -284,6 +285,14 @@ static struct batch run_batch(const struct options *o)
     return batch;
 }
 
+static uint64_t exceeds(const char *what, uint64_t seen, uint64_t most)
+{
+    if (seen > most)
+        printf("FAILED: %llu %s, at most %llu are to be expected\n", (unsigned long long)seen, what,
+               (unsigned long long)most);
+    return seen > most;
+}
+
 /* A batch that saw no faults proves nothing: so much must have happened in 1,000 seeds, and in fewer accordingly. */
 static uint64_t count_missing(const struct batch *batch)
 {
@@ -324,7 +333,30 @@ static uint64_t count_missing(const struct batch *batch)
                  {"cas refused", s->cas_failed, 4000},
                  {"locks at once", s->grants, 5000},
                  {"locks in line", s->grants_in_line, 4000},
-                 {"locks given up", s->given_up, 4000}};
+                 {"locks given up", s->given_up, 4000},
+                 {"machines joined", s->joins, 10000},
+                 {"renewals", s->renewals, 15000},
+                 {"leases that expired", s->expiries, 400},
+                 {"leases that their holders learn are lost", s->leases_lost, 60},
+                 {"clients that paused", s->client_pauses, 4000},
+                 {"clients cut off", s->client_silences, 2000},
+                 {"clients that began anew", s->client_crashes, 1500},
+                 {"holders that outlived their lease", s->outlived, 30},
+                 {"guarded writes", s->guarded, 4000},
+                 {"writes of an old fence", s->stale_guards, 4000},
+                 {"transactions that held", s->txns_held, 15000},
+                 {"transactions that did not", s->txns_not, 8000},
+                 {"permits", s->semaphores, 3000},
+                 {"places at the barrier", s->barriers, 1500},
+                 {"elected", s->elected, 2500},
+                 {"lock-delays", s->delays, 80},
+                 {"sessions' keys that went with them", s->ephemeral_ended, 500},
+                 {"sequence keys", s->sequences, 1000},
+                 {"operators' wishes", s->wishes, 1000},
+                 {"changes by the rule", s->rule_changes, 1200},
+                 {"votes given back", s->votes_back, 100},
+                 {"machines that died for good", s->dead_in_calm, 500},
+                 {"states compared", s->hashes, 100000}};
     uint64_t missing = 0;
     for (size_t i = 0; i < sizeof(least) / sizeof(least[0]); i++) {
         if (least[i].seen * 1000 >= least[i].least * batch->passed)
@@ -333,6 +365,9 @@ static uint64_t count_missing(const struct batch *batch)
                (unsigned long long)batch->passed);
         missing++;
     }
+    missing += exceeds("runs in which a majority was lost", s->majorities_lost, batch->passed / 50);
+    missing += exceeds("runs in which a leaver's log was missed", s->leavers_missed, batch->passed / 100);
+    missing += exceeds("times two were sure that they hold a lock", s->both_sure, batch->passed);
     if (s->undecided * 200 > batch->passed) {
         printf("FAILED: %llu histories are too long for the checker\n", (unsigned long long)s->undecided);
         missing++;
@@ -345,7 +380,10 @@ static double seconds_of(const struct timeval *t)
     return (double)t->tv_sec + (double)t->tv_usec / 1e6;
 }
 
-static void print_batch(const struct batch *batch, double host_seconds)
+#define LEAST_SPEED 1000.0 /* times real time, of processor time on one core: what else the host does is not in it */
+
+/* -> times real time on one core */
+static double print_batch(const struct batch *batch, double host_seconds)
 {
     struct rusage used;
     for (size_t i = 1; i < STATISTICS; i++)
@@ -356,6 +394,13 @@ static void print_batch(const struct batch *batch, double host_seconds)
     printf("%-20s %12.0f   (%.0f times real time, %.0f times on one core, %.0f events/s on one core)\n",
            "virtual seconds", virtual_seconds, virtual_seconds / host_seconds, virtual_seconds / cpu_seconds,
            (double)batch->sum.events / cpu_seconds);
+    return virtual_seconds / cpu_seconds;
+}
+
+/* Every seed that passed had its bad weather in full, and then the calm. */
+static bool is_long_enough(const struct options *o, const struct batch *batch)
+{
+    return batch->sum.virtual_ns >= batch->passed * o->limits.seconds * SECOND;
 }
 
 static uint64_t number_after(int *at, int argc, char **argv)
@@ -546,9 +591,17 @@ int main(int argc, char **argv)
     clock_gettime(CLOCK_MONOTONIC, &from);
     struct batch batch = run_batch(&o);
     clock_gettime(CLOCK_MONOTONIC, &to);
-    print_batch(&batch, (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
+    double speed = print_batch(&batch, (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
     if (o.minimum && o.seeds >= 200)
         batch.failed += count_missing(&batch);
+    if (!is_long_enough(&o, &batch)) {
+        printf("FAILED: the seeds were shorter than %llu s\n", (unsigned long long)o.limits.seconds);
+        batch.failed++;
+    }
+    if (o.minimum && o.seeds >= 1000 && o.limits.seconds >= 60 && speed < LEAST_SPEED) {
+        printf("FAILED: %.0f times real time on one core, %.0f are promised\n", speed, LEAST_SPEED);
+        batch.failed++;
+    }
     printf("seeds %llu..%llu\n%llu passed, %llu failed\n", (unsigned long long)o.first,
            (unsigned long long)(o.first + o.seeds - 1), (unsigned long long)batch.passed,
            (unsigned long long)batch.failed);

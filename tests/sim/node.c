@@ -189,7 +189,7 @@ void node_start(struct node *n)
         new_identity(n);
     n->life++;
     forget_volatile(n);
-    n->clock_global_ns = n->started_ns = w.now_ns;
+    n->clock_global_ns = w.now_ns;
     n->clock_local_ns = rng_below(1000 * SECOND);
     tables_make(n);
     struct raft_hard_state hard_state = {.term = 0};

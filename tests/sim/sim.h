@@ -182,6 +182,7 @@ struct notice {
 struct duties {
     bool leading;
     struct lease_clock clock;
+    uint64_t began_ns; /* by the simulator's time */
     uint64_t renew_due_ns, look_due_ns, join_due_ns[NODES_AT_MOST + 1];
     uint64_t settled_at, proposed_at, changed_ns, changes_seen, voters_seen;
     uint64_t good_boot[NODES_AT_MOST + 1], good_since_ns[NODES_AT_MOST + 1]; /* boot 0: it is not good now */
@@ -228,7 +229,6 @@ struct node {
     uint64_t next_token;
     struct seen seen[MACHINES];
     struct duties duties;
-    uint64_t started_ns;
     struct tables_watcher watcher;
     /* ghost */
     uint64_t seen_term, seen_commit, seen_applied, seen_last, seen_stable, promised_term;
@@ -333,7 +333,8 @@ uint64_t client_delay(void);
 void client_request(struct node *n, struct request *request);
 void client_applied(struct node *n, const struct raft_entry *entry, const struct tables_result *result);
 void client_read_done(struct node *n, const struct raft_read_state *read);
-void client_answer(const struct reply *reply);
+void client_answer(const struct node *n, const struct reply *reply);
+bool client_hears(uint32_t client, uint32_t node); /* neither is cut off from the other */
 
 /* duties.c */
 uint32_t machine_of(const uint64_t node_id[2]); /* MACHINES: none */
