@@ -341,7 +341,7 @@ static uint64_t count_missing(const struct batch *batch)
                  {"clients that paused", s->client_pauses, 4000},
                  {"clients cut off", s->client_silences, 2000},
                  {"clients that began anew", s->client_crashes, 1500},
-                 {"holders that outlived their lease", s->outlived, 30},
+                 {"holders that outlived their lease", s->outlived, 10},
                  {"guarded writes", s->guarded, 4000},
                  {"writes of an old fence", s->stale_guards, 4000},
                  {"transactions that held", s->txns_held, 15000},

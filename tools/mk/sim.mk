@@ -20,7 +20,18 @@ $(SIM): $(SIM_OBJECTS)
 	@$(CLANG) $^ -o $@
 -include $(SIM_OBJECTS:.o=.d)
 
-SIM_TESTS += $(SIM),--seeds,1000
+# make explore [STATES=N]         every order of events of three nodes within bounds: tests/sim/explore/explore.c
+EXPLORE := $(BUILD)/sim/explore
+STATES ?= 20000000
+$(EXPLORE): $(BUILD)/sim/tests/sim/explore/explore.o $(patsubst %.c,$(BUILD)/sim/%.o,$(wildcard lib/raft/src/*.c))
+	@$(CLANG) $^ -o $@
+-include $(BUILD)/sim/tests/sim/explore/explore.d
+.PHONY: explore
+explore: $(EXPLORE)
+	@$(EXPLORE) --states $(STATES)
+
+SIM_TESTS += $(SIM),--seeds,1000 $(EXPLORE),--states,300000,--depth,16,--crashes,0,--copies,0 \
+  $(EXPLORE),--states,150000,--depth,14
 .PHONY: sim mutants
 sim: $(SIM)
 	@$(SIM) --seeds $(SEEDS) --seed $(SEED)
