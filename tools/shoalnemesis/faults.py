@@ -18,6 +18,18 @@ def power_cut(field, victim):
     return lambda: field.power_on(victim)
 
 
+def power_cut_of_all(field, victim):
+    """Only what the disks had flushed is there afterwards. The victim comes back last."""
+    order = [*field.others(victim), victim]
+    for node in order:
+        field.cut_power(node)
+
+    def end():
+        for node in order:
+            field.power_on(node)
+    return end
+
+
 def reset(field, victim):
     """At once on again: what the disk had not flushed is lost, and hardly any time."""
     field.cut_power(victim)
@@ -156,21 +168,22 @@ def service_ends(field, victim):
 
 
 FAULTS = {fault.__name__: fault for fault in (
-    power_cut, reset, pause, slow_clock, cut_off, not_heard, hears_nothing, one_link, one_way_of_one_link, bad_links,
+    power_cut, power_cut_of_all, reset, pause, slow_clock, cut_off, not_heard, hears_nothing, one_link, one_way_of_one_link, bad_links,
     slow_disk, stalled_disk, full_disk, failing_flush, blank_disk, older_image, damaged_log, transfer, member_change,
     service_ends)}
 # They take a disk away, or part of it: one machine at a time, not while another one's disk is not whole again, and not
 # while there are only two voters: of two none may be lost.
 LOSE_DISK = {"blank_disk", "older_image", "damaged_log"}
 # These power their victim off; what else is to happen to it must not need it.
-POWER = {"power_cut", "reset", "blank_disk", "older_image", "damaged_log"}
+POWER = {"power_cut", "power_cut_of_all", "reset", "blank_disk", "older_image", "damaged_log"}
 LINKS = {"cut_off", "not_heard", "hears_nothing", "one_link", "one_way_of_one_link", "bad_links"}
 DISKS = {"slow_disk", "stalled_disk", "full_disk", "failing_flush"}
 STOPS = {"pause", "slow_clock"}
 NEED_SHELL = {"transfer", "member_change", "service_ends"}
 VOTES_MISSING = LOSE_DISK | {"member_change"}
-# An older image is known by those that saw the newer one (docs/004-log.md): they must stay.
-ALONE = {"older_image"}
+# An older image is known by those that saw the newer one (docs/004-log.md): they must stay. Nothing is left to harm while all
+# are off.
+ALONE = {"older_image", "power_cut_of_all"}
 GROUPS = (POWER, LINKS, DISKS, STOPS, NEED_SHELL)
 
 

@@ -35,6 +35,24 @@ def grant(client, number, fence, mode="X"):
     return done(client, number, "acquire", mode=mode, answer={"tok": fence})
 
 
+def txn(client, number, held, **steps):
+    """steps: if_=[...], then=[...], other=[...], each (register, value) or a fence."""
+    names = {"if_": "if", "then": "then", "other": "else"}
+    parts = {names[name]: [step if isinstance(step, dict) else {"r": step[0], "v": step[1]} for step in listed]
+             for name, listed in steps.items()}
+    for step in parts.get("if", []):
+        step.setdefault("c", "is")
+    return done(client, number, "txn", answer={"n": held}, **parts)
+
+
+def held(fence):
+    return {"c": "fence", "v": fence}
+
+
+def permit(client, number, fence):
+    return done(client, number, "acquire", permits=2, answer={"tok": fence})
+
+
 OVERLAPPING_WRITES = [event("a", 1, "invoke", "write", b=1), event("b", 1, "invoke", "write", b=2),
                       event("a", 1, "ok", "write"), event("b", 1, "ok", "write")]
 
@@ -60,6 +78,15 @@ GOOD = {
                 + [event("b", 2, "invoke", "cancel", of=1)] + done("c", 1, "acquire", "fail", mode="X")
                 + [event("b", 2, "ok", "cancel"), event("b", 1, "info", "acquire", done=True)] + grant("c", 2, 20),
     "holder's end": grant("a", 1, 10) + done("a", 2, "end") + grant("b", 1, 11),
+    "transfer": txn("a", 1, 1, if_=[(0, None), (1, None)], then=[(0, 7), (1, 8)]) + txn("b", 1, 1, if_=[(0, 7), (1, 8)]),
+    "refused transfer": txn("a", 1, 1, then=[(0, 7)]) + txn("b", 1, 0, if_=[(0, 6)], then=[(0, 9)], other=[(1, 5)])
+                        + txn("a", 2, 1, if_=[(0, 7), (1, 5)]),
+    "lost reply of a transfer": [event("a", 1, "invoke", "txn", then=[{"r": 0, "v": 7}, {"r": 1, "v": 7}])]
+                                + txn("b", 1, 1, if_=[(0, None), (1, None)]) + txn("b", 2, 1, if_=[(0, 7), (1, 7)]),
+    "guarded": grant("a", 1, 10) + txn("a", 2, 1, if_=[held(10)], then=[(0, 5)]) + done("a", 3, "release", tok=10)
+               + txn("a", 4, 0, if_=[held(10)], then=[(0, 6)]) + txn("b", 1, 1, if_=[(0, 5)]),
+    "semaphore": permit("a", 1, 10) + permit("b", 1, 11) + done("c", 1, "acquire", "fail", permits=2)
+                 + done("a", 2, "release", tok=10) + permit("c", 2, 12),
 }
 
 BAD = {
@@ -81,6 +108,13 @@ BAD = {
     "released by nobody": done("a", 1, "release", tok=5),
     "holder not known": grant("a", 1, 10) + done("a", 2, "release", "fail", tok=10),
     "renewed after release": grant("a", 1, 10) + done("a", 2, "release", tok=10) + done("a", 3, "renew", tok=10),
+    "torn transfer": txn("a", 1, 1, then=[(0, 7), (1, 7)]) + txn("b", 1, 1, if_=[(0, 7), (1, None)]),
+    "transfer from what is no longer": txn("a", 1, 1, then=[(0, 7)]) + txn("a", 2, 1, then=[(0, 8)])
+                                       + txn("b", 1, 1, if_=[(0, 7)], then=[(0, 9)]),
+    "wrongly refused transfer": txn("a", 1, 1, then=[(0, 7)]) + txn("b", 1, 0, if_=[(0, 7)], then=[(0, 9)]),
+    "guarded by an old fence": grant("a", 1, 10) + done("a", 2, "release", tok=10) + grant("b", 1, 11)
+                               + txn("a", 3, 1, if_=[held(10)], then=[(0, 5)]),
+    "too many permits": permit("a", 1, 10) + permit("b", 1, 11) + permit("c", 1, 12),
     "given up, yet held": grant("a", 1, 10) + [event("b", 1, "invoke", "acquire", mode="X")] + done("b", 2, "cancel", of=1)
                           + [event("b", 1, "info", "acquire", done=True)] + done("a", 2, "release", tok=10)
                           + done("c", 1, "acquire", "fail", mode="X"),
