@@ -80,7 +80,7 @@ class Harmed:
 
     def services(self, node):
         """{service: (state, restarts)} as `status` there shows it."""
-        rows = re.findall(r"^(\w+)\s+(running|\w+)\s+\d+\s+(\d+)\b", self.run(node, "status").text, re.M)
+        rows = re.findall(r"^(\w+)\s+(running|\w+)\s+[\d.-]+\s+(\d+)\b", self.run(node, "status").text, re.M)
         return {name: (state, int(restarts)) for name, state, restarts in rows}
 
     # ---- clients ----

@@ -173,7 +173,7 @@ def test_a_killed_card_driver_costs_a_pause(pair):
     status, other = first.finish()
     assert status == 0, other
     assert moved(text) == moved(other)
-    second.until("service", r"virtio_net0 +running +\d+ +1 ")
+    second.until("service", r"virtio_net0 +running +[\d.]+ +1 ")
 
 
 def test_a_killed_network_server_refuses_honestly_and_comes_back(pair):
@@ -181,7 +181,7 @@ def test_a_killed_network_server_refuses_honestly_and_comes_back(pair):
     first.start("blast -l 5000")
     status, text = second.run("sh -c 'sleep 3; service stop net' & sleep 1; blast 10.0.0.1 5000 2000")
     assert status != 0 and "blast: sending" in text
-    second.until("service", r"net +running +\d+ +1 ")
+    second.until("service", r"net +running +[\d.]+ +1 ")
     second.until("ifconfig", r"10\.0\.0\.2, link up")
     second.run("ping 10.0.0.1 1")
     status, text = second.run("blast 10.0.0.1 5001 1")
@@ -195,9 +195,9 @@ def test_a_killed_disk_driver_is_found_again(nodes, tmp_path):
     node = nodes("disk", "", *disk(image))
     node.until("service", "the log disk is blank")
     assert node.run("service stop virtio_blk0")[0] == 0
-    node.until("service", r"virtio_blk0 +running +\d+ +1 ")
+    node.until("service", r"virtio_blk0 +running +[\d.]+ +1 ")
     assert node.run("service stop logstore")[0] == 0
-    node.until("service", r"logstore +running +\d+ +1 .*the log disk is blank")
+    node.until("service", r"logstore +running +[\d.]+ +1 .*the log disk is blank")
 
 
 def test_a_disk_of_somebody_else_is_left_alone(nodes, tmp_path):
@@ -213,7 +213,7 @@ def test_a_disk_of_somebody_else_is_left_alone(nodes, tmp_path):
 def test_a_killed_serial_driver_comes_back(nodes):
     node = nodes("serial", "")
     assert node.run("service stop serial0")[0] == 0
-    node.until("service", r"serial0 +running +\d+ +1 ")
+    node.until("service", r"serial0 +running +[\d.]+ +1 ")
     node.run("log > /dev/null")
     assert node.run("echo still here")[1] == "still here\n"
 
@@ -249,7 +249,7 @@ def test_what_was_put_survives_logstore_its_driver_and_the_machine(nodes, tmp_pa
     node.until("put c 3 && echo done", "done")
     assert node.run("service stop virtio_blk0")[0] == 0
     node.until("put d 4 && echo done", "done")
-    node.until("service", r"logstore +running +\d+ +2 .*the log is valid")
+    node.until("service", r"logstore +running +[\d.]+ +2 .*the log is valid")
     node.end()
     again = member(nodes, tmp_path, "second", CLUSTER_OF_ONE)
     for key, value in zip("abcd", "1234"):

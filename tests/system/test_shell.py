@@ -143,7 +143,20 @@ def test_output_is_not_held_back_by_what_stays_behind(machine):
 
 def test_no_process_is_left(machine):
     rows = machine.output("ps").splitlines()[1:]
-    assert [row for row in rows if "ps" not in row and "sh" not in row] == []
+    names = {row.split()[-2] for row in rows}
+    assert {"shell", "agent"} <= names <= {"shell", "agent", "ps", "sh"}, rows
+
+
+def test_numbers_of_servers_and_shells_are_those_of_ps(machine):
+    services = {row[0]: row[1] for row in re.findall(r"^(\w+) +running +([\d.]+) ", machine.output("service"), re.M)}
+    listed = dict(re.findall(r"^([\d.]+) +here .* (\w+) +running$", machine.output("ps -a"), re.M))
+    assert len(services) > 5 and all(listed[number] == name for name, number in services.items())
+    machine.type("echo the number is $$\n")
+    machine.expect(r"the number is \$\$")
+    shown = re.search(r"[\d.]+$", machine.expect(r"the number is \d+\.\d+"))[0]
+    assert re.search(rf"^{re.escape(shown)} +here .* shell +running$", machine.output("ps"), re.M)
+    assert machine.run(f"kill {services['names']}") == (
+        1, f"kill: {services['names']}: the node's supervisor runs it; `service stop NAME` ends it\n")
 
 
 @pytest.mark.parametrize("service", ["serial0", "console", "process", "names"])
@@ -159,7 +172,7 @@ def test_servers_come_back(tmp_path, service):
             one.expect("Shoal on")
         one.expect(r"\$ ")
         one.type("echo good\\ again; ls / | wc -l\r")
-        one.expect(r"good again\n +7 \n")
+        one.expect(r"good again\n +8 \n")
         one.type("service | grep 'killed'\r")
         assert re.search(rf"{service} +running", one.expect(r"killed \(15\)"))
 

@@ -3,9 +3,20 @@
 
 #include <abi/ids.h>
 #include <os/startup.h>
+#include <shoal/cluster.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* As `ps` has it. A shell that began before its node had a number was not told it. */
+static uint32_t own_node(void)
+{
+    struct cluster_status status;
+    uint32_t node = PROCESS_ID_NODE(os_startup()->process_id);
+    if (node == 0 && shoal_cluster() && shoal_cluster_status(shoal_cluster(), shoal_in_ms(500), &status) == E_OK)
+        node = status.node;
+    return node;
+}
 
 const char *variable_get(const char *name)
 {
@@ -14,7 +25,7 @@ const char *variable_get(const char *name)
         return snprintf(number, sizeof number, "%d", shell.status), number;
     if (strcmp(name, "$") == 0) {
         uint64_t id = os_startup()->process_id;
-        return snprintf(number, sizeof number, "%u.%u", PROCESS_ID_NODE(id), PROCESS_ID_SERIAL(id)), number;
+        return snprintf(number, sizeof number, "%u.%u", own_node(), PROCESS_ID_SERIAL(id)), number;
     }
     if (strcmp(name, "#") == 0)
         return snprintf(number, sizeof number, "%d", shell.argc > 0 ? shell.argc - 1 : 0), number;

@@ -74,7 +74,7 @@ static const struct entry cluster_entries[] = {
     {NULL, NULL, NULL, {NULL}}};
 
 static const struct entry process_entries[] = {
-    {"ps", "ps", "the processes of all nodes, with memory and time", {"ps"}},
+    {"ps", "ps [-a]", "the processes of all nodes, with memory and time; -a: the servers, too", {"ps", "ps -a"}},
     {"top", "top", "this machine's load, memory and processes", {"top"}},
     {"kill",
      "kill [-SIGNAL] PROCESS-OR-%JOB..., or kill --job JOB...",
@@ -106,7 +106,7 @@ static const struct entry machine_entries[] = {
     {"status", "status", "what runs here, what is waited for", {"status"}},
     {"service",
      "service [stop NAME]",
-     "servers and drivers; a stopped one is started again by its policy",
+     "servers and drivers, each with its process as `ps -a` shows it; a stopped one is started again by its policy",
      {"service"}},
     {"log", "log [PROCESS]", "the kernel's log, or its lines about one process", {"log"}},
     {"date", "date", "the time", {"date"}},

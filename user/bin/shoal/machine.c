@@ -2,6 +2,7 @@
 #include "shoal.h"
 
 #include <abi/ids.h>
+#include <abi/process.h>
 #include <idl/supervisor.h>
 #include <os/log.h>
 #include <os/service.h>
@@ -62,17 +63,32 @@ static void show_machine(handle_t system)
            info.has_entropy ? "entropy" : "NO ENTROPY: no links to other nodes");
 }
 
+static void show_service(const struct service_row *s, uint32_t node)
+{
+    static const char *const states[] = {"waiting", "running", "restarting", "ended", "failed"};
+    char id[24] = "-";
+    if (s->state == SERVICE_RUNNING)
+        snprintf(id, sizeof id, "%u.%u", (unsigned)node, (unsigned)s->serial);
+    printf("%-14s %-10s %7s %8u  %s%s%s\n", s->name, states[s->state < 5 ? s->state : 0], id, (unsigned)s->restarts,
+           s->progress,
+           !s->last_end[0]  ? ""
+           : s->progress[0] ? "; last ended: "
+                            : "last ended: ",
+           s->last_end);
+}
+
 static err_t show_services(handle_t supervisor)
 {
-    char text[SUPERVISOR_LIST_TEXT_MAX];
-    uint32_t position = 0, next, length;
-    printf("SERVICE        STATE      SERIAL RESTARTS  STATE IN WORDS\n");
-    for (;;) {
-        err_t err = supervisor_list(supervisor, soon(), position, &next, text, sizeof text, &length);
+    static struct service_row rows[SUPERVISOR_SERVICES_ROWS_MAX / sizeof(struct service_row)];
+    struct cluster_status status;
+    uint32_t position = 0, next, length, node = cluster_status_read(&status) ? status.node : 0;
+    printf("SERVICE        STATE      PROCESS RESTARTS  STATE IN WORDS\n");
+    for (;; position = next) {
+        err_t err = supervisor_services(supervisor, soon(), position, &next, rows, sizeof rows, &length);
         if (err || length == 0)
             return err;
-        fwrite(text, 1, length, stdout);
-        position = next;
+        for (uint32_t i = 0; i < length / sizeof rows[0]; i++)
+            show_service(&rows[i], node);
     }
 }
 

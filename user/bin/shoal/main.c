@@ -14,7 +14,7 @@ static const struct {
     {"nodes", nodes_run, "nodes [add|undrain|promote|demote|drain|remove NODE]"},
     {"status", status_run, "status"},
     {"raft", raft_run, "raft [transfer NODE | recover | wipe] [--yes-lose-data CLUSTER]"},
-    {"ps", ps_run, "ps"},
+    {"ps", ps_run, "ps [-a]"},
     {"kill", kill_run, "kill [-SIGNAL] NODE.PROCESS..., or kill --job JOB..."},
     {"top", top_run, "top"},
     {"on", on_run, "on NODE PROGRAM [WORD...]"},

@@ -28,9 +28,14 @@ static const char *end_words(const struct process_row *row)
     return text;
 }
 
+/* Without -a: what people started, and the shells they did it from. */
+static bool show_servers;
+
 static void show_row(const struct process_row *row)
 {
     char id[24], owner[16] = "here";
+    if (row->kind == PROCESS_SERVER && !show_servers)
+        return;
     snprintf(id, sizeof id, "%u.%u", (unsigned)PROCESS_ID_NODE(row->id), (unsigned)PROCESS_ID_SERIAL(row->id));
     if (row->owner_node)
         snprintf(owner, sizeof owner, "node %u", (unsigned)row->owner_node);
@@ -78,7 +83,8 @@ int ps_run(int argc, char **argv)
     static struct cluster_node nodes[NODES_MAX];
     struct cluster_status status;
     bool seen = false;
-    if (argc > 1)
+    show_servers = argc == 2 && strcmp(argv[1], "-a") == 0;
+    if (argc > 1 && !show_servers)
         return usage();
     cluster_status_read(&status);
     printf("PROCESS    FOR        MEMORY       TIME THREADS COMMAND          STATE\n");
@@ -107,7 +113,9 @@ static int kill_one(uint64_t id, uint32_t signal)
     }
     if (err)
         return fail("%u.%u: %s", node, (unsigned)PROCESS_ID_SERIAL(id),
-                    err == E_NOT_FOUND ? "no such process; `ps` lists them" : words_for(err));
+                    err == E_NOT_FOUND ? "no such process; `ps` lists them"
+                    : err == E_ACCESS  ? "the node's supervisor runs it; `service stop NAME` ends it"
+                                       : words_for(err));
     return 0;
 }
 

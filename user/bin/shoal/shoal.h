@@ -40,7 +40,7 @@ uint64_t soon(void);
 err_t node_processes(uint32_t node, handle_t *service);
 
 /* holders.c: the number, as `ps` shows it, of a process that the tables have; "1.?" when node 1 does not answer, "1.-"
- * when it is none that `ps` shows: a server, or one that has just ended. Valid until the next call. */
+ * when it has just ended. Valid until the next call. */
 const char *holder_text(uint64_t kernel_id);
 
 /* numbers.c */

@@ -50,7 +50,7 @@ static uint32_t first_serial(const struct startup *startup)
         if (strncmp(word, "restarts=", 9) == 0)
             for (const char *digit = word + 9; *digit >= '0' && *digit <= '9'; digit++)
                 restarts = restarts * 10 + (uint32_t)(*digit - '0');
-    return restarts * 1000000u + 1;
+    return restarts * 1000000u + PROCESS_SERIAL_FIRST;
 }
 
 _Noreturn void os_main(const struct startup *startup)
@@ -59,7 +59,7 @@ _Noreturn void os_main(const struct startup *startup)
                                               CONTROL_SERVED_BY(&control_handlers)};
     server_state.jobs_budget = os_startup_handle(STARTUP_EXTRA);
     server_state.next_serial = first_serial(startup);
-    server_state.restarted = server_state.next_serial > 1;
+    server_state.restarted = server_state.next_serial > PROCESS_SERIAL_FIRST;
     make_bundle();
     err_t err = os_create(os_budget(), OBJECT_ENDPOINT, 0, 0, 0, &server_state.endpoint);
     if (!err)

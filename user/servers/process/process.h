@@ -111,6 +111,11 @@ err_t loader_start(void);
 err_t loader_request(struct child *c, handle_t reply);
 void loader_finished(void);
 
+/* services.c: what the supervisor runs. Rows from `position` on, at most `room`, which is more than one answer of it
+ * has. */
+uint32_t services_rows(uint64_t position, struct process_row *rows, uint32_t room, uint64_t *next_out);
+err_t services_number(uint64_t kernel_id, uint64_t *id_out);
+
 /* waiters.c */
 err_t waiter_add(struct child *c, struct request *r);
 err_t watch_add(struct child *c, handle_t notification, uint64_t bits);

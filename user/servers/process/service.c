@@ -44,7 +44,7 @@ static void fill_row(const struct child *c, struct process_row *row)
                                 .cause = c->cause,
                                 .code = c->code,
                                 .threads = info.threads,
-                                .owner_node = c->owner_node,
+                                .owner_node = (uint32_t)c->owner_node,
                                 .job = c->job};
     memcpy(row->command, c->command, sizeof row->command);
 }
@@ -57,6 +57,8 @@ static err_t handle_list(struct request *r, const struct process_list_in *in, st
     for (; out->next < CHILDREN_MAX && count < sizeof rows / sizeof rows[0]; out->next++)
         if (server_state.children[out->next].state != CHILD_FREE)
             fill_row(&server_state.children[out->next], &rows[count++]);
+    if (count == 0) /* an empty answer ends the list */
+        count = services_rows(out->next - CHILDREN_MAX, rows, sizeof rows / sizeof rows[0], &out->next);
     out->rows = rows;
     out->rows_length = count * (uint32_t)sizeof rows[0];
     return E_OK;
@@ -65,6 +67,8 @@ static err_t handle_list(struct request *r, const struct process_list_in *in, st
 static err_t handle_kill(struct request *r, const struct process_kill_in *in, struct process_kill_out *out)
 {
     struct child *c = child_by_serial(PROCESS_ID_SERIAL(in->process_id));
+    if (PROCESS_ID_NODE(in->process_id) == own_node() && PROCESS_ID_SERIAL(in->process_id) < PROCESS_SERIAL_FIRST)
+        return E_ACCESS; /* the supervisor's */
     if (!c || c->state == CHILD_ENDED || child_id(c) != in->process_id)
         return E_NOT_FOUND;
     return child_kill(c, in->code);
@@ -91,7 +95,7 @@ static err_t handle_number(struct request *r, const struct process_number_in *in
         out->process_id = child_id(c);
         return E_OK;
     }
-    return E_NOT_FOUND;
+    return services_number(in->kernel_id, &out->process_id);
 }
 
 /* How busy the processors were since the last sample, which is at least SAMPLE_NS old. */

@@ -75,31 +75,41 @@ static err_t handle_find(struct request *r, const struct supervisor_find_in *in,
     return out->endpoint ? E_OK : E_NOT_FOUND;
 }
 
-static const char *state_word(const struct instance *instance)
+static void fill_row(uint32_t index, struct service_row *row)
 {
-    static const char *const words[] = {"waiting", "running", "restarting", "ended", "failed"};
-    return words[instance->state];
+    const struct instance *instance = &supervisor.instances[index];
+    struct process_info info = {0};
+    bool runs = instance->state == INSTANCE_RUNNING;
+    if (runs)
+        os_control(instance->process, OP_PROCESS_INFO, (uint64_t)&info, 0, 0, 0);
+    *row = (struct service_row){.memory_bytes = info.memory_bytes,
+                                .cpu_ns = info.cpu_ns,
+                                .kernel_serial = info.serial,
+                                .serial = LABEL_FIRST + index,
+                                .kind = instance->manifest->terminal[0] ? PROCESS_TERMINAL : PROCESS_SERVER,
+                                .state = instance->state,
+                                .restarts = instance->restarts,
+                                .threads = info.threads};
+    strcpy(row->name, instance->name);
+    strcpy(row->progress, instance->progress);
+    strcpy(row->last_end, instance->last_end);
 }
 
-static err_t handle_list(struct request *r, const struct supervisor_list_in *in, struct supervisor_list_out *out)
+_Static_assert(sizeof((struct instance *)0)->name <= sizeof((struct service_row *)0)->name &&
+                   sizeof((struct instance *)0)->progress <= sizeof((struct service_row *)0)->progress &&
+                   sizeof((struct instance *)0)->last_end <= sizeof((struct service_row *)0)->last_end,
+               "texts fit");
+
+static err_t handle_services(struct request *r, const struct supervisor_services_in *in,
+                             struct supervisor_services_out *out)
 {
-    static char text[SUPERVISOR_LIST_TEXT_MAX];
+    static struct service_row rows[SUPERVISOR_SERVICES_ROWS_MAX / sizeof(struct service_row)];
+    uint32_t count = 0;
     out->next = in->position;
-    out->text = text;
-    while (out->next < supervisor.instance_count) {
-        const struct instance *instance = &supervisor.instances[out->next];
-        size_t room = sizeof text - out->text_length;
-        int n = base_format(text + out->text_length, room, "%-14s %-10s %5u %4u  %s%s%s\n", instance->name,
-                            state_word(instance), (unsigned)instance->serial, instance->restarts, instance->progress,
-                            !instance->last_end[0]  ? ""
-                            : instance->progress[0] ? "; last ended: "
-                                                    : "last ended: ",
-                            instance->last_end);
-        if (n < 0 || (size_t)n >= room)
-            return E_OK;
-        out->text_length += (uint32_t)n;
-        out->next++;
-    }
+    while (out->next < supervisor.instance_count && count < sizeof rows / sizeof rows[0])
+        fill_row(out->next++, &rows[count++]);
+    out->rows = rows;
+    out->rows_length = count * (uint32_t)sizeof rows[0];
     return E_OK;
 }
 
@@ -129,7 +139,7 @@ static err_t handle_state(struct request *r, const struct supervisor_state_in *i
 
 const struct supervisor_server supervisor_handlers = {.publish = handle_publish,
                                                       .lookup = handle_lookup,
-                                                      .list = handle_list,
+                                                      .services = handle_services,
                                                       .stop = handle_stop,
                                                       .state = handle_state,
                                                       .find = handle_find};

@@ -12,7 +12,6 @@
 #define BACKOFF_FIRST_MS  100u
 #define BACKOFF_MOST_MS   10000u
 #define STEADY_NS         30000000000ull /* having run for this long, it starts with a short back-off again */
-#define LABEL_FIRST       2u             /* of the instances' Budgets; 1 is `jobs` */
 #define ENVIRONMENT_BYTES 4096u
 
 static uint64_t now_ns(void)
@@ -154,7 +153,7 @@ static err_t load_program(uint32_t index, struct loaded *loaded_out, const char 
                         .name = instance->name,
                         .level = m->level,
                         .priority = m->priority,
-                        .process_id = index + 1,
+                        .process_id = LABEL_FIRST + index,
                         .directory = "/"};
     make_words(instance, &load);
     err_t err = give_all(index, &load);
@@ -168,7 +167,6 @@ static err_t instance_start(uint32_t index, const char **why_out)
 {
     struct instance *instance = &supervisor.instances[index];
     struct loaded loaded;
-    struct handle_info info = {0};
     err_t err = os_create(os_budget(), OBJECT_BUDGET, instance->manifest->memory_bytes, LABEL_FIRST + index, 0,
                           &instance->budget);
     if (err)
@@ -180,8 +178,6 @@ static err_t instance_start(uint32_t index, const char **why_out)
         return err;
     }
     instance->process = loaded.process;
-    os_handle_info(loaded.process, &info);
-    instance->serial = info.serial;
     os_control(loaded.process, OP_PROCESS_WATCH, supervisor.notification, 1ull << index, 0, 0);
     err = os_load_run(&loaded);
     OS_ASSERT(err == E_OK);

@@ -3,7 +3,8 @@
 
 #include "manifest.h"
 
-#include <abi/info.h>
+#include <abi/ids.h>
+#include <abi/process.h>
 #include <bundle/tree.h>
 #include <idl/supervisor.h>
 #include <os/serve.h>
@@ -12,16 +13,19 @@
 #define INSTANCES_MAX 56u /* one Notification bit each */
 #define PUBLISHED_MAX 96u
 #define LOOKUPS_MAX   128u
+#define LABEL_FIRST   2u /* label of the first instance's Budget, and serial of its process; 1 is `jobs` */
 #define NO_DEVICE     UINT32_MAX
 #define NO_INSTANCE   UINT32_MAX
 #define BIT_TIMER     (1ull << 60)
 
+_Static_assert(LABEL_FIRST + INSTANCES_MAX <= PROCESS_SERIAL_FIRST, "programs' serials come above");
+
 enum instance_state {
-    INSTANCE_WAITING = 0, /* for `names` or its terminal */
-    INSTANCE_RUNNING,
-    INSTANCE_BACKING_OFF, /* until restart_ns */
-    INSTANCE_ENDED,       /* and will not be started again */
-    INSTANCE_FAILED       /* cannot be started: `progress` says why */
+    INSTANCE_WAITING = SERVICE_WAITING, /* for `names` or its terminal */
+    INSTANCE_RUNNING = SERVICE_RUNNING,
+    INSTANCE_BACKING_OFF = SERVICE_RESTARTING, /* until restart_ns */
+    INSTANCE_ENDED = SERVICE_ENDED,
+    INSTANCE_FAILED = SERVICE_FAILED
 };
 
 /* A process of a service: the only one, or the one of one Device. */
@@ -31,7 +35,6 @@ struct instance {
     uint32_t device; /* its number at SYSTEM_DEVICE, or NO_DEVICE */
     enum instance_state state;
     handle_t budget, process;
-    uint64_t serial; /* of the Process object */
     uint64_t started_ns, restart_ns, backoff_ms;
     uint32_t restarts;
     char last_end[80];
