@@ -19,6 +19,7 @@ static int tell_lock(const char *name, err_t err)
                 : err == E_BUSY       ? "held by another"
                 : err == E_WRONG_TYPE ? "the name is in use for another kind of lock"
                 : err == E_CONFLICT   ? "the others use another number"
+                : err == E_FULL       ? "no room: the cluster has all the locks it can, or too many with a delay"
                                       : words_for(err));
 }
 

@@ -1,6 +1,7 @@
 /* fence: a server that takes calls only from who holds its lock, and a client that loses it. Both in one program, the
  * server in a thread; in life they are on two nodes, and nothing here changes. */
 #include <os/startup.h>
+#include <os/stub.h>
 #include <os/syscall.h>
 #include <os/thread.h>
 #include <shoal/fence.h>
@@ -22,13 +23,17 @@ static void serve(void *argument)
     }
 }
 
-/* A call with nothing in it. Generated stubs name the lock themselves (shoal_act_under()); this is what they do. */
+/* A call with nothing in it, as the stubs of abi/idl make theirs. */
 static err_t call(const struct shoal_hold *hold)
 {
-    struct message m = {.tag = TAG(1, 0, 0, 0) | (hold ? TAG_FENCED : 0)};
-    os_ipc_buffer()->lock = hold ? hold->handle : HANDLE_NONE;
-    err_t err = os_call(endpoint, &m, shoal_in_ms(5000));
-    return err ? err : TAG_OP(m.tag);
+    struct msg m = {.tag = 0};
+    handle_t before = shoal_act_under(hold);
+    err_t err = stub_begin(&m, 0);
+    m.tag = TAG(1, 0, 0, 0);
+    if (!err)
+        err = stub_call(endpoint, &m, shoal_in_ms(5000));
+    shoal_act_again(before);
+    return err;
 }
 
 int main(void)
