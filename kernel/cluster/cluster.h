@@ -129,6 +129,7 @@ struct cluster {
     struct node_config config;
     bool configured;          /* there is a cluster name and a key */
     const char *unconfigured; /* why not, in words */
+    bool key_awaited;         /* nothing else is missing */
     struct node *node;        /* NULL until the network card's address is known */
     struct channel peer, log;
     uint32_t peer_state;
@@ -149,6 +150,7 @@ void cluster_try_open(void);
 
 /* mount_config.c */
 void cluster_configure(void);
+bool cluster_take_key(const uint8_t key[32]); /* by hand, for a node that was given none; false: it needs none */
 /* The own id, and the own place among the voters, now that the card's address is known. */
 void cluster_identify(const uint8_t mac[6]);
 

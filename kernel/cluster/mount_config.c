@@ -35,17 +35,29 @@ static void take_key(void)
     seal_wipe(info->key, sizeof(info->key));
 }
 
+bool cluster_take_key(const uint8_t key[32])
+{
+    if (!cluster.key_awaited)
+        return false;
+    memcpy(cluster.config.cluster_key, key, sizeof(cluster.config.cluster_key));
+    cluster.key_awaited = false;
+    cluster.configured = true;
+    return true;
+}
+
 static void check(void)
 {
     uint8_t probe;
     if (!config_get("cluster"))
         cluster.unconfigured = "";
-    else if (!boot_info_get()->has_key)
-        cluster.unconfigured = "the cluster key (opt/shoal/key, or shoal.key on a local disk)";
     else if (!arch_random(&probe, 1))
         cluster.unconfigured = "entropy (a seed from the runner, the firmware, or RDRAND)";
-    else
+    else if (boot_info_get()->has_key)
         cluster.configured = true;
+    else
+        cluster.key_awaited = true;
+    if (cluster.key_awaited)
+        cluster.unconfigured = "the cluster key (opt/shoal/key, shoal.key on a local disk, or `key enter`)";
 }
 
 void cluster_configure(void)
@@ -53,7 +65,7 @@ void cluster_configure(void)
     struct node_config *c = &cluster.config;
     const char *name = config_get("node"), *genesis = config_get("genesis");
     check();
-    if (!cluster.configured)
+    if (!cluster.configured && !cluster.key_awaited)
         return;
     take_key();
     copy_text(c->cluster_name, sizeof(c->cluster_name), config_get("cluster"));

@@ -61,7 +61,7 @@ static err_t open_link(struct node *n)
     memcpy(config.random, n->config.random, 32);
     err_t err = link_open(&config, n->now_ns, &n->link);
     seal_wipe(&config, sizeof(config));
-    return err ? err : link_key_add(n->link, n->config.cluster_key);
+    return err;
 }
 
 /* Ids are drawn from the entropy given, for one purpose each. */
@@ -100,7 +100,7 @@ err_t node_open(const struct node_config *config, const struct node_hooks *hooks
         node_close(n);
         return E_NO_MEMORY;
     }
-    seal_wipe(n->config.cluster_key, 32);
+    node_keys_open(n);
     *out = n;
     return E_OK;
 }
@@ -110,6 +110,7 @@ void node_close(struct node *n)
     struct node_hooks hooks = n->hooks;
     if (n->link)
         link_close(n->link);
+    node_keys_close(n);
     node_raft_close(n);
     node_log_close(n);
     node_propose_close(n);
@@ -163,6 +164,7 @@ void node_run(struct node *n, uint64_t now_ns)
     node_raft_run(n);
     node_lead_run(n);
     node_members_run(n);
+    node_keys_run(n);
     node_propose_run(n);
     node_raft_run(n); /* what was just proposed goes out at once */
     node_snapshot_run(n);
@@ -196,6 +198,7 @@ uint64_t node_deadline(struct node *n)
     due = earlier(due, node_lead_deadline(n));
     due = earlier(due, node_log_deadline(n));
     due = earlier(due, node_members_deadline(n));
+    due = earlier(due, node_keys_deadline(n));
     return earlier(due, node_propose_deadline(n));
 }
 

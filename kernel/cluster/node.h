@@ -18,10 +18,11 @@
 #define NODE_REQUESTS_MAX 256u /* proposals of this node under way */
 #define NODE_READS_MAX    256u
 #define NODE_CALL_MAX     (72u * 1024u)
+#define NODE_KEY_BYTES    32u
 
 struct node_config {
     char cluster_name[32];
-    uint8_t cluster_key[32];
+    uint8_t cluster_key[32]; /* that the machine booted with */
     uint8_t random[32];
     char name[32];
     uint64_t node_id[2], boot_id[2];
@@ -109,6 +110,17 @@ enum recover_act { RECOVER_LOOK = 0, RECOVER_DO = 1, WIPE_LOOK = 2, WIPE_DO = 3 
 /* Says into `text` what is so and what would be lost, and, for the acts that do it, begins. E_OK: it may be done, or is
  * begun; E_CONFLICT: not here, or not now (the text says why). Consent is the caller's to ask for. */
 err_t node_recover(struct node *n, enum recover_act act, char *to, size_t room, size_t *bytes_out);
+
+/* ---- the cluster's key: node_key.c ---- */
+/* Keeps a key for the change to it that is proposed next; its id. */
+uint64_t node_keys_offer(struct node *n, const uint8_t key[NODE_KEY_BYTES]);
+uint64_t node_keys_now(const struct node *n); /* id of the one to be changed; 0: none */
+/* By hand. E_EXISTS: it has that one; E_CONFLICT: the cluster's is another, and this node needs none; E_FULL. */
+err_t node_keys_enter(struct node *n, const uint8_t key[NODE_KEY_BYTES]);
+bool node_keys_newest(const struct node *n, uint8_t key_out[NODE_KEY_BYTES]); /* false: there is none */
+/* Would the old one's end leave a majority of the voters? */
+bool node_keys_majority(struct node *n);
+size_t node_keys_text(struct node *n, char *to, size_t room);
 
 /* For people: role, log, members. */
 size_t node_raft_text(struct node *n, char *to, size_t room);

@@ -106,6 +106,7 @@ void node_log_opened(struct node *n)
 {
     n->prepared = n->stage == STAGE_PREPARED;
     node_identity_changed(n);
+    node_keys_begin(n);
 }
 
 /* ---- preparing ---- */

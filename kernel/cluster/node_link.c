@@ -121,8 +121,8 @@ static void tell_calls(struct node *n, struct other *o, uint32_t number)
     n->hooks.session_begin(n->hooks.context, number, o->boot_id);
 }
 
-/* Remembered for a while: the oldest gives way. */
-static void remember_refused(struct node *n, const uint64_t node_id[2], const uint64_t cluster_id[2], uint32_t reason)
+/* Remembered for a while: the oldest gives way. True: it is news. */
+static bool remember_refused(struct node *n, const uint64_t node_id[2], const uint64_t cluster_id[2], uint32_t reason)
 {
     struct refused *to = &n->refused[0];
     for (uint32_t i = 0; i < REFUSED_MAX; i++) {
@@ -132,9 +132,11 @@ static void remember_refused(struct node *n, const uint64_t node_id[2], const ui
         }
         to = n->refused[i].at_ns < to->at_ns ? &n->refused[i] : to;
     }
+    bool news = !same_id(to->node_id, node_id) || to->reason != reason || n->now_ns - to->at_ns >= REFUSED_NS;
     *to = (struct refused){{node_id[0], node_id[1]}, {cluster_id[0], cluster_id[1]}, n->now_ns, reason};
     if (reason == LINK_OTHER_CLUSTER)
         node_recover_saw(n, cluster_id);
+    return news;
 }
 
 /* Both take part, and in different clusters: the session began before one of them had read its disk. */
@@ -248,6 +250,9 @@ static void take_control(struct node *n, struct other *o, const struct link_even
     case CONTROL_OLDER:
         node_take_older(n, &r);
         break;
+    case CONTROL_KEY:
+        node_take_key(n, &r);
+        break;
     case CONTROL_RENEWED:
         if (!node_lease_take(n, &r))
             link_drop(n->link, event->peer, event->session);
@@ -289,13 +294,58 @@ static void link_down(struct node *n, struct other *o)
 
 static void refused(struct node *n, const struct link_event *event)
 {
-    remember_refused(n, event->node_id, event->cluster_id, event->reason);
-    if (n->refusals++)
+    static const char *const why[] = {
+        [LINK_SAME_NODE] = "it has the same node id as this one (cloned disk or placeholder UUID?)",
+        [LINK_OTHER_CLUSTER] = "its log is of another cluster of this name and key, or of an older epoch of this one",
+        [LINK_OLD_KEY] = "it has a cluster key that was dropped; `key enter` there gives it the new one"};
+    if (event->reason == LINK_KEY_DROPPED)
+        node_keys_told_dropped(n);
+    else if (remember_refused(n, event->node_id, event->cluster_id, event->reason))
+        node_say(n, "cluster: a node was turned away: ", why[event->reason]);
+}
+
+/* ---- frames of strangers, in the log ---- */
+
+static void put_address(struct text *t, uint32_t ipv4)
+{
+    for (int i = 0; i < 4; i++) {
+        text_put(t, i ? "." : "");
+        text_number(t, ipv4 >> 8 * i & 255);
+    }
+}
+
+static void say_refused(struct node *n, const struct link_statistics *s, uint32_t which, uint64_t count)
+{
+    static const char *const why[SEAL_COUNTERS] = {"made with another key",   "played again",
+                                                   "damaged or altered",      "of another cluster",
+                                                   "made with a dropped key", "too many hellos"};
+    char words[96];
+    struct text t = text_begin(words, sizeof(words));
+    text_number(&t, count - n->refused_said[which].count);
+    text_put(&t, " ");
+    text_put(&t, why[which]);
+    text_put(&t, ", the last from ");
+    put_address(&t, s->rejected_from[which].ipv4);
+    node_say(n, "cluster: frames were refused: ", words);
+    n->refused_said[which].count = count;
+    n->refused_said[which].said_ns = n->now_ns;
+}
+
+/* Of each kind at most a line a minute, however many come. */
+static void watch_refused(struct node *n)
+{
+    struct link_statistics s;
+    uint64_t counts[SEAL_COUNTERS];
+    if (n->now_ns < n->refused_look_ns)
         return;
-    node_say(n, "cluster: a node was turned away: ",
-             event->reason == LINK_SAME_NODE
-                 ? "it has the same node id as this one (cloned disk or placeholder UUID?)"
-                 : "its log is of another cluster of this name and key, or of an older epoch of this one");
+    n->refused_look_ns = n->now_ns + SECOND_NS;
+    link_statistics(n->link, &s);
+    memcpy(counts, &s.rejected, sizeof(counts));
+    for (uint32_t i = 0; i < SEAL_COUNTERS; i++) {
+        uint64_t said_ns = n->refused_said[i].said_ns;
+        if (counts[i] != n->refused_said[i].count && (!said_ns || n->now_ns - said_ns >= REFUSED_NS))
+            say_refused(n, &s, i, counts[i]);
+    }
 }
 
 static void take_event(struct node *n, const struct link_event *event)
@@ -356,6 +406,7 @@ void node_links_say(struct node *n)
         send_calls(n, o);
     }
     send_loads(n);
+    watch_refused(n);
     uint32_t expected = n->config.voter_count ? n->config.voter_count - (n->config.voter != 0) : 1;
     link_seek(n->link, up < expected);
 }

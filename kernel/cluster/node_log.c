@@ -4,7 +4,7 @@
 #include "node_state.h"
 
 #define SUPERBLOCK_MAGIC   0x4c414f53u
-#define SUPERBLOCK_VERSION 2u
+#define SUPERBLOCK_VERSION 3u
 
 /* ---- the superblock's payload ---- */
 
@@ -27,6 +27,7 @@ static size_t encode_superblock(const struct node *n, uint8_t to[LOG_PAYLOAD_MAX
     wire_put_u64(&w, h->vote.log);
     wire_put_u64(&w, h->commit);
     wire_put_u32(&w, n->epoch);
+    wire_put_bytes(&w, n->keys.record, sizeof(n->keys.record));
     uint8_t *conf = wire_claim(&w, 0);
     ASSERT(conf && w.room - w.used >= RAFT_CONF_BYTES_MAX);
     return n->conf.count ? w.used + raft_conf_encode(&n->conf, conf) : w.used;
@@ -51,10 +52,12 @@ static bool decode_superblock(struct node *n, const uint8_t *from, size_t bytes)
     n->hard_state.vote.log = wire_get_u64(&r);
     n->hard_state.commit = wire_get_u64(&r);
     n->epoch = wire_get_u32(&r);
+    const uint8_t *keys = wire_take(&r, NODE_KEY_RECORD_BYTES);
     size_t left = wire_left(&r);
     const uint8_t *conf = wire_take(&r, left);
     if (!ours || r.failed || stage == STAGE_BLANK || stage > STAGE_STARTED || !n->epoch || n->epoch > EPOCH_MAX ||
-        n->recorded_number > NODES_MAX || (left && raft_conf_decode(conf, left, &n->conf) != E_OK))
+        n->recorded_number > NODES_MAX || !node_keys_load(n, keys) ||
+        (left && raft_conf_decode(conf, left, &n->conf) != E_OK))
         return false;
     n->stage = (enum stage)stage;
     if (!same_id(node_id, n->config.node_id))
@@ -386,6 +389,8 @@ static void done(struct node *n)
         raft_persisted(n->raft, q.persist);
     if (q.recorded)
         node_genesis_recorded(n);
+    if (q.keys)
+        node_keys_recorded(n, q.keys);
     if (q.head.op == LOG_APPEND)
         node_full_over(n);
     if (q.head.op == LOG_COMPACT && n->full)
@@ -508,6 +513,11 @@ static struct log_request *meta(struct node *n)
     if (!own_data(n, q, payload, bytes))
         node_fail(n, "no memory for a log write");
     return q;
+}
+
+void node_log_keep_keys(struct node *n)
+{
+    meta(n)->keys = n->keys.records;
 }
 
 static struct log_request *truncate(struct node *n, uint64_t from)

@@ -30,7 +30,7 @@ void node_recover_saw(struct node *n, const uint64_t cluster_id[2])
 
 static bool lately(const struct node *n, const struct refused *r)
 {
-    return r->at_ns && r->reason == LINK_OTHER_CLUSTER && n->now_ns - r->at_ns < REFUSED_NS;
+    return r->at_ns && r->reason != LINK_SAME_NODE && n->now_ns - r->at_ns < REFUSED_NS;
 }
 
 const struct refused *node_refused(const struct node *n, const uint64_t node_id[2])
@@ -46,7 +46,8 @@ const struct refused *node_refused(const struct node *n, const uint64_t node_id[
 static bool hears_later_epoch(const struct node *n)
 {
     for (uint32_t i = 0; i < REFUSED_MAX; i++) {
-        if (lately(n, &n->refused[i]) && node_kin(n, n->refused[i].cluster_id) == KIN_LATER)
+        bool proven = n->refused[i].reason == LINK_OTHER_CLUSTER; /* not by the word of who has an old key */
+        if (proven && lately(n, &n->refused[i]) && node_kin(n, n->refused[i].cluster_id) == KIN_LATER)
             return true;
     }
     return false;
@@ -58,7 +59,8 @@ const char *node_refused_note(const struct node *n, const struct refused *r)
                                         [KIN_EARLIER] = "refused: of an older epoch; `raft wipe` there ends that",
                                         [KIN_LATER] = "refused: of a later epoch; `raft wipe` here joins that",
                                         [KIN_BESIDE] = "refused: recovered beside this one; `raft wipe` ends one"};
-    return words[node_kin(n, r->cluster_id)];
+    return r->reason == LINK_OLD_KEY ? "refused: its key was dropped; `key enter` there"
+                                     : words[node_kin(n, r->cluster_id)];
 }
 
 /* ---- what is seen ---- */

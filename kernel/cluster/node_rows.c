@@ -129,8 +129,9 @@ static void waiting_in_cluster(struct node *n, struct text *t)
         text_put(t, "a leader: ");
         text_put(t, s.voter ? "more than half of the voters must be reachable; " : "none is heard; ");
         put_conf_voters(n, t);
-        if (node_refused(n, NULL))
-            text_put(t, node_kin(n, node_refused(n, NULL)->cluster_id) == KIN_STRANGER
+        const struct refused *refused = node_refused(n, NULL);
+        if (refused && refused->reason == LINK_OTHER_CLUSTER)
+            text_put(t, node_kin(n, refused->cluster_id) == KIN_STRANGER
                             ? "; nodes of another cluster are refused: see `raft wipe`"
                             : "; nodes of another epoch are refused: see `raft wipe`");
     } else if (!n->applied_join) {
@@ -147,6 +148,8 @@ static void put_waiting(struct node *n, struct text *t)
     enum cluster_state state = node_state(n);
     if (n->problem)
         text_put(t, n->problem);
+    else if (state != CLUSTER_MEMBER && node_put_key_missing(n, t))
+        return;
     else if (n->adopting)
         text_put(t, "the recovered state to be written");
     else if (state == CLUSTER_LOG)
@@ -210,6 +213,10 @@ static void put_links(struct node *n, struct cluster_status *s)
     s->frames_replayed = l.rejected.replayed;
     s->frames_damaged = l.rejected.damaged;
     s->frames_foreign = l.rejected.foreign;
+    s->frames_old_key = l.rejected.old_key;
+    s->frames_excess = l.rejected.excess;
+    for (uint32_t i = 0; i < SEAL_COUNTERS; i++)
+        s->refused_ipv4[i] = l.rejected_from[i].ipv4;
     s->frames_sent = l.frames_out;
     s->frames_received = l.frames_in;
     s->bytes_sent = l.bytes_out;

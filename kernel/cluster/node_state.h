@@ -41,7 +41,8 @@ enum control {
     CONTROL_MEMBERS_ANSWER = 8, /* id, index to have applied, error, words */
     CONTROL_REMOVED = 9,        /* from the leader: cluster id; the receiver was removed from it */
     CONTROL_RENEWED = 10,       /* index and term of the entry that renews leases, stamp of the report it rests on */
-    CONTROL_OLDER = 11          /* log id, index: the receiver's log, which reached further when it was last seen */
+    CONTROL_OLDER = 11,         /* log id, index: the receiver's log, which reached further when it was last seen */
+    CONTROL_KEY = 12            /* the key that takes the cluster key's place */
 };
 
 /* How far this node's log is on the way into a cluster. Kept on the log's superblock. */
@@ -96,6 +97,7 @@ struct log_request {
     bool owned;          /* data is freed when it is done */
     bool sent;
     bool recorded; /* the superblock as genesis or joining wants it */
+    uint64_t keys; /* the number of its record of keys; 0: whatever it has */
 };
 
 struct log_queue { /* a ring */
@@ -115,6 +117,30 @@ enum log_phase {
 struct pieces {
     uint8_t *piece[PIECES_MAX];
     uint64_t bytes;
+};
+
+/* ---- the cluster's key ---- */
+#define NODE_KEYS_MAX         2u
+#define NODE_KEY_RECORD_BYTES 154u
+
+struct node_key {
+    uint64_t id; /* 0: none */
+    uint8_t key[NODE_KEY_BYTES];
+    bool kept; /* on the log disk, if there is one */
+};
+
+struct node_keys {
+    uint64_t boot_id;                    /* of the key that this machine booted with */
+    uint8_t keeper[32];                  /* made of that: seals what is kept */
+    struct node_key held[NODE_KEYS_MAX]; /* those that are valid, the older first */
+    uint32_t count;
+    struct node_key offered; /* drawn or given here, and not agreed to yet */
+    bool loaded, begun;      /* what the disk keeps was looked at; the link has them */
+    uint8_t record[NODE_KEY_RECORD_BYTES];
+    uint64_t records; /* made in this boot */
+    bool record_due, recorded;
+    uint64_t deliver_due_ns, propose_due_ns;
+    uint64_t told_ns; /* when others last said that this node's was dropped; 0: never */
 };
 
 /* ---- members ---- */
@@ -193,11 +219,10 @@ struct node {
     struct raft_conf conf;        /* as recorded at genesis; count 0: none */
     uint32_t recorded_number;
     bool durable;    /* the log is on a disk */
-    struct refused { /* who was turned away lately */
+    struct refused { /* who was turned away lately; reason: enum link_refusal */
         uint64_t node_id[2], cluster_id[2], at_ns;
         uint32_t reason;
     } refused[REFUSED_MAX];
-    uint32_t refusals;
 
     /* node_recover.c */
     bool adopting;                 /* the recovered state goes to the log */
@@ -276,6 +301,11 @@ struct node {
     uint64_t renew_due_ns;
 
     struct members members;
+    struct node_keys keys;
+    struct {
+        uint64_t count, said_ns;
+    } refused_said[SEAL_COUNTERS]; /* frames, when the log last told of them */
+    uint64_t refused_look_ns;
 };
 
 static inline bool same_id(const uint64_t a[2], const uint64_t b[2])
@@ -326,6 +356,18 @@ struct other *node_other_by_number(struct node *n, uint32_t number);  /* NULL: n
 bool node_send_control(struct node *n, const struct other *o, enum control kind, const void *data, size_t bytes);
 uint32_t node_other_slot(const struct node *n, const struct other *o);
 
+/* node_key.c */
+void node_keys_open(struct node *n);
+void node_keys_begin(struct node *n);
+void node_keys_close(struct node *n);
+void node_keys_run(struct node *n);
+uint64_t node_keys_deadline(const struct node *n);
+bool node_keys_load(struct node *n, const uint8_t record[NODE_KEY_RECORD_BYTES]); /* false: it cannot be one */
+void node_keys_recorded(struct node *n, uint64_t record);                         /* durable */
+void node_take_key(struct node *n, struct wire_reader *r);
+void node_keys_told_dropped(struct node *n);
+bool node_put_key_missing(const struct node *n, struct text *t); /* false, and nothing put: it is not */
+
 /* node_genesis.c */
 void node_genesis_run(struct node *n);
 void node_genesis_recorded(struct node *n); /* the superblock that we wrote is durable */
@@ -350,6 +392,7 @@ void node_log_drop_snapshot(struct node *n); /* what is not yet answered of one 
 /* A request whose data is `before`, then the superblock as it is now. */
 void node_log_adopt(struct node *n, const uint8_t sha256[32]);
 void node_log_send_again(struct node *n); /* all that waits, to who may have seen it before */
+void node_log_keep_keys(struct node *n);  /* the record of keys as it is now */
 void node_log_close(struct node *n);
 uint64_t node_log_deadline(const struct node *n);
 static inline bool node_log_of_snapshot(uint32_t op)
@@ -373,7 +416,8 @@ void node_recover_adopted(struct node *n);                           /* the reco
 void node_recover_failed(struct node *n, const char *why);           /* or cannot be */
 void node_recover_saw(struct node *n, const uint64_t cluster_id[2]); /* of a node that was turned away */
 enum kin node_kin(const struct node *n, const uint64_t cluster_id[2]);
-const struct refused *node_refused(const struct node *n, const uint64_t node_id[2]); /* NULL: not lately */
+const struct refused *node_refused(const struct node *n, const uint64_t node_id[2]); /* NULL: not lately, or
+                                                                                        for its node id alone */
 const char *node_refused_note(const struct node *n, const struct refused *r);
 
 /* node_trouble.c: what is wrong with a log, in words */

@@ -35,6 +35,7 @@ static const struct service_op *const service_ops[] = {
     RULE(ELECTED, elected),
     RULE(REQUEST_LIST, request_list),
     RULE(RECOVER, recover),
+    RULE(KEY, key),
     RULE(PERMISSIONS, permissions),
     RULE(NARROW, narrow),
     RULE(MEMBERS, members),

@@ -31,7 +31,7 @@ extern const struct service_op service_name_register_op, service_name_lookup_op,
     service_node_offer_op;
 extern const struct service_op service_job_submit_op, service_job_list_op, service_job_next_op, service_job_report_op,
     service_job_kill_op, service_job_stop_next_op;
-extern const struct service_op service_recover_op;
+extern const struct service_op service_recover_op, service_key_op;
 extern const struct service_op service_permissions_op, service_narrow_op;
 
 extern const struct service_op service_members_op;

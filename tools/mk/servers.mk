@@ -20,7 +20,7 @@ $(foreach name,shell agent,$(eval $(call BUNDLE_FILE,svc/$(name),user/bin/sh/$(n
 
 # One program under the names of its commands; the bundle holds it once.
 SHOAL_COMMANDS := help nodes status raft ps kill top on run lock put get del keys log service reboot poweroff uname hash \
-  placements allow txn watch sem barrier elect
+  placements allow txn watch sem barrier elect key
 define SHOAL_COMMAND
 $(BUILD)/root/bin/$(1): $(BUILD)/root/bin/shoal
 	@cp $$< $$@

@@ -19,7 +19,7 @@ enum cluster_class {
 #include "../../cluster_classes.def"
 };
 #undef CLUSTER_CLASS
-#define CLUSTER_MAY_ALL    0x3ffu
+#define CLUSTER_MAY_ALL    0x7ffu
 #define CLUSTER_PREFIX_MAX 63u /* bytes of the prefix that keys, locks and names must have */
 
 /* What an operator can ask of a node's membership: op members. */
@@ -46,6 +46,21 @@ struct cluster_status {
     char cluster_name[32];
     uint64_t frames_wrong_key, frames_replayed, frames_damaged, frames_foreign;
     uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
+    uint64_t frames_old_key, frames_excess; /* made with a key that was dropped; more hellos than are looked at */
+    /* Who sent the last of each, in network order; 0: nobody did: wrong key, replayed, damaged, foreign, old key,
+     * excess */
+    uint32_t refused_ipv4[6];
+};
+
+/* What an operator can ask of the cluster's key: op key. */
+enum cluster_key_act {
+    CLUSTER_KEY_LOOK = 0,   /* how it stands, in words */
+    CLUSTER_KEY_ROTATE = 1, /* a new one is drawn and goes to all; then the old one is dropped */
+    CLUSTER_KEY_LEAKED = 2, /* the given one takes its place; it has to be entered at each node */
+    CLUSTER_KEY_ENTER = 3,  /* gives this node the given one */
+    CLUSTER_KEY_DROP = 4,   /* the old one is dropped now, whoever lacks the new one */
+    CLUSTER_KEY_CANCEL = 5, /* the change is given up */
+    CLUSTER_KEY_SHOW = 6    /* the newest that this node has, as 64 hex digits */
 };
 
 struct cluster_node {

@@ -55,6 +55,11 @@ err_t link_key_add(struct link *l, const uint8_t key[32])
     return E_OK;
 }
 
+void link_key_old(struct link *l, const uint8_t key[32])
+{
+    seal_secret_old(&l->cluster, key);
+}
+
 /* Handshakes under it that were begun are over. */
 void link_key_drop(struct link *l, uint64_t now_ns, uint64_t id)
 {

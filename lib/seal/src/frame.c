@@ -44,6 +44,12 @@ void seal_secret_add(struct seal_cluster *c, const uint8_t key[32])
     seal_handshake_begin(&s->begun, c->name_hash, sizeof(c->name_hash), key, later);
 }
 
+void seal_secret_old(struct seal_cluster *c, const uint8_t key[32])
+{
+    c->old.id = seal_key_id(c, key);
+    derive(c, key, "shoal hello", c->old.hello_key, 32);
+}
+
 struct seal_secret *seal_secret_find(struct seal_cluster *c, uint64_t id)
 {
     for (uint32_t i = 0; id && i < SEAL_SECRETS_MAX; i++) {

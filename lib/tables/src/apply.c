@@ -82,6 +82,7 @@ static const struct rule rules[TABLES_KINDS] = {
     [TABLES_JOB_REPORT] = {jobs_apply_report, false},
     [TABLES_JOB_KILL] = {jobs_apply_kill, false},
     [TABLES_NODE_WISH] = {nodes_apply_wish, true},
+    [TABLES_CLUSTER_KEY] = {cluster_key_apply, false},
 };
 
 /* Is it from a node that is taking part with this very boot (else E_GONE), and new? */

@@ -98,6 +98,10 @@ static const struct field fields[] = {
     NUMBER(TABLES_JOB_REPORT, job_report.code),
     NUMBER(TABLES_JOB_REPORT, job_report.process_id),
     NUMBER(TABLES_JOB_KILL, job_kill.job),
+    NUMBER(TABLES_CLUSTER_KEY, cluster_key.action),
+    NUMBER(TABLES_CLUSTER_KEY, cluster_key.id),
+    NUMBER(TABLES_CLUSTER_KEY, cluster_key.from_id),
+    NUMBER(TABLES_CLUSTER_KEY, cluster_key.leaked),
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 

@@ -35,6 +35,13 @@ static bool number_free(const struct tree *tree, uint64_t number)
     return number && !tree_find_number(tree, number);
 }
 
+static bool cluster_key_right(const struct tables_cluster_key *k)
+{
+    bool changing = k->next_id != 0;
+    return k->leaked <= 1 && (changing || (!k->ready && !k->leaked)) && (!changing || k->id) &&
+           (k->id != k->next_id || !k->id) && (!k->changes || k->id);
+}
+
 static err_t load_head(struct tables *t, struct wire_reader *r)
 {
     uint64_t cluster_id[2];
@@ -47,8 +54,13 @@ static err_t load_head(struct tables *t, struct wire_reader *r)
     t->now_ns = wire_get_u64(r);
     t->next_job = wire_get_u64(r);
     t->next_sequence = wire_get_u64(r);
+    t->cluster_key.id = wire_get_u64(r);
+    t->cluster_key.next_id = wire_get_u64(r);
+    t->cluster_key.ready = wire_get_u64(r);
+    t->cluster_key.leaked = wire_get_u64(r);
+    t->cluster_key.changes = wire_get_u64(r);
     bool ours = cluster_id[0] == t->cluster_id[0] && cluster_id[1] == t->cluster_id[1] && epoch == t->epoch;
-    return check(r, known && ours);
+    return check(r, known && ours && cluster_key_right(&t->cluster_key));
 }
 
 static err_t load_node(struct tables *t, struct wire_reader *r)
@@ -313,6 +325,7 @@ static void make_empty(struct tables *t)
     t->ephemeral_keys = t->delayed_locks = t->delays = 0;
     t->no_memory = false;
     history_clear(t);
+    memset(&t->cluster_key, 0, sizeof(t->cluster_key));
     memset(t->nodes, 0, sizeof(t->nodes));
     t->sessions = t->keys = t->names = t->locks = t->requests = t->owners = t->jobs = (struct tree){NULL, 0};
 }

@@ -99,6 +99,7 @@ static void begin_boot(struct tables *t, struct tables_node *node, const struct 
     node->live = 1;
     node->renewed_ns = t->now_ns;
     node->renewal = t->index;
+    cluster_key_boot_began(t, node->number);
 }
 
 /* Repeating it for the same boot changes nothing while its lease stands. After the lease ended the boot begins anew,

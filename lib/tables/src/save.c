@@ -27,6 +27,11 @@ static void put_head(const struct tables *t, struct wire_writer *w)
     wire_put_u64(w, t->now_ns);
     wire_put_u64(w, t->next_job);
     wire_put_u64(w, t->next_sequence);
+    wire_put_u64(w, t->cluster_key.id);
+    wire_put_u64(w, t->cluster_key.next_id);
+    wire_put_u64(w, t->cluster_key.ready);
+    wire_put_u64(w, t->cluster_key.leaked);
+    wire_put_u64(w, t->cluster_key.changes);
 }
 
 static void put_node(const struct tables_node *node, struct wire_writer *w)

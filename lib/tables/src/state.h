@@ -94,6 +94,7 @@ struct tables {
     uint32_t ephemeral_keys, delayed_locks;
     uint32_t delays; /* requests that ask for one */
     bool no_memory;
+    struct tables_cluster_key cluster_key;
     struct tables_node nodes[NODES_MAX]; /* by number - 1 */
     struct tree sessions, keys, names, locks, requests, owners, jobs;
     struct history history;
@@ -138,6 +139,8 @@ void jobs_apply_kill(struct tables *t, const struct tables_op *op, struct tables
 bool owners_have_room(const struct tables *t, const struct request *like);
 bool owners_add(struct tables *t, const struct request *r); /* false: no memory */
 void owners_remove(struct tables *t, const struct request *r);
+void cluster_key_apply(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void cluster_key_boot_began(struct tables *t, uint32_t node);
 
 /* An owner that ended: every row of `node`, or of one process of it, goes. */
 #define OWNER_ALL UINT64_MAX

@@ -121,7 +121,7 @@ void lab_power_on(uint32_t index, bool genesis)
                                  .window_entries = lab.window_entries,
                                  .window_bytes = 1u << 20,
                                  .link_bytes = 4u << 20};
-    memset(config.cluster_key, 5, sizeof(config.cluster_key));
+    memset(config.cluster_key, m->key_byte ? m->key_byte : 5, sizeof(config.cluster_key));
     random_fill(&lab.random, config.random, sizeof(config.random));
     struct node_hooks hooks = {m,     take,     give,          log_put,     proposed,     readable,  members_answered,
                                event, replaced, session_begin, session_end, call_message, call_next, call_sent,
@@ -186,6 +186,8 @@ void lab_stop(void)
 
 static void carry(struct lab_packet *p)
 {
+    if (lab.tap)
+        lab.tap(p);
     if (random_below(&lab.random, 100) < lab.loss_percent || lab.transit_count == LAB_TRANSIT)
         return;
     p->due_ns = lab.now_ns + MS / 5 + random_below(&lab.random, lab.delay_ms * 1000 + 1) * 1000ull;

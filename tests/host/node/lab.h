@@ -35,6 +35,7 @@ struct machine {
     uint32_t index;
     uint64_t boot;
     struct disk disk;
+    uint8_t key_byte; /* the key that it boots with is all of it; 0: the lab's */
     bool has_disk, genesis, log_attached, log_stuck, no_memory;
     size_t memory;
     uint64_t disk_due_ns;
@@ -55,7 +56,8 @@ struct lab {
     uint32_t loss_percent, delay_ms;
     uint32_t window_entries;
     bool cut[LAB_NODES][LAB_NODES];
-    char text[4000]; /* of lab_recover */
+    char text[4000];                   /* of lab_recover */
+    void (*tap)(struct lab_packet *p); /* sees, and may change, all that is sent; NULL: nobody */
     struct machine machines[LAB_NODES];
     struct lab_packet *transit;
     uint32_t transit_count;

@@ -63,6 +63,25 @@ static void show_node(const struct cluster_node *n, uint32_t self)
            n->busy_percent, n->running, size_text(n->free_bytes), n->note);
 }
 
+/* Who is no member cannot have a row: what it sent has a line. */
+static void show_refused(const struct cluster_status *s)
+{
+    const uint64_t counts[] = {s->frames_wrong_key, s->frames_replayed, s->frames_damaged,
+                               s->frames_foreign,   s->frames_old_key,  s->frames_excess};
+    static const char *const words[] = {"wrong key", "replayed", "damaged", "foreign", "dropped key", "excess"};
+    const char *before = "refused frames: ";
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        uint32_t from = s->refused_ipv4[i];
+        if (!counts[i])
+            continue;
+        printf("%s%llu %s (last from %u.%u.%u.%u)", before, (unsigned long long)counts[i], words[i], from & 255,
+               from >> 8 & 255, from >> 16 & 255, from >> 24);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        putchar('\n');
+}
+
 static int show_nodes(void)
 {
     static struct cluster_node nodes[NODES_MAX];
@@ -78,6 +97,7 @@ static int show_nodes(void)
         printf("none but this one: %s\n", status.waiting[0] ? status.waiting : "the cluster has no other nodes");
     if (status.voters[0])
         printf("voters: %.256s\n", status.voters);
+    show_refused(&status);
     return 0;
 }
 

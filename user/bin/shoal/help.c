@@ -70,6 +70,14 @@ static const struct entry cluster_entries[] = {
      "node's "
      "log up, to join anew",
      {"raft"}},
+    {"key",
+     "key [rotate | leaked | enter | drop | cancel | show]",
+     "the key that the machines know each other by; rotate: another for all, without a stop; leaked: likewise after "
+     "strangers learnt it, with a key that is typed here and, by `key enter`, on each machine; enter: gives this "
+     "machine "
+     "the key it lacks; drop: the old one is void now; cancel: the change is given up; show: the key, for who enters "
+     "it",
+     {"key"}},
     {"ping", "ping NODE-OR-ADDRESS [COUNT]", "asks a machine for an answer", {"ping 127.0.0.1 1"}},
     {NULL, NULL, NULL, {NULL}}};
 

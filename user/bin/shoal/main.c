@@ -14,6 +14,7 @@ static const struct {
     {"nodes", nodes_run, "nodes [add|undrain|promote|demote|drain|remove NODE]"},
     {"status", status_run, "status"},
     {"raft", raft_run, "raft [transfer NODE | recover | wipe] [--yes-lose-data CLUSTER]"},
+    {"key", key_run, "key [rotate | leaked | enter | drop | cancel | show]"},
     {"ps", ps_run, "ps [-a]"},
     {"kill", kill_run, "kill [-SIGNAL] NODE.PROCESS..., or kill --job JOB..."},
     {"top", top_run, "top"},

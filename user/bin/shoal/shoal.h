@@ -12,9 +12,9 @@
 typedef int command_run(int argc, char **argv);
 
 command_run txn_run, watch_run, sem_run, barrier_run, elect_run;
-command_run help_run, nodes_run, status_run, raft_run, raft_by_hand_run, ps_run, kill_run, top_run, on_run, run_run,
-    allow_run, lock_run, put_run, get_run, del_run, keys_run, log_run, service_run, reboot_run, poweroff_run, uname_run,
-    hash_run, jobs_run;
+command_run help_run, nodes_run, status_run, raft_run, raft_by_hand_run, key_run, ps_run, kill_run, top_run, on_run,
+    run_run, allow_run, lock_run, put_run, get_run, del_run, keys_run, log_run, service_run, reboot_run, poweroff_run,
+    uname_run, hash_run, jobs_run;
 
 /* Prints "NAME: ..." on standard error and returns 1. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -109,6 +109,8 @@ uint64_t link_key_id(const struct link *l, const uint8_t key[32]);
 /* Valid from now on, beside the one that is. E_FULL: two are; E_EXISTS: it is already. Without any there are no peers.
  */
 err_t link_key_add(struct link *l, const uint8_t key[32]);
+/* Not valid, but it was: who still has it is told so. */
+void link_key_old(struct link *l, const uint8_t key[32]);
 /* No longer valid, and wiped; sessions begun with it are given a few seconds to prove the other. */
 void link_key_drop(struct link *l, uint64_t now_ns, uint64_t id);
 

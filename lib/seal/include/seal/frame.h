@@ -62,6 +62,8 @@ void seal_cluster_begin(struct seal_cluster *c, const char *name);
 uint64_t seal_key_id(const struct seal_cluster *c, const uint8_t key[32]);
 /* From now on valid, and the newest. There must be room. */
 void seal_secret_add(struct seal_cluster *c, const uint8_t key[32]);
+/* Counts as the one that was valid last. */
+void seal_secret_old(struct seal_cluster *c, const uint8_t key[32]);
 /* No longer; the key is wiped. */
 void seal_secret_drop(struct seal_cluster *c, uint64_t id);
 struct seal_secret *seal_secret_find(struct seal_cluster *c, uint64_t id); /* NULL: not valid */

@@ -46,7 +46,17 @@ enum tables_kind {
     TABLES_NODE_WISH = 19, /* leader: what an operator wants of a node from now on */
     TABLES_TXN = 20,
     TABLES_ELECTED_SET = 21, /* the holder of an election publishes another value */
-    TABLES_KINDS = 22
+    TABLES_CLUSTER_KEY = 22, /* a step of a change of the cluster's key: enum tables_key_action */
+    TABLES_KINDS = 23
+};
+
+/* The old and the new key are both valid between BEGIN and DROP or CANCEL. */
+enum tables_key_action {
+    TABLES_KEY_BEGIN = 1,
+    TABLES_KEY_READY = 2,    /* the node that proposes it has the new key, and keeps it */
+    TABLES_KEY_DROP = 3,     /* the old one is void. E_BUSY unless all nodes are ready that are not removed */
+    TABLES_KEY_DROP_NOW = 4, /* whoever is ready */
+    TABLES_KEY_CANCEL = 5    /* the new one is void */
 };
 
 /* What an operator wants of a node. The leader makes it so as far as that is safe; until it is, it stays a wish. */
@@ -158,6 +168,9 @@ struct tables_op {
         struct {
             uint64_t job;
         } job_kill;
+        struct {
+            uint64_t action, id, from_id, leaked; /* id: of the new key; from_id, leaked: BEGIN */
+        } cluster_key;
     };
 };
 

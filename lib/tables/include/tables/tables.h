@@ -86,6 +86,15 @@ struct tables_node {
     char name[32];
 };
 
+/* The cluster's key, by ids that tell nothing of it. */
+struct tables_cluster_key {
+    uint64_t id;      /* 0: the one that all began with; it was never changed */
+    uint64_t next_id; /* it takes its place; 0: none does */
+    uint64_t ready;   /* bit n-1: node n has that one, and keeps it */
+    uint64_t leaked;  /* 1: strangers have the old one, so the new one goes nowhere under it */
+    uint64_t changes; /* how often it was changed */
+};
+
 struct tables_key_view {
     const char *name;
     const uint8_t *value;
@@ -206,6 +215,10 @@ void tables_counts(const struct tables *t, struct tables_counts *counts_out);
 const struct tables_node *tables_node(const struct tables *t, uint32_t number); /* NULL: none */
 const struct tables_node *tables_node_by_id(const struct tables *t, const uint64_t node_id[2]);
 bool tables_lease_over(const struct tables *t, uint32_t number); /* by cluster time */
+
+const struct tables_cluster_key *tables_cluster_key(const struct tables *t);
+/* A change is under way, and no node lacks the new key but those that were removed. */
+bool tables_cluster_key_everywhere(const struct tables *t);
 
 bool tables_key(const struct tables *t, struct tables_text name, struct tables_key_view *view_out);
 /* The first key above `after` (any if empty) that begins with `prefix`. */
