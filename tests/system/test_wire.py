@@ -1,7 +1,10 @@
-"""What the wire can do to a cluster of three: old frames come again, frames come altered, and others fill it."""
+"""What the wire, or who carries the frames, can do to a cluster of three: old frames come again, frames come altered, in
+another order, not at all, or from strangers; and others fill it. Members go on, and it can be seen what was refused."""
 import os
 import re
 import time
+
+import strangers
 
 HANG_S = float(os.environ.get("HANG_S", "300"))  # limits only detect hangs
 ALL = (1, 2, 3)
@@ -41,7 +44,7 @@ def leadership(cluster, node):
     return int(leader[1]), int(term[1])
 
 
-def test_frames_that_come_again_are_refused_and_counted(joined):
+def frames_that_come_again_are_refused_and_counted(joined):
     works(joined, "first")
     before = {node: refused(joined, node)["replayed"] for node in ALL}
     assert joined.replay(1, 2) > 0
@@ -51,7 +54,7 @@ def test_frames_that_come_again_are_refused_and_counted(joined):
     works(joined, "again")
 
 
-def test_a_write_that_comes_again_is_not_done_again(joined):
+def a_write_that_comes_again_is_not_done_again(joined):
     assert run(joined, 1, "put value old").status == 0
     assert run(joined, 1, "put value new").status == 0
     for a, b in ((1, 2), (1, 3), (2, 3)):
@@ -61,7 +64,7 @@ def test_a_write_that_comes_again_is_not_done_again(joined):
         assert run(joined, node, "get value").text == "new\n"
 
 
-def test_altered_frames_are_refused_and_counted(joined):
+def altered_frames_are_refused_and_counted(joined):
     before = {node: refused(joined, node)["damaged"] for node in ALL}
     joined.alter(1, 2, 30)
     joined.alter(2, 3, 30, one_way=True)
@@ -72,6 +75,59 @@ def test_altered_frames_are_refused_and_counted(joined):
     joined.heal()
     joined.wait_quorum(ALL, HANG_S)
     works(joined, "healed")
+
+
+def puts_go_on(cluster, key, count):
+    """Each node in turn, and the last value is what all read; the same node leads in the same term."""
+    led = [leadership(cluster, node) for node in ALL]
+    for number in range(count):
+        result = run(cluster, ALL[number % 3], f"put {key} {number}")
+        assert result.status == 0, result
+    assert [leadership(cluster, node) for node in ALL] == led
+    for node in ALL:
+        assert run(cluster, node, f"get {key}").text == f"{count - 1}\n"
+
+
+def strangers_are_refused_counted_and_told(joined):
+    """Each kind at all nodes, while all write."""
+    name = joined.status()["name"]
+    kinds = {"wrong key": (strangers.cluster_frame(name, strangers.HELLO, strangers.HELLO_BYTES), 5),
+             "foreign": (strangers.cluster_frame("elsewhere", strangers.HELLO, strangers.HELLO_BYTES), 5),
+             "damaged": (os.urandom(300), 5),
+             "excess": (strangers.cluster_frame(name, strangers.HELLO + 1, strangers.HANDSHAKE_BYTES), 4000)}
+    told = {"wrong key": "made with another key", "foreign": "of another cluster", "damaged": "damaged or altered",
+            "excess": "too many hellos"}
+    for kind, (frame, times) in kinds.items():
+        before = {node: refused(joined, node)[kind] for node in ALL}
+        strangers.send(joined, frame, times)
+        puts_go_on(joined, "beside", 6)
+        for node in ALL:
+            joined.wait_until(lambda: refused(joined, node)[kind] > before[node], f"node {node} counts {kind}", HANG_S)
+            shown = run(joined, node, "nodes").text
+            assert re.search(rf"^refused frames: .*\d+ {kind} \(last from 10\.0\.0\.", shown, re.M), shown
+    for node in ALL:
+        for words in told.values():
+            joined.wait_until(lambda: re.search(rf"frames were refused: \d+ {words}, the last from 10\.0\.0\.\d+",
+                                                run(joined, node, "log").text), f"node {node} tells {words}", HANG_S)
+        assert re.search(rf"\d+ wrong key \(last from {re.escape(strangers.ADDRESS)}\)", run(joined, node, "nodes").text)
+
+
+def who_carries_frames_can_only_lose_and_delay_them(joined):
+    """All that a network server could do to what it carries, at once: nothing wrong is believed, nothing right is lost."""
+    joined.alter(None, None, 10)
+    joined.double(None, None, 30)
+    joined.reorder(None, None, 40)
+    joined.drop(None, None, 5)
+    for number in range(12):
+        node = ALL[number % 3]
+        joined.wait_until(lambda: run(joined, node, f"put mangled{number} {number}").status == 0, f"node {node} writes", HANG_S)
+        if number % 4 == 3:
+            joined.replay(None, None)
+    joined.heal()
+    joined.wait_quorum(ALL, HANG_S)
+    works(joined, "mended")
+    for number in range(12):
+        assert run(joined, ALL[(number + 1) % 3], f"get mangled{number}").text == f"{number}\n"
 
 
 def passed(cluster, source, target):
@@ -100,7 +156,7 @@ def send(cluster, node, other):
     cluster.wait_until(flows, f"node {node} floods node {other}", HANG_S)
 
 
-def test_heartbeats_survive_a_flood(joined):
+def heartbeats_survive_a_flood(joined):
     leader, term = leadership(joined, 1)
     pair = (leader, leader % 3 + 1)
     since = {node: receive(joined, node) for node in pair}
@@ -120,3 +176,10 @@ def test_heartbeats_survive_a_flood(joined):
         assert int(said["groups"][0]) > FLOOD_BYTES_MIN
     assert [leadership(joined, n) for n in ALL] == [(leader, term)] * 3
     assert run(joined, 1, "get flood").text == f"{puts - 1}\n"
+
+
+def test_what_the_wire_can_do(joined):
+    for case in (strangers_are_refused_counted_and_told, frames_that_come_again_are_refused_and_counted,
+                 a_write_that_comes_again_is_not_done_again, altered_frames_are_refused_and_counted,
+                 who_carries_frames_can_only_lose_and_delay_them, heartbeats_survive_a_flood):
+        case(joined)

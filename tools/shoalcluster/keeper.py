@@ -138,7 +138,7 @@ class Keeper:
     def spec(self, number):
         own = dict(self.settings, **self.settings["node_settings"].get(str(number), {}))
         result = {key: own[key] for key in ("boot", "build", "mem", "smp", "cpu", "accel")}
-        result.update(node=number, folder=os.path.join(self.folder, f"node{number}"), key=self.key_path(number),
+        result.update(node=number, folder=os.path.join(self.folder, f"node{number}"), key=None if own.get("no_key") else self.key_path(number),
                       uuid=own.get("machine_uuid") or qemu.uuid_of(own["uuid"], number), machine=own.get("machine"),
                       extra=own.get("extra"), disk_image=own.get("disk_image"),
                       port=None if own.get("no_net") else os.path.join(self.folder, f"port{number}"),

@@ -220,7 +220,8 @@ class Switch:
         elif op == "replay":
             return {"frames": self.replay(self.pairs(command), time.monotonic())}
         elif op == "inject":
-            self.frame(command["from"], bytes.fromhex(command["frame"]), time.monotonic())
+            for _ in range(int(command.get("times", 1))):
+                self.frame(command["from"], bytes.fromhex(command["frame"]), time.monotonic())
         elif op == "capture":
             if self.capture:
                 self.capture.close()
