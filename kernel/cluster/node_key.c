@@ -30,7 +30,8 @@ static const struct tables_cluster_key *decided(const struct node *n)
 
 /* ---- what is kept on the log disk ---- */
 
-/* Each record has a salt, so the key that seals it is used for nothing else; each key in it has a counter of its own. */
+/* Each record has a salt, so the key that seals it is used for nothing else; each key in it has a counter of its own.
+ */
 static void record_key(const struct node *n, const uint8_t salt[32], uint8_t key_out[32])
 {
     static const char purpose[] = "shoal kept keys";

@@ -50,7 +50,8 @@ static void end(struct request *r, uint64_t action)
     if (!t || !tables_cluster_key(t)->next_id)
         answer_words(r, true, "no change of the key is under way here\n");
     else if (action == TABLES_KEY_DROP_NOW && !node_keys_majority(cluster.node))
-        answer_words(r, true, "less than half of the voters have the new key: without the old one they would not agree\n");
+        answer_words(r, true,
+                     "less than half of the voters have the new key: without the old one they would not agree\n");
     else
         propose(r, action, tables_cluster_key(t)->next_id, 0);
 }
@@ -59,8 +60,9 @@ static void enter(struct request *r, const uint8_t secret[NODE_KEY_BYTES])
 {
     if (!cluster.node) {
         bool taken = cluster_take_key(secret);
-        answer_words(r, !taken, taken ? "taken: `status` shows what the node waits for now\n"
-                                      : "this node needs no key, or there is no cluster for it: see `status`\n");
+        answer_words(r, !taken,
+                     taken ? "taken: `status` shows what the node waits for now\n"
+                           : "this node needs no key, or there is no cluster for it: see `status`\n");
         return;
     }
     err_t err = node_keys_enter(cluster.node, secret);

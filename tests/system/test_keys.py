@@ -41,7 +41,7 @@ def rotate_under_load(harmed):
 
 
 def rotate_past_an_absent_node(harmed):
-    harmed.cluster.kill(3)
+    harmed.kill(3)
     harmed.gone_as_seen_by((1, 2), 3)
     done = harmed.run(1, "key rotate")
     assert done.status != 0 and "waits for node 3 (absent)" in done.text and "`key drop`" in done.text, done
@@ -78,7 +78,7 @@ def absent_node_is_refused_and_enrolled(harmed):
 
 def restart_of_all(harmed):
     for node in ALL:
-        harmed.cluster.kill(node)
+        harmed.kill(node)
     harmed.back(*ALL)
     until_changed(harmed, ALL, 3)
     harmed.progress(ALL)
@@ -95,7 +95,7 @@ def change_after_a_leak(harmed):
     until_changed(harmed, ALL, 4)
     harmed.progress(ALL)
     boots_with(harmed, 2, key)
-    harmed.cluster.kill(2)
+    harmed.kill(2)
     harmed.back(2)
     harmed.whole()
 
@@ -110,7 +110,6 @@ def test_the_key_is_changed_under_load(start, logs):
     except BaseException:
         harmed.keep_words()
         raise
-    harmed.stop_clients()
     holds, words = harmed.judge()
     assert holds, words
 

@@ -71,6 +71,12 @@ static struct tables_op random_op(struct random *random, uint64_t index)
         op.node_wish.node = 1 + random_below(random, 5);
         op.node_wish.wish = random_below(random, 8);
         break;
+    case TABLES_CLUSTER_KEY:
+        op.cluster_key.action = random_below(random, 7);
+        op.cluster_key.id = random_below(random, 4);
+        op.cluster_key.from_id = random_below(random, 4);
+        op.cluster_key.leaked = random_below(random, 3);
+        break;
     case TABLES_PROCESS_END:
     case TABLES_SESSION_OPEN:
         op.process_end.process_id = process;

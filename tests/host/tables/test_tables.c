@@ -311,10 +311,57 @@ static void test_no_memory_stops_the_replica(void)
         replica_close(&r);                                                                                             \
     } while (0)
 
+static err_t key_step(uint32_t node, uint64_t action, uint64_t id, uint64_t from_id, uint64_t leaked)
+{
+    return replica_from(&r, node,
+                        (struct tables_op){.kind = TABLES_CLUSTER_KEY, .cluster_key = {action, id, from_id, leaked}});
+}
+
+/* One change at a time, from the key that is valid; the old one goes when nobody lacks the new one, or at once. */
+static void test_the_clusters_key(void)
+{
+    const struct tables_cluster_key *k = tables_cluster_key(r.t);
+    join(&r, 100, 1);
+    join(&r, 200, 1);
+    CHECK(k->id == 0 && !tables_cluster_key_everywhere(r.t));
+    CHECK_EQUAL(key_step(1, TABLES_KEY_READY, 0, 0, 0), E_CONFLICT);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_DROP, 6, 0, 0), E_CONFLICT);
+    CHECK_EQUAL(key_step(1, 0, 6, 5, 0), E_INVALID);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_CANCEL + 1, 6, 5, 0), E_INVALID);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_BEGIN, 5, 5, 0), E_INVALID);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_BEGIN, 0, 5, 0), E_INVALID);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_BEGIN, 6, 0, 0), E_INVALID);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_BEGIN, 6, 5, 2), E_INVALID);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_BEGIN, 6, 5, 0), E_OK);
+    CHECK(k->id == 5 && k->next_id == 6 && !k->leaked);
+    CHECK_EQUAL(key_step(2, TABLES_KEY_BEGIN, 7, 5, 0), E_BUSY);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_READY, 7, 0, 0), E_CONFLICT);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_READY, 6, 0, 0), E_OK);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_DROP, 6, 0, 0), E_BUSY);
+    CHECK_EQUAL(key_step(2, TABLES_KEY_READY, 6, 0, 0), E_OK);
+    CHECK(tables_cluster_key_everywhere(r.t));
+    join(&r, 200, 2); /* a new boot has to say so itself */
+    CHECK(!tables_cluster_key_everywhere(r.t) && k->ready == 1);
+    r.sequence[2] = 0;
+    CHECK_EQUAL(key_step(1, TABLES_KEY_DROP, 6, 0, 0), E_BUSY);
+    replica_apply(&r, (struct tables_op){.kind = TABLES_NODE_WISH, .node_wish = {2, TABLES_WISH_REMOVED}});
+    CHECK_EQUAL(key_step(1, TABLES_KEY_DROP, 6, 0, 0), E_OK); /* who was removed is not waited for */
+    CHECK(k->id == 6 && !k->next_id && !k->ready && k->changes == 1);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_BEGIN, 7, 5, 0), E_CONFLICT);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_BEGIN, 7, 6, 1), E_OK);
+    CHECK(k->leaked == 1);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_CANCEL, 7, 0, 0), E_OK);
+    CHECK(k->id == 6 && !k->next_id && !k->leaked && k->changes == 1);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_BEGIN, 7, 6, 1), E_OK);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_DROP_NOW, 7, 0, 0), E_OK);
+    CHECK(k->id == 7 && k->changes == 2);
+}
+
 int main(void)
 {
     FRESH(test_nodes_get_numbers);
     FRESH(test_a_removed_node_has_nothing_and_may_come_again);
+    FRESH(test_the_clusters_key);
     FRESH(test_keys);
     FRESH(test_keys_in_order);
     FRESH(test_room_for_keys);

@@ -18,8 +18,8 @@ static char text[CLUSTER_KEY_TEXT_MAX + 1];
 static int ask(uint32_t act, const uint8_t *secret)
 {
     uint32_t refused, length = 0;
-    err_t err = cluster_key(cluster_handle(), os_deadline_ms(30000), act, secret, secret ? KEY_BYTES : 0, &refused, text,
-                            sizeof text - 1, &length);
+    err_t err = cluster_key(cluster_handle(), os_deadline_ms(30000), act, secret, secret ? KEY_BYTES : 0, &refused,
+                            text, sizeof text - 1, &length);
     text[length] = 0;
     if (err == E_BUSY)
         return fail("a change is under way: `key` shows it, `key drop` or `key cancel` ends it");
@@ -116,8 +116,11 @@ static const struct {
     const char *word;
     uint32_t act;
     bool typed;
-} acts[] = {{"leaked", CLUSTER_KEY_LEAKED, true}, {"enter", CLUSTER_KEY_ENTER, true}, {"drop", CLUSTER_KEY_DROP, false},
-            {"cancel", CLUSTER_KEY_CANCEL, false}, {"show", CLUSTER_KEY_SHOW, false}};
+} acts[] = {{"leaked", CLUSTER_KEY_LEAKED, true},
+            {"enter", CLUSTER_KEY_ENTER, true},
+            {"drop", CLUSTER_KEY_DROP, false},
+            {"cancel", CLUSTER_KEY_CANCEL, false},
+            {"show", CLUSTER_KEY_SHOW, false}};
 
 int key_run(int argc, char **argv)
 {
