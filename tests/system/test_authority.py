@@ -93,7 +93,11 @@ def test_what_a_process_holds_is_its_own(joined):
 
 def instances(cluster, node, job):
     """[(node, state, status)] of a job's rows."""
-    return re.findall(rf"^\s*{job}\.\d+\s+(\d+)\s+(\w+)\s+(\d+)\s", say(cluster, node, "placements"), re.M)
+    return rows_of(say(cluster, node, "placements"), job)
+
+
+def rows_of(text, job):
+    return re.findall(rf"^\s*{job}\.\d+\s+(\d+)\s+(\w+)\s+(\d+)\s", text, re.M)
 
 
 def submit(cluster, node, words):
@@ -102,7 +106,9 @@ def submit(cluster, node, words):
 
 
 def all_are(cluster, node, job, state):
-    cluster.wait_until(lambda: {row[1] for row in instances(cluster, node, job)} == {state}, f"job {job} is {state}", HANG_S)
+    """Waits for it, also while the node's process server is being started again and starts nothing."""
+    cluster.wait_until(lambda: {row[1] for row in rows_of(run(cluster, node, "placements").text, job)} == {state},
+                       f"job {job} is {state}", HANG_S)
 
 
 def running(cluster, node, program):
