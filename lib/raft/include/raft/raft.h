@@ -29,6 +29,8 @@
 #define RAFT_PERSISTS_MAX    8u                  /* log writes under way */
 #define RAFT_READS_MAX       512u                /* reads under way */
 #define RAFT_INDEX_MAX       (1ull << 62)        /* terms and indices in messages stay below */
+#define RAFT_ENTRY_OVERHEAD_MAX                                                                                        \
+    64u /* bytes that an entry costs beside its payload: in memory, on the disk, in messages of more than one */
 
 /* ---- what the mount gives ---- */
 
