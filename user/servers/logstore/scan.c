@@ -128,6 +128,15 @@ static err_t replay(struct store *store)
     return err == E_CORRUPT ? E_OK : err;
 }
 
+/* The header of a harmed group may be harmed itself. Numbers that this area can never have come to are not believed:
+ * who waited for such an entry would wait for ever. */
+static bool header_credible(const struct store *store, const struct disk_group *header)
+{
+    uint64_t records = store->super.records_bytes / sizeof(struct logformat_header);
+    return header->sequence - store->sequence <= area_blocks(store) &&
+           header->last_index <= store->last_index + records;
+}
+
 /* A group beyond the end. It proves that what is missing before it had been acknowledged: groups are written one at a
  * time, each after the flush of the one before. */
 static err_t weigh_evidence(struct store *store, const struct disk_group *header, uint32_t block)
@@ -139,6 +148,8 @@ static err_t weigh_evidence(struct store *store, const struct disk_group *header
     if (err == E_CORRUPT && header->sequence < store->sequence + 2)
         return E_OK; /* may be the torn group itself, written where it fitted */
     store->damaged = true;
+    if (err == E_CORRUPT && !header_credible(store, header))
+        return E_OK;
     if (header->sequence > store->newest_sequence)
         store->newest_sequence = header->sequence;
     if (header->last_index > store->damaged_index)
