@@ -3,7 +3,8 @@
 
 void node_lease_renewed(struct node *n, uint64_t index, uint64_t term)
 {
-    uint8_t bytes[24];
+    uint8_t bytes[40];
+    struct state_hash state = node_compare_newest(n);
     lease_note(&n->lease, index, term, n->now_ns);
     for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
         const struct other *o = &n->others[i];
@@ -13,6 +14,8 @@ void node_lease_renewed(struct node *n, uint64_t index, uint64_t term)
         wire_put_u64(&w, index);
         wire_put_u64(&w, term);
         wire_put_u64(&w, o->load_stamp_ns);
+        wire_put_u64(&w, state.index);
+        wire_put_u64(&w, state.hash);
         node_send_control(n, o, CONTROL_RENEWED, bytes, w.used);
     }
 }
@@ -20,9 +23,12 @@ void node_lease_renewed(struct node *n, uint64_t index, uint64_t term)
 bool node_lease_take(struct node *n, struct wire_reader *r)
 {
     uint64_t index = wire_get_u64(r), term = wire_get_u64(r), stamp_ns = wire_get_u64(r);
+    struct state_hash state = {.index = wire_get_u64(r)};
+    state.hash = wire_get_u64(r);
     if (!wire_done(r) || stamp_ns > n->now_ns)
         return false;
     lease_note(&n->lease, index, term, stamp_ns);
+    node_compare_take(n, state);
     return true;
 }
 

@@ -11,7 +11,9 @@
 #define ASKER_WAITS_NS  (60 * SECOND_NS)
 #define BUSY_NS         (5 * SECOND_NS) /* for a change that is under way to be over */
 #define NO_LEADER_NS    (10 * SECOND_NS)
-#define ASK_BYTES       16u
+#define HAND_OVER_NS                                                                                                   \
+    (5 * SECOND_NS) /* nothing is proposed while one is under way: who cannot lead must not be asked always */
+#define ASK_BYTES 16u
 
 /* ---- what is known of a log ---- */
 
@@ -176,8 +178,10 @@ static void hand_over(struct node *n, const struct raft_status *s)
     const struct tables_node *row = node_own_row(n);
     const struct members_log *to = members_successor(&n->members.view);
     bool unwanted = row && (row->wish == TABLES_WISH_DRAINED || row->wish == TABLES_WISH_LEARNER);
-    if (unwanted && to && !s->transferring)
-        raft_transfer(n->raft, to->id);
+    if (!unwanted || !to || s->transferring || n->now_ns < n->members.hand_over_due_ns)
+        return;
+    n->members.hand_over_due_ns = n->now_ns + HAND_OVER_NS;
+    raft_transfer(n->raft, to->id);
 }
 
 void node_members_lead(struct node *n, bool begins)
@@ -186,7 +190,7 @@ void node_members_lead(struct node *n, bool begins)
     if (begins) {
         memset(n->members.good, 0, sizeof(n->members.good));
         n->members.changes_seen = n->members.voters_seen = UINT64_MAX;
-        n->members.proposed_at = n->members.look_due_ns = 0;
+        n->members.proposed_at = n->members.look_due_ns = n->members.hand_over_due_ns = 0;
         n->members.ask.active = false;
     }
     if (n->now_ns < n->members.look_due_ns)

@@ -213,6 +213,8 @@ void node_applied(struct node *n, const struct raft_entry *entry, const struct t
     struct tables_op op;
     if (tables_decode(entry->data, entry->length, &op) != E_OK)
         return;
+    if (op.kind == TABLES_RENEW)
+        node_compare_applied(n, entry->index);
     if (op.kind == TABLES_NODE_JOIN || op.kind == TABLES_EXPIRE || op.kind == TABLES_NODE_WISH)
         look_for_own_row(n);
     if (!op.node || !same_id(op.boot, n->config.boot_id))

@@ -169,6 +169,7 @@ void node_tables_drop(struct node *n)
         node_give(n, n->chunks[i], TABLES_CHUNK_BYTES);
     n->chunk_count = 0;
     n->tables = NULL;
+    node_compare_forget(n);
 }
 
 /* ---- messages ---- */

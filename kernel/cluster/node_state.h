@@ -40,7 +40,8 @@ enum control {
     CONTROL_MEMBERS = 7,        /* an operator asks the leader to change the members: id, action, node */
     CONTROL_MEMBERS_ANSWER = 8, /* id, index to have applied, error, words */
     CONTROL_REMOVED = 9,        /* from the leader: cluster id; the receiver was removed from it */
-    CONTROL_RENEWED = 10,       /* index and term of the entry that renews leases, stamp of the report it rests on */
+    CONTROL_RENEWED = 10,       /* index and term of the entry that renews leases, stamp of the report it rests on; index
+                                   and hash of the leader's tables after an entry before it */
     CONTROL_OLDER = 11,         /* log id, index: the receiver's log, which reached further when it was last seen */
     CONTROL_KEY = 12            /* the key that takes the cluster key's place */
 };
@@ -62,7 +63,8 @@ enum trouble {
     TROUBLE_DAMAGED = 5, /* no superblock is good */
     TROUBLE_ABSENT = 6,  /* no disk, or not readable */
     TROUBLE_FAILED = 7,  /* it refuses writes, or does not say why */
-    TROUBLE_COUNT = 8
+    TROUBLE_DIFFERS = 8, /* its tables are not those of the leader */
+    TROUBLE_COUNT = 9
 };
 
 struct hello {
@@ -87,6 +89,12 @@ struct other {
     struct node_load load;
     uint64_t load_ns;
     uint64_t load_stamp_ns; /* by its clock, when it sent that */
+};
+
+/* The tables after an entry. */
+#define NODE_STATES 8u
+struct state_hash {
+    uint64_t index, hash;
 };
 
 /* ---- the log ---- */
@@ -183,7 +191,7 @@ struct members {
     struct members_view view;
     struct members_decision decision;
     struct members_good good[LINK_PEERS_MAX + 1]; /* by link slot; the last: this node */
-    uint64_t look_due_ns, proposed_at, settled_at, changed_ns, changes_seen, voters_seen;
+    uint64_t look_due_ns, hand_over_due_ns, proposed_at, settled_at, changed_ns, changes_seen, voters_seen;
     struct members_ask ask;
 };
 
@@ -294,6 +302,10 @@ struct node {
     bool applied_join; /* own row stands with this boot */
 
     struct lease lease; /* the own */
+
+    /* the tables after the newest entries that renewed leases */
+    struct state_hash states[NODE_STATES];
+    uint32_t states_noted;
 
     /* the leader's duties */
     bool leading;
@@ -489,6 +501,12 @@ bool node_put_lost_majority(const struct node *n, struct text *t);
 void node_lease_renewed(struct node *n, uint64_t index, uint64_t term); /* the leader proposed that entry */
 bool node_lease_take(struct node *n, struct wire_reader *r);            /* false: it cannot be */
 void node_lease_run(struct node *n);
+
+/* node_compare.c */
+void node_compare_applied(struct node *n, uint64_t index); /* an entry that renews leases */
+void node_compare_forget(struct node *n);
+struct state_hash node_compare_newest(const struct node *n);
+void node_compare_take(struct node *n, struct state_hash theirs);
 
 /* node_lead.c */
 uint64_t node_cluster_now(struct node *n);

@@ -32,6 +32,7 @@ const char *node_trouble_note(enum trouble trouble)
                                                      "refused: its log disk is another machine's",
                                                      "its log disk is damaged: takes part without a vote",
                                                      "its log disk is missing: takes part without a vote",
-                                                     "its log disk fails: takes no part"};
+                                                     "its log disk fails: takes no part",
+                                                     "its tables are not the leader's: takes no part"};
     return words[trouble];
 }

@@ -343,6 +343,27 @@ static void test_jobs_are_placed(void)
     lab_stop();
 }
 
+/* A byte of a key goes bad in the memory of one node: it notices with the next renewals, and says so. */
+static void test_tables_are_compared(void)
+{
+    lab_start(3, 7);
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, true);
+    CHECK(lab_until_members(7, 20000));
+    CHECK_EQUAL(lab_put(0, "key", "value"), E_OK);
+    lab_run(6000);
+    CHECK(lab_all_members(7)); /* equal ones go on */
+    uint32_t bad = (lab_leader() + 1) % 3;
+    struct tables_key_view view;
+    CHECK(tables_key(node_tables(lab.machines[bad].n), (struct tables_text){"key", 3}, &view));
+    *(uint8_t *)(uintptr_t)view.value ^= 1;
+    for (uint32_t i = 0; i < 10 && !strstr(lab_status(bad).waiting, "not those of the leader"); i++)
+        lab_run(1000);
+    CHECK(strstr(lab_status(bad).waiting, "not those of the leader"));
+    CHECK_EQUAL(lab_put((bad + 1) % 3, "key", "other"), E_OK); /* the others go on */
+    lab_stop();
+}
+
 int main(void)
 {
     RUN(test_genesis);
@@ -361,5 +382,6 @@ int main(void)
     RUN(test_log_server_restarts_amid_snapshots);
     RUN(test_a_lock_that_comes_with_a_snapshot);
     RUN(test_jobs_are_placed);
+    RUN(test_tables_are_compared);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* What an entry costs beside its payload, in memory, in a message and on the disk; and that the core allocates nothing. */
+/* What an entry costs beside its payload, in memory, in a message and on the disk; and that the core allocates nothing.
+ */
 #include <base/logformat.h>
 
 #include "cluster.h"
@@ -7,7 +8,8 @@
 #define PAYLOAD 100u
 
 _Static_assert(sizeof(struct raft_slot) <= RAFT_ENTRY_OVERHEAD_MAX, "in memory");
-_Static_assert(sizeof(struct logformat_header) + 2 * sizeof(uint64_t) <= RAFT_ENTRY_OVERHEAD_MAX, "on the disk, padded");
+_Static_assert(sizeof(struct logformat_header) + 2 * sizeof(uint64_t) <= RAFT_ENTRY_OVERHEAD_MAX,
+               "on the disk, padded");
 
 /* ---- the trap ---- */
 
