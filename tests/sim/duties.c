@@ -319,8 +319,10 @@ static void hand_over(struct node *n)
     const struct tables_node *row = row_of(n, n->number);
     const struct members_log *to = members_successor(&view);
     bool unwanted = row != NULL && (row->wish == TABLES_WISH_DRAINED || row->wish == TABLES_WISH_LEARNER);
-    if (unwanted && to != NULL)
-        raft_transfer(n->raft, to->id);
+    if (!unwanted || to == NULL || node_local_time(n) < n->duties.hand_over_due_ns)
+        return;
+    n->duties.hand_over_due_ns = node_local_time(n) + 5 * SECOND;
+    raft_transfer(n->raft, to->id);
 }
 
 static void lead_members(struct node *n)

@@ -499,10 +499,25 @@ static bool is_behind(const struct node *n, const struct node *other)
     return term < others || (term == others && n->raft->last < other->raft->last);
 }
 
+/* What it will go by when it has applied all that it knows to be committed. */
+static struct raft_conf conf_as_committed(const struct node *n)
+{
+    struct raft_conf conf = n->raft->conf, next;
+    for (uint64_t i = n->raft->applied + 1; i <= n->raft->commit; i++) {
+        struct raft_entry entry;
+        struct raft_conf_change change;
+        if (raft_entry_at(n->raft, i, &entry) && entry.type == RAFT_ENTRY_CONF &&
+            raft_conf_change_decode(entry.data, entry.length, &change) == E_OK &&
+            raft_conf_apply(&conf, &change, &next, NULL) == E_OK)
+            conf = next;
+    }
+    return conf;
+}
+
 /* By what it knows of the configuration and by who is there. */
 static bool can_lead(const struct node *n)
 {
-    const struct raft_conf *conf = &n->raft->conf;
+    const struct raft_conf now = conf_as_committed(n), *conf = &now;
     uint8_t votes[RAFT_MEMBERS_MAX] = {0};
     for (uint32_t i = 0; i < conf->count; i++) {
         const struct node *other = node_of(conf->members[i].id);

@@ -183,7 +183,7 @@ struct duties {
     bool leading;
     struct lease_clock clock;
     uint64_t began_ns; /* by the simulator's time */
-    uint64_t renew_due_ns, look_due_ns, join_due_ns[NODES_AT_MOST + 1];
+    uint64_t renew_due_ns, look_due_ns, hand_over_due_ns, join_due_ns[NODES_AT_MOST + 1];
     uint64_t settled_at, proposed_at, changed_ns, changes_seen, voters_seen;
     uint64_t good_boot[NODES_AT_MOST + 1], good_since_ns[NODES_AT_MOST + 1]; /* boot 0: it is not good now */
 };
