@@ -1,6 +1,6 @@
-/* Are the tables of all nodes the same? After each entry that renews leases every node keeps a hash of its own; the leader
- * tells its newest one beside the next renewal. Who has another at the same entry has gone wrong, or the leader has:
- * nobody can tell which, and so it takes no part any more and says so. */
+/* Are the tables of all nodes the same? After each entry that renews leases every node keeps a hash of its own; the
+ * leader tells its newest one beside the next renewal. Who has another at the same entry has gone wrong, or the leader
+ * has: nobody can tell which, and so it takes no part any more and says so. */
 #include "node_state.h"
 
 /* A hash is a walk over all: beyond this it would hold the cluster thread up for too long. */

@@ -40,10 +40,10 @@ enum control {
     CONTROL_MEMBERS = 7,        /* an operator asks the leader to change the members: id, action, node */
     CONTROL_MEMBERS_ANSWER = 8, /* id, index to have applied, error, words */
     CONTROL_REMOVED = 9,        /* from the leader: cluster id; the receiver was removed from it */
-    CONTROL_RENEWED = 10,       /* index and term of the entry that renews leases, stamp of the report it rests on; index
-                                   and hash of the leader's tables after an entry before it */
-    CONTROL_OLDER = 11,         /* log id, index: the receiver's log, which reached further when it was last seen */
-    CONTROL_KEY = 12            /* the key that takes the cluster key's place */
+    CONTROL_RENEWED = 10, /* index and term of the entry that renews leases, stamp of the report it rests on; index
+                             and hash of the leader's tables after an entry before it */
+    CONTROL_OLDER = 11,   /* log id, index: the receiver's log, which reached further when it was last seen */
+    CONTROL_KEY = 12      /* the key that takes the cluster key's place */
 };
 
 /* How far this node's log is on the way into a cluster. Kept on the log's superblock. */
