@@ -370,12 +370,27 @@ def part_core(_):
     return rows
 
 
+def part_member(_):
+    """lib/member simulated at 1,000 nodes in one process, a question every 250 ms: packets and bytes a node and second, how
+    soon a failure is known to all, verdicts on living nodes at 5 % loss with a tenth stalled, joins, a healed partition. The
+    second row has a question a second and the longer suspicions of others."""
+    program, rows = str(BUILD / "sim/member"), []
+    for only, *arguments in (("calm",), ("failure", "--crashes", "50"), ("stress",), ("join",), ("partition",),
+                             ("failure", "--probe", "1000", "--patient"), ("stress", "--probe", "1000", "--patient")):
+        done = subprocess.run([program, "--json", "--only", only, *arguments], capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 3, 4):
+            raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+        rows.append({"what": only, **json_lines(done.stdout)[0]})
+    return rows
+
+
 def part_size(_):
     """Bytes of what boots: the kernel's file, the bundle with all programs, the loader."""
     return [{"file": name, "bytes": (BUILD / name).stat().st_size} for name in ("kernel.elf", "shoal.img", "BOOTX64.EFI")]
 
 
-PARTS = {"kernel": part_kernel, "core": part_core, "boot": part_boot, "tables": part_tables, "remote": part_remote, "net": part_net,
+PARTS = {"kernel": part_kernel, "core": part_core, "member": part_member, "boot": part_boot, "tables": part_tables,
+         "remote": part_remote, "net": part_net,
          "failover": part_failover, "steady": part_steady, "idle": part_idle, "size": part_size}
 
 # ---- beside a peer ----

@@ -32,6 +32,7 @@ ROWS = [
     ("lib/tables/", PURE | {"wire", "tables"}),
     ("lib/seal/", PURE | {"wire", "seal", "bearssl"}),
     ("lib/link/", PURE | {"wire", "seal", "link"}),
+    ("lib/member/", PURE | {"wire", "member"}),
     ("lib/*/", PURE | {"wire"}),
     ("kernel/cluster/", PURE | {"kernel", "wire", "raft", "tables", "seal", "link", "member", "remote"}),
     ("kernel/", PURE | {"kernel", "seal"}),

@@ -2,5 +2,5 @@
 BENCH_ARGS ?=
 .PHONY: bench
 bench: setup
-	@$(MAKE) --no-print-directory -s build $(BENCH_RAFT)
+	@$(MAKE) --no-print-directory -s build $(BENCH_RAFT) $(MEMBER_SIM)
 	@$(PYTHON) tools/bench.py $(BENCH_ARGS)

@@ -8,12 +8,12 @@ FUZZ_RUNS_link := 200   # each makes a session first
 FUZZ_RUNS_log  := 1000
 FUZZ_SECONDS ?= 600
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SOURCES := $(wildcard lib/raft/src/*.c lib/tables/src/*.c lib/seal/src/*.c lib/link/src/*.c) \
+FUZZ_SOURCES := $(wildcard lib/raft/src/*.c lib/tables/src/*.c lib/seal/src/*.c lib/link/src/*.c lib/member/src/*.c) \
   $(addprefix lib/base/,crc32c.c logformat.c config.c bundle.c sha256.c format.c) \
   $(addprefix user/servers/logstore/,superblock.c groups.c scan.c) \
   $(addprefix kernel/cluster/,remote_wire.c permissions.c) tests/host/lib/base_assert.c
 FUZZ_CFLAGS = -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer $(WARN) \
-  -Iabi/include $(foreach l,base wire raft tables seal link,-Ilib/$(l)/include) -Iuser/servers/logstore -Ikernel/cluster \
+  -Iabi/include $(foreach l,base wire raft tables seal link member,-Ilib/$(l)/include) -Iuser/servers/logstore -Ikernel/cluster \
   -Ikernel/include -I$(GEN) -I$(FUZZ) -isystem $(THIRD)/bearssl/src/inc
 FUZZ_OBJECTS := $(FUZZ_SOURCES:%.c=$(FUZZ)/obj/%.o)
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(FUZZ)/fuzz_%)

@@ -9,7 +9,7 @@ SIM_SOURCES := $(wildcard tests/sim/*.c lib/raft/src/*.c lib/tables/src/*.c lib/
   tools/linear/linear.c kernel/cluster/lease.c kernel/cluster/members.c
 SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/sim/%.o)
 SIM_CFLAGS = -std=gnu11 -O2 -g -fno-omit-frame-pointer $(WARN) -Iabi/include \
-  $(foreach l,base wire raft tables,-Ilib/$(l)/include) -Iuser/servers/logstore -Itools/linear -Ikernel/cluster
+  $(foreach l,base wire raft tables member,-Ilib/$(l)/include) -Iuser/servers/logstore -Itools/linear -Ikernel/cluster
 SEEDS ?= 1000
 SEED  ?= 1
 
@@ -48,3 +48,16 @@ bench-raft: $(BENCH_RAFT)
 $(BENCH_RAFT): tests/bench/host/bench_raft.c $(patsubst %.c,$(BUILD)/sim/%.o,$(wildcard lib/raft/src/*.c))
 	@mkdir -p $(@D)
 	@$(CLANG) $(SIM_CFLAGS) -s $^ -o $@
+
+# The membership layer: tests/sim/member with the same lib/member as Shoal runs.
+#   make sim-member NODES=N [SEEDS=N] [SEED=FIRST] [MEMBER_ARGS="--only failure --crashes 100"]    (tests/sim/member/main.c)
+MEMBER_SIM := $(BUILD)/sim/member
+MEMBER_SIM_OBJECTS := $(patsubst %.c,$(BUILD)/sim/%.o,$(wildcard tests/sim/member/*.c lib/member/src/*.c))
+NODES ?= 1000
+$(MEMBER_SIM): $(MEMBER_SIM_OBJECTS)
+	@$(CLANG) $^ -lm -o $@
+-include $(MEMBER_SIM_OBJECTS:.o=.d)
+SIM_TESTS += $(MEMBER_SIM),--nodes,1000,--brief,--crashes,3,--seconds,20
+.PHONY: sim-member
+sim-member: $(MEMBER_SIM)
+	@$(MEMBER_SIM) --nodes $(NODES) --seeds $(if $(filter command% environment,$(origin SEEDS)),$(SEEDS),1) --seed $(SEED) $(MEMBER_ARGS)
