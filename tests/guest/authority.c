@@ -64,7 +64,7 @@ static void try_writing(const char *name)
 static void try_the_rest(void)
 {
     uint64_t job = 0, fence;
-    uint32_t instance;
+    uint32_t instance, length;
     static char command[CLUSTER_JOB_NEXT_COMMAND_MAX + 1];
     handle_t handle;
     tell("node_service", cluster_node_service(cluster, soon(), 1, "process", &handle));
@@ -73,6 +73,7 @@ static void try_the_rest(void)
     tell("node_offer", cluster_node_offer(cluster, soon(), "fake", endpoint));
     tell("job_next", cluster_job_next(cluster, os_deadline_ms(1000), &job, &instance, &fence, command, &handle));
     tell("job_stop_next", cluster_job_stop_next(cluster, os_deadline_ms(1000), &job, &instance, &fence));
+    tell("key", cluster_key(cluster, soon(), CLUSTER_KEY_LOOK, NULL, 0, &instance, bytes, sizeof bytes, &length));
     tell("job_report", cluster_job_report(cluster, soon(), 1, 0, 3, 1, 0, 0));
 }
 

@@ -9,10 +9,10 @@ NEEDS = {
     "put": {"write"}, "del": {"write"}, "session_open": {"sessions"}, "append": {"write", "sessions"},
     "lock": {"locks"}, "unlock": {"locks"}, "name_register": {"names"}, "name_lookup": {"names"},
     "node_service": {"nodes"}, "job_submit": {"jobs"}, "job_kill": {"jobs"},
-    "node_offer": {"serve"}, "job_next": {"serve"}, "job_stop_next": {"serve"}, "job_report": {"serve"},
+    "key": {"key"}, "node_offer": {"serve"}, "job_next": {"serve"}, "job_stop_next": {"serve"}, "job_report": {"serve"},
 }
 PREFIXED = {"get", "list", "put", "del", "append", "lock", "unlock", "name_register", "name_lookup"}
-SHELL = {"status", "read", "write", "locks", "names", "sessions", "nodes", "jobs", "admin"}
+SHELL = {"status", "read", "write", "locks", "names", "sessions", "nodes", "jobs", "admin", "key"}
 
 
 def run(cluster, node, command):

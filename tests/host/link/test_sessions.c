@@ -274,6 +274,48 @@ static void test_old_frames_after_a_renewal(void)
     network_stop();
 }
 
+/* All that who carries the frames can do, at once: change, cut short, lengthen, lose, double, hold back, swap for
+ * others and play again at any later time, also across fresh keys. Messages come in their order, once, or not at all.
+ */
+static void mangle(struct packet *p)
+{
+    uint32_t what = random_below(&net.random, 20);
+    if (kept_count < 2000)
+        kept[kept_count++] = *p;
+    const struct packet *old = &kept[random_below(&net.random, kept_count)];
+    if (what < 3)
+        p->data[random_below(&net.random, p->bytes)] ^= (uint8_t)(1u << random_below(&net.random, 8));
+    else if (what == 3)
+        p->bytes = random_below(&net.random, p->bytes);
+    else if (what == 4)
+        p->bytes = p->bytes < SEAL_FRAME_MAX ? p->bytes + 1 : p->bytes;
+    else if (what == 5)
+        memcpy(p->data, old->data, p->bytes = old->bytes);
+    if (what >= 16)
+        network_inject(old->from, old->to, old->data, old->bytes);
+}
+
+static void test_a_hostile_carrier(void)
+{
+    for (uint64_t seed = 50; seed < 58; seed++) {
+        uint32_t next = 0;
+        kept_count = 0;
+        begin_renewing(seed, 4000);
+        net.tap = mangle;
+        net.loss_percent = 10;
+        net.double_percent = 20;
+        net.delay_ms = 60;
+        send_for(30000, &next);
+        net.tap = NULL;
+        net.loss_percent = net.double_percent = net.delay_ms = 0;
+        network_run(10000);
+        CHECK(network_linked(0, 1) && next > 100);
+        CHECK(in_order == next && net.nodes[0].downs + net.nodes[1].downs == 0);
+        CHECK(net.nodes[0].refused == 0 && net.nodes[1].refused == 0);
+        network_stop();
+    }
+}
+
 /* ---- one cluster key takes another's place ---- */
 
 static uint64_t key_of_session(uint32_t node, uint32_t other)
@@ -383,6 +425,7 @@ int main(void)
     RUN(test_keys_renewed_by_bytes);
     RUN(test_keys_do_not_grow_old);
     RUN(test_old_frames_after_a_renewal);
+    RUN(test_a_hostile_carrier);
     RUN(test_key_changes_without_an_end);
     RUN(test_who_lacks_the_new_key);
     RUN(test_only_the_new_key);

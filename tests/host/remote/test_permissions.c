@@ -78,7 +78,8 @@ static void test_the_classes_of_what_matters(void)
                {CLUSTER_OP_NODE_OFFER, CLUSTER_MAY_SERVE}, {CLUSTER_OP_JOB_NEXT, CLUSTER_MAY_SERVE},
                {CLUSTER_OP_JOB_REPORT, CLUSTER_MAY_SERVE}, {CLUSTER_OP_JOB_SUBMIT, CLUSTER_MAY_JOBS},
                {CLUSTER_OP_JOB_KILL, CLUSTER_MAY_JOBS},    {CLUSTER_OP_NODE_SERVICE, CLUSTER_MAY_NODES},
-               {CLUSTER_OP_GET, CLUSTER_MAY_READ},         {CLUSTER_OP_JOB_LIST, CLUSTER_MAY_READ}};
+               {CLUSTER_OP_GET, CLUSTER_MAY_READ},         {CLUSTER_OP_JOB_LIST, CLUSTER_MAY_READ},
+               {CLUSTER_OP_KEY, CLUSTER_MAY_KEY}};
     struct msg nothing = {0};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         struct permissions p = narrowed(CLUSTER_MAY_ALL & ~ops[i].class, "");
