@@ -29,6 +29,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 DRIFT = 0.01
 LEASE_NS = 6_000_000_000  # of the tables, and what a report of it may be late
+SILENCE_NS = 1_000_000_000  # a node that is not heard for shorter keeps its lease
 LOCKS = 2                 # of a generation, as in user/bin/load/load.h
 ADDED = 1_000_000         # operations from this number on are not the client's own
 ACCOUNT = re.compile(r";a(\d)=(\d+)")
@@ -83,12 +84,12 @@ class Operation:
 
 
 def read_record(path):
-    """(lives by name, faults [(begin, end, words)], words of things that went wrong)"""
+    """(lives by name, faults [(begin, end, nodes whose leases may end of it; None: all)], words of things that went wrong)"""
     lives, faults, wrong = {}, [], []
     for number, text in enumerate(open(path), 1):
         row = json.loads(text)
         if "fault" in row:
-            faults.append((row["h"], row["until"], row["fault"]))
+            faults.append((row["h"], row["until"], row.get("nodes")))
             continue
         life = lives.setdefault(row["life"], Life(row["life"]))
         if "mark" in row:
@@ -118,7 +119,7 @@ class History:
     def __init__(self, lives, faults):
         self.lives, self.faults = lives, faults
         self.operations, self.watched, self.complaints = {}, {}, []
-        self.untold = 0
+        self.untold, self.heard_at = 0, {}
         self.last = {}  # client -> (number of its newest operation, not before)
         for life in lives.values():
             self.take(life)
@@ -245,11 +246,24 @@ class History:
             if op.outcome in ("fail", "never"):
                 continue
             self.add(op.client, ADDED + op.number, {"f": "cancel", "k": op.parts["k"], "of": op.number}, op.invoked)
-            if fence in lost and not self.fault_between(op.invoked - LEASE_NS, lost[fence]):
-                self.complain(f"{op.parts['k']}: the grant {fence} was lost without a fault")
+            if fence in lost and not self.lease_may_end(op.client, op.invoked - LEASE_NS, lost[fence]):
+                self.complain(f"{op.parts['k']}: the grant {fence} of {op.client} was lost, although its node was heard all the time")
 
-    def fault_between(self, begin, end):
-        return any(first <= end and last >= begin for first, last, _ in self.faults)
+    def lease_may_end(self, client, begin, end):
+        """Not while the leader hears the node, which each operation that is soon acknowledged there shows; unless that was harmed
+        on purpose."""
+        node = int(client[1:client.index(".")])
+        if any(first <= end and last >= begin and (nodes is None or node in nodes) for first, last, nodes in self.faults):
+            return True
+        heard = self.heard(node)
+        inside = heard[bisect.bisect_left(heard, begin):bisect.bisect_right(heard, end)]
+        return any(after - before >= SILENCE_NS for before, after in zip([begin, *inside], [*inside, end]))
+
+    def heard(self, node):
+        if node not in self.heard_at:
+            self.heard_at[node] = sorted(op.invoked for op in self.operations.values() if op.outcome == "ok" and op.ended
+                                         - op.invoked < SILENCE_NS and op.client.startswith(f"n{node}."))
+        return self.heard_at[node]
 
     def late_holders(self):
         """How often a holder learned from a fence that it was none any more: so often there were two who believed they were."""

@@ -187,6 +187,13 @@ ALONE = {"older_image", "power_cut_of_all"}
 GROUPS = (POWER, LINKS, DISKS, STOPS, NEED_SHELL)
 
 
+def end_leases(chosen):
+    """Nodes whose leases may end although they can be heard: they are removed; or reports are lost, and all may be."""
+    if any(name == "bad_links" for name, _ in chosen):
+        return None
+    return [victim for name, victim in chosen if name == "member_change"]
+
+
 def draw(random, nodes, leader):
     """One to three faults at once, [(name, victim)]: several may hit one machine, but none twice in the same way. The leader is
     hit more often than others, and so is who was hit already."""

@@ -4,7 +4,7 @@ The record is a file of JSON lines with the host's clock in "h":
 
     {"h":..,"life":"n1.2","mark":17,"generation":3}     before mark 17 is sent
     {"h":..,"life":"n1.2","line":"..."}                 when a line of theirs was read
-    {"h":..,"until":..,"fault":"cut 1 from 2"}          what was done to the cluster, when it is over
+    {"h":..,"until":..,"fault":"cut_off 1","nodes":null}   what was done to the cluster, when it is over
 
 A life is the clients of one node from their start to their end. tools/history.py judges the record.
 """
@@ -98,8 +98,9 @@ class Recorder:
                     self.write({"h": now(), "life": life.name, "mark": self.mark, "generation": self.generation()})
                     life.line.type(f"mark {self.mark} {self.generation()}\r")
 
-    def fault(self, began, words):
-        self.write({"h": began, "until": now(), "fault": words})
+    def fault(self, began, words, nodes=None):
+        """nodes: whose leases may end although they are heard; None: all."""
+        self.write({"h": began, "until": now(), "fault": words, "nodes": nodes})
 
     # ---- clients ----
 

@@ -120,7 +120,7 @@ def episode(field):
             end()
         field.whole()
     finally:
-        field.recorder.fault(began, words)
+        field.recorder.fault(began, words, faults.end_leases(chosen))
 
 
 def begin(folder, seed, build):

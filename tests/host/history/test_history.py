@@ -122,6 +122,12 @@ def locks(one, two):
     two.do("l1", {}, f="release", k="l/1/0", tok=103)
 
 
+def heard_locks(one, two):
+    for _ in range(80):
+        one.do("r1", {"a": None}, f="read", k="r/1/0")
+    locks(one, two)
+
+
 def watched(machine, number, **parts):
     machine.say({"p": f"{machine.name}.w", "i": number, "t": "event", "at": machine.at(), "f": "watch", "k": "g/", **parts})
 
@@ -186,7 +192,7 @@ WRONG = {
     "grant with an old fence": (locks, lambda w, rows: edit(rows, {"p": "n2.1.l1", "i": 2, "t": "ok"}, tok=99)),
     "write with an old fence": (locks, lambda w, rows: insert(w, lambda one, two: one.do(
         "l1", {"n": 1, "rev": 110}, f="txn", k="l/1/0", **{"if": fence(100), "then": set_(0, "n1.1.l1.4")}))),
-    "lost lock without a fault": (locks, lambda w, rows: edit(rows, {"p": "n1.1.l1", "i": 3, "t": "ok"}, t="fail")),
+    "lost lock of a node that is heard": (heard_locks, lambda w, rows: edit(rows, {"p": "n1.1.l1", "i": 3, "t": "ok"}, t="fail")),
     "watch leaves out": (watches, lambda w, rows: drop(w, p="n2.1.w", i=2)),
     "watch tells twice": (watches, lambda w, rows: insert(w, lambda one, two: watched(
         two, 4, rev=104, key="g/1/0", a="n2.1.l1.3"))),
@@ -224,12 +230,23 @@ def test_what_a_power_cut_lost_may_be_seen(tmp_path):
     assert run(registers, goes_on, tmp_path)[0] == 1
 
 
-def test_a_lock_may_be_lost_by_a_fault(tmp_path):
-    def lose(world, rows):
-        edit(rows, {"p": "n1.1.l1", "i": 3, "t": "ok"}, t="fail")
-        world.rows.append({"h": world.rows[0]["h"], "until": world.now, "fault": "pause 1"})
-    status, words = run(locks, lose, tmp_path)
-    assert status == 0, words
+@pytest.mark.parametrize("heard_every_ms, nodes, sound", [(400, [], False), (400, [2], False), (400, [1], True), (400, None, True),
+                                                          (3000, [], True)])
+def test_a_lock_is_lost_only_with_its_nodes_lease(heard_every_ms, nodes, sound, tmp_path):
+    world = World()
+    one, two = world.machines
+
+    def work(count):
+        for i in range(count):
+            one.do("r1", {"rev": i}, f="write", k="r/1/0", b=f"n1.1.r1.{one.numbers.get('n1.1.r1', 0) + 1}")
+            world.now += heard_every_ms * MS
+    work(20)
+    one.do("l1", {"tok": 100}, f="acquire", k="l/1/0", mode="X")
+    work(10)
+    one.do("l1", {}, "fail", f="release", k="l/1/0", tok=100)
+    world.rows.append({"h": world.rows[0]["h"], "until": world.now, "fault": "some", "nodes": nodes})
+    status, words = world.judge(tmp_path)
+    assert (status == 0) == sound, words
 
 
 def test_bounds_hold_whatever_the_clock_does():
