@@ -7,9 +7,8 @@
 
 #include "permissions.h"
 
-/* Distinct permissions that each other node may have passed here and that are still held; likewise of placed jobs. */
+/* Distinct permissions that each other node may have passed here and that are still held. */
 #define AUTHORITY_PASSED_MAX 64u
-#define AUTHORITY_JOBS       0u /* as the `from` of authority_receive() */
 
 /* Once. `service` serves all of them; its `unused` must be authority_unused(). *out is the handle that permits all. */
 err_t authority_init(struct budget *budget, const struct endpoint_handler *service, struct endpoint **out);
@@ -20,5 +19,5 @@ const struct permissions *authority_permissions(const struct object *o);
 /* A handle with less, on `payer`. E_NO_RIGHT, E_INVALID, E_NO_MEMORY. */
 err_t authority_narrow(const struct permissions *own, uint32_t classes, const char *prefix, uint32_t prefix_bytes,
                        struct budget *payer, struct handle_ref *out);
-/* A handle with what node `from` passed, or what a job that was placed here was submitted with. E_FULL, E_NO_MEMORY. */
+/* A handle with what node `from` passed. E_FULL, E_NO_MEMORY. */
 err_t authority_receive(uint32_t from, const struct permissions *permitted, struct handle_ref *out);

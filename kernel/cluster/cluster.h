@@ -91,6 +91,7 @@ struct request {
     err_t found_err;
     uint64_t process_id;             /* of the caller, as the whole cluster names it */
     uint64_t ticket;                 /* LOCK: what it waits with */
+    struct held *held;               /* LOCK: room for what it will be, handle or release; NULL: used */
     uint64_t published;              /* NAME_REGISTER */
     uint64_t give_up_ns;             /* PHASE_ASK_READ */
     uint64_t serial;                 /* of the calling process */
@@ -136,7 +137,8 @@ struct cluster {
     struct list requests, owners, ending, releasing;
     struct list held;        /* struct held.all; kernel lock */
     uint64_t lease_until_ns; /* as the node said last; kernel lock */
-    bool frozen;             /* processes that hold locks are, since the lease may be over */
+    bool frozen;             /* processes that hold locks are, since the lease may be over. Kernel lock */
+    bool held_since;         /* and another was granted since. Kernel lock */
     uint64_t next_token;
     uint32_t own_number;
     uint64_t load_due_ns, idle_ns, idle_since_ns;
@@ -184,16 +186,16 @@ void cluster_cancel(struct request *r);                                     /* t
 err_t cluster_own(struct call *c);         /* the caller's process has something from now on. Kernel lock held */
 bool cluster_owner_lives(uint64_t serial); /* one that cluster_own() was called for. Kernel lock held */
 void cluster_owners_run(void);
-bool cluster_process_ending(uint64_t serial); /* its end is proposed, or will be. Kernel lock held */
-void cluster_release_ticket(uint64_t ticket); /* nobody wants that lock, or place in the line, any more */
+bool cluster_process_ending(uint64_t serial);                    /* its end is proposed, or will be. Kernel lock held */
+void cluster_release_ticket(struct request *r, uint64_t ticket); /* nobody wants that place in the line any more */
 void cluster_event(void *context, const struct tables_event *event);
 void cluster_replaced(void *context);
 bool cluster_owner_proposed(uint64_t token);
 
 /* held.c: handles of locks, and what becomes of who holds them when the lease may be over */
 void cluster_lock_id(struct tables_text name, uint64_t id_out[2]);
-/* Kernel lock held. */
-err_t cluster_held_make(uint64_t ticket, uint64_t serial, const struct ipc_fence *fence, struct handle_ref *out);
+/* The lock of that request, which waited with r->ticket: r->held becomes it. Kernel lock held. */
+err_t cluster_held_make(struct request *r, const struct ipc_fence *fence, struct handle_ref *out);
 void cluster_held_lost(uint64_t ticket);
 void cluster_held_given_back(uint64_t fence); /* by unlock: its handle is no right to act any more */
 void cluster_held_recheck(void);              /* the tables came from a snapshot */

@@ -63,25 +63,31 @@ static err_t held_fence(struct endpoint *e, struct ipc_fence *out)
     return h->lost ? E_STALE_FENCE : time_now_ns() < cluster.lease_until_ns ? E_OK : E_NO_SESSION;
 }
 
-static const struct endpoint_handler handler = {
-    .request = held_called, .cancelled = held_cancelled, .unused = held_closed, .fence = held_fence};
-
-err_t cluster_held_make(uint64_t ticket, uint64_t serial, const struct ipc_fence *fence, struct handle_ref *out)
+static bool held_freezes(struct endpoint *e)
 {
-    struct held *h = kalloc(sizeof(*h));
-    if (!h)
-        return E_NO_MEMORY;
+    const struct held *h = e->context;
+    return cluster.frozen && !h->lost;
+}
+
+static const struct endpoint_handler handler = {.request = held_called,
+                                                .cancelled = held_cancelled,
+                                                .unused = held_closed,
+                                                .fence = held_fence,
+                                                .freezes = held_freezes};
+
+err_t cluster_held_make(struct request *r, const struct ipc_fence *fence, struct handle_ref *out)
+{
+    struct held *h = r->held;
     err_t err = endpoint_create_kernel(cluster.budget, &handler, h, false, &h->endpoint);
-    if (err != E_OK) {
-        kfree(h, sizeof(*h));
+    if (err != E_OK)
         return err;
-    }
-    list_init(&h->node);
+    r->held = NULL;
     list_init(&h->waiters);
     list_append(&cluster.held, &h->all);
-    h->ticket = ticket;
+    h->ticket = r->ticket;
     h->fence = *fence;
-    h->serial = serial;
+    h->serial = r->serial;
+    cluster.held_since = true;
     *out = handle_ref_make(&h->endpoint->object, NULL, RIGHT_CALL | RIGHT_DUP | RIGHT_TRANSFER | RIGHT_INFO);
     return E_OK;
 }
@@ -187,7 +193,10 @@ void cluster_held_run(void)
         klog(unsure ? "cluster: the lease may be over: processes that hold locks are frozen"
                     : "cluster: frozen processes go on");
         set_frozen(unsure);
+    } else if (unsure && cluster.held_since) {
+        set_frozen(true);
     }
+    cluster.held_since = false;
     cluster_leave(flags);
 }
 

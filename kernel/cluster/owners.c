@@ -90,14 +90,13 @@ bool cluster_process_ending(uint64_t serial)
 
 /* ---- locks that nobody wants any more ---- */
 
-void cluster_release_ticket(uint64_t ticket)
+void cluster_release_ticket(struct request *r, uint64_t ticket)
 {
-    uint64_t flags = cluster_enter();
-    struct held *h = kalloc(sizeof(*h));
-    cluster_leave(flags);
-    if (!h)
-        return; /* the lock goes with its process, then */
+    struct held *h = r->held;
+    assert(h); /* taken when the lock was asked for: to let go of it needs no memory */
+    r->held = NULL;
     h->ticket = ticket;
+    h->token = 0;
     list_append(&cluster.releasing, &h->node);
 }
 

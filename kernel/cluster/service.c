@@ -10,6 +10,8 @@ static void free_request(struct request *r)
 {
     for (uint32_t i = 0; i < IPC_HANDLES_MAX; i++)
         handle_ref_drop(&r->refs[i]);
+    if (r->held)
+        kfree(r->held, sizeof(*r->held));
     list_remove(&r->node);
     list_remove(&r->cancel_node);
     kfree(r, sizeof(*r));

@@ -112,14 +112,14 @@ static void look_for_placement(struct request *r)
     const struct tables_job *job = serves(r) ? next_placement(tables_here(), &instance) : NULL;
     if (!job)
         return;
-    struct permissions permitted;
     struct handle_ref ref;
-    err_t err = permissions_narrow(&permissions_all, job->classes, job->prefix, job->prefix_bytes, &permitted);
     uint64_t flags = cluster_enter();
-    err = err ? err : authority_receive(AUTHORITY_JOBS, &permitted, &ref);
+    struct budget *payer = r->call ? r->call->thread->process->object.budget : NULL;
+    err_t err =
+        payer ? authority_narrow(&permissions_all, job->classes, job->prefix, job->prefix_bytes, payer, &ref) : E_GONE;
     cluster_leave(flags);
     if (err != E_OK)
-        return; /* it waits until there is room for its permissions */
+        return; /* it waits until the process server has room for its permissions */
     server.given = job->instances[instance].fence;
     ANSWER_HANDLE(r, job_next, ref, .job = job->job, .instance = instance, .fence = server.given,
                   .command = job->command, .command_length = job->command_bytes, .cluster = 1);

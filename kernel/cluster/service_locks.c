@@ -6,11 +6,26 @@ _Static_assert(CLUSTER_EXCLUSIVE == TABLES_EXCLUSIVE && CLUSTER_SHARED == TABLES
                    CLUSTER_BARRIER == TABLES_PARTY,
                "the modes are the tables' own");
 
+/* Room for the lock once it is granted, which nothing may refuse then. */
+static bool take_held(struct request *r)
+{
+    uint64_t flags = cluster_enter();
+    r->held = kalloc(sizeof(*r->held));
+    if (r->held)
+        list_init(&r->held->node);
+    cluster_leave(flags);
+    return r->held;
+}
+
 static void begin_lock(struct request *r)
 {
     DECODE(lock, r)
     if (in.delay_ms > TABLES_DELAY_MAX_NS / 1000000) {
         cluster_answer(r, E_RANGE, NULL);
+        return;
+    }
+    if (!take_held(r)) {
+        cluster_answer(r, E_NO_MEMORY, NULL);
         return;
     }
     service_propose(r, &(struct tables_op){.kind = TABLES_LOCK,
@@ -48,13 +63,13 @@ static void granted(struct request *r, uint64_t fence)
     struct ipc_fence stamp = {.value = fence, .shared = in.mode != TABLES_EXCLUSIVE && in.mode != TABLES_CANDIDATE};
     cluster_lock_id(text_of(in.name, in.name_length), stamp.lock);
     uint64_t flags = cluster_enter();
-    err = r->call ? cluster_held_make(r->ticket, r->serial, &stamp, &ref) : E_GONE;
+    err = r->call ? cluster_held_make(r, &stamp, &ref) : E_GONE;
     cluster_leave(flags);
     if (err == E_OK) {
         ANSWER_HANDLE(r, lock, ref, .fence = fence, .held = 1);
         return;
     }
-    cluster_release_ticket(r->ticket);
+    cluster_release_ticket(r, r->ticket);
     cluster_answer(r, err, NULL);
 }
 
@@ -64,7 +79,7 @@ static void finish_lock(struct request *r, const struct tables_result *result)
         r->ticket = result->ticket;
         granted(r, result->value);
     } else if (!r->call) {
-        cluster_release_ticket(result->ticket);
+        cluster_release_ticket(r, result->ticket);
         cluster_answer(r, E_OK, NULL);
     } else {
         r->ticket = result->ticket;

@@ -128,7 +128,7 @@ void cluster_cancel(struct request *r)
     if (r->phase == PHASE_PROPOSED)
         return; /* it may be applied; what came of it is seen to then */
     if (r->phase == PHASE_QUEUED)
-        cluster_release_ticket(r->ticket);
+        cluster_release_ticket(r, r->ticket);
     if (r->phase == PHASE_FINDING) {
         uint64_t flags = cluster_enter();
         remote_find_cancel(r);

@@ -34,10 +34,15 @@ err_t control_PROCESS_INFO(struct control *c)
     return err;
 }
 
-static bool is_lock(const struct object *o)
+/* Who is granted a lock's handle acts under it, and not while those who do are frozen. */
+static void note_lock(struct process *p, struct object *o)
 {
-    const struct endpoint *e = container_of(o, struct endpoint, object);
-    return o->type == OBJECT_ENDPOINT && e->handler && e->handler->fence;
+    struct endpoint *e = container_of(o, struct endpoint, object);
+    if (o->type != OBJECT_ENDPOINT || !e->handler || !e->handler->fence)
+        return;
+    p->given_lock = true;
+    if (e->handler->freezes(e))
+        process_freeze(p);
 }
 
 err_t control_PROCESS_GRANT(struct control *c)
@@ -56,7 +61,7 @@ err_t control_PROCESS_GRANT(struct control *c)
         r = handle_take(c->self, (handle_t)c->a);
     else
         r = handle_ref_make(e->object, e->gate, e->rights & (uint32_t)c->b);
-    p->given_lock |= is_lock(r.object);
+    note_lock(p, r.object);
     c->value = handle_install(p, &r);
     return E_OK;
 }

@@ -216,6 +216,8 @@ static void check_commit(struct node *n)
     if (r->commit == n->seen_commit)
         return;
     if (r->role == RAFT_LEADER && r->commit > committed_to)
+        survivors_committed(n);
+    if (r->role == RAFT_LEADER && r->commit > committed_to)
         check_durable(n, r->commit);
     if (r->role == RAFT_LEADER)
         nemesis_promised(n);
@@ -432,6 +434,7 @@ void ghost_step(struct node *n)
         w.s.elections++;
     n->seen_role = r->role;
     check_one_pending_change(n);
+    survivors_step();
 }
 
 /* A restarted node knows every term that it promised anything in. */

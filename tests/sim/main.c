@@ -89,7 +89,8 @@ static const char *const statistic_names[STATISTICS] = {"virtual ns",
                                                         "dead in calm",
                                                         "states compared",
                                                         "majorities lost",
-                                                        "leavers missed"};
+                                                        "leavers missed",
+                                                        "recoveries judged"};
 
 /* The kinds of weather that can be switched off. */
 static const struct {
@@ -356,7 +357,8 @@ static uint64_t count_missing(const struct batch *batch)
                  {"changes by the rule", s->rule_changes, 1200},
                  {"votes given back", s->votes_back, 100},
                  {"machines that died for good", s->dead_in_calm, 500},
-                 {"states compared", s->hashes, 100000}};
+                 {"states compared", s->hashes, 100000},
+                 {"recoveries judged", s->recoveries, 50000}};
     uint64_t missing = 0;
     for (size_t i = 0; i < sizeof(least) / sizeof(least[0]); i++) {
         if (least[i].seen * 1000 >= least[i].least * batch->passed)

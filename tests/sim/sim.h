@@ -7,6 +7,7 @@
  * duties.c   what a leader does beside leading, by the kernel's rules of leases and members
  * nemesis.c  what goes wrong, and operators    ghost.c    invariants of consensus after every step
  * ghost_tables.c  invariants of the tables     history.c  is what the clients saw linearizable
+ * survivors.c  what a recovery by hand would take
  * trace.c    what happened, as NDJSON          main.c     batches of seeds, statistics, shrinking
  */
 #pragma once
@@ -83,6 +84,7 @@ struct statistics {
     uint64_t outlived, both_sure, guarded, stale_guards, txns_held, txns_not, semaphores, barriers, elected, delays;
     uint64_t ephemeral_ended, sequences, wishes, rule_changes, votes_back, dead_in_calm, hashes, majorities_lost,
         leavers_missed;
+    uint64_t recoveries; /* that would have been allowed */
 };
 #define STATISTICS (sizeof(struct statistics) / sizeof(uint64_t))
 
@@ -382,6 +384,10 @@ void ghost_tables_before(struct node *n, uint64_t index);
 void ghost_tables_after(struct node *n, const struct raft_entry *entry, const struct tables_result *result);
 void ghost_renewal(uint64_t cluster_ns); /* a leader proposes that cluster time */
 void ghost_rule(const struct members_view *v, const struct members_decision *d); /* of members.c, being carried out */
+
+/* survivors.c */
+void survivors_committed(const struct node *leader);
+void survivors_step(void);
 
 /* history.c */
 void history_open(const char *path); /* also written to a file */

@@ -6,7 +6,7 @@
 SIM := $(BUILD)/sim/simulate
 SIM_SOURCES := $(wildcard tests/sim/*.c lib/raft/src/*.c lib/tables/src/*.c lib/wire/src/*.c) \
   $(addprefix user/servers/logstore/,superblock.c groups.c scan.c) lib/base/logformat.c \
-  tools/linear/linear.c kernel/cluster/lease.c kernel/cluster/members.c
+  tools/linear/linear.c kernel/cluster/lease.c kernel/cluster/members.c kernel/cluster/recover.c
 SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/sim/%.o)
 SIM_CFLAGS = -std=gnu11 -O2 -g -fno-omit-frame-pointer $(WARN) -Iabi/include \
   $(foreach l,base wire raft tables member,-Ilib/$(l)/include) -Iuser/servers/logstore -Itools/linear -Ikernel/cluster

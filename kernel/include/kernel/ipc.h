@@ -94,6 +94,7 @@ struct endpoint_handler {
     /* NULL unless the endpoint is the handle of a lock: by what right calls under it are made. E_STALE_FENCE: it is not
      * held any more. */
     err_t (*fence)(struct endpoint *e, struct ipc_fence *fence_out);
+    bool (*freezes)(struct endpoint *e); /* with `fence`: who acts under the lock is frozen now */
 };
 
 /* What an endpoint that is bound to a lock has seen of its fences. A later exclusive grant voids every earlier one, a

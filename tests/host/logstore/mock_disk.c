@@ -11,10 +11,19 @@ uint64_t mock_random(struct mock_disk *mock)
     return z ^ z >> 31;
 }
 
+void mock_start_of(struct mock_disk *mock, uint64_t seed, uint32_t bytes)
+{
+    memset(mock->durable, 0, bytes);
+    memset(mock->cache, 0, bytes);
+    memset(mock->dirty, 0, sizeof *mock - offsetof(struct mock_disk, dirty));
+    mock->random = seed;
+    mock->bytes = bytes;
+}
+
 void mock_start(struct mock_disk *mock, uint64_t seed, bool wipe)
 {
     if (wipe)
-        memset(mock, 0, sizeof *mock);
+        mock_start_of(mock, seed, MOCK_BYTES);
     mock->random = seed;
 }
 
@@ -29,7 +38,7 @@ static bool power_fails(struct mock_disk *mock)
 static err_t mock_read(void *context, uint64_t offset, void *to, uint32_t bytes)
 {
     struct mock_disk *mock = context;
-    if (mock->off || offset > MOCK_BYTES || bytes > MOCK_BYTES - offset || offset % SECTOR_BYTES ||
+    if (mock->off || offset > mock->bytes || bytes > mock->bytes - offset || offset % SECTOR_BYTES ||
         bytes % SECTOR_BYTES)
         return E_IO;
     memcpy(to, mock->cache + offset, bytes);
@@ -40,7 +49,7 @@ static err_t mock_read(void *context, uint64_t offset, void *to, uint32_t bytes)
 static err_t mock_write(void *context, uint64_t offset, const void *from, uint32_t bytes)
 {
     struct mock_disk *mock = context;
-    if (mock->off || offset > MOCK_BYTES || bytes > MOCK_BYTES - offset || offset % SECTOR_BYTES ||
+    if (mock->off || offset > mock->bytes || bytes > mock->bytes - offset || offset % SECTOR_BYTES ||
         bytes % SECTOR_BYTES)
         return E_IO;
     memcpy(mock->cache + offset, from, bytes);
@@ -53,7 +62,7 @@ static err_t mock_flush(void *context)
     struct mock_disk *mock = context;
     if (mock->off || power_fails(mock))
         return E_IO;
-    for (uint32_t s = 0; s < MOCK_BYTES / SECTOR_BYTES; s++)
+    for (uint32_t s = 0; s < mock->bytes / SECTOR_BYTES; s++)
         if (mock->dirty[s])
             memcpy(mock->durable + s * SECTOR_BYTES, mock->cache + s * SECTOR_BYTES, SECTOR_BYTES);
     memset(mock->dirty, 0, sizeof mock->dirty);
@@ -69,7 +78,8 @@ static err_t mock_commit(void *context, uint64_t offset, const void *from, uint3
 
 struct disk mock_interface(struct mock_disk *mock)
 {
-    return (struct disk){mock, MOCK_BYTES, mock_read, mock_write, mock_flush, mock_commit};
+    mock->bytes = mock->bytes ? mock->bytes : MOCK_BYTES;
+    return (struct disk){mock, mock->bytes, mock_read, mock_write, mock_flush, mock_commit};
 }
 
 static void settle_sector(struct mock_disk *mock, uint32_t sector, uint32_t mood)
@@ -86,10 +96,10 @@ static void settle_sector(struct mock_disk *mock, uint32_t sector, uint32_t mood
 void mock_power_cut(struct mock_disk *mock)
 {
     uint32_t mood = (uint32_t)(mock_random(mock) % 4); /* all lost, all kept, or each for itself */
-    for (uint32_t s = 0; s < MOCK_BYTES / SECTOR_BYTES; s++)
+    for (uint32_t s = 0; s < mock->bytes / SECTOR_BYTES; s++)
         if (mock->dirty[s])
             settle_sector(mock, s, mood);
-    memcpy(mock->cache, mock->durable, MOCK_BYTES);
+    memcpy(mock->cache, mock->durable, mock->bytes);
     memset(mock->dirty, 0, sizeof mock->dirty);
     mock->off = false;
     mock->power_until = 0;

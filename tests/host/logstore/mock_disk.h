@@ -4,19 +4,22 @@
 #include <disk.h>
 
 #define MOCK_BYTES (3u * 1024u * 1024u)
+#define MOCK_MOST  (9u * 1024u * 1024u)
 
 struct mock_disk {
-    uint8_t durable[MOCK_BYTES] __attribute__((aligned(16)));
-    uint8_t cache[MOCK_BYTES]; /* what reads see */
-    uint8_t dirty[MOCK_BYTES / SECTOR_BYTES];
+    uint8_t durable[MOCK_MOST] __attribute__((aligned(16)));
+    uint8_t cache[MOCK_MOST]; /* what reads see */
+    uint8_t dirty[MOCK_MOST / SECTOR_BYTES];
     uint64_t operations;  /* writes and flushes so far */
     uint64_t power_until; /* operation number at which the power goes; 0: never */
     uint64_t bytes_read, flushes;
     bool off;
     uint64_t random;
+    uint32_t bytes;
 };
 
-void mock_start(struct mock_disk *mock, uint64_t seed, bool wipe);
+void mock_start(struct mock_disk *mock, uint64_t seed, bool wipe); /* of MOCK_BYTES */
+void mock_start_of(struct mock_disk *mock, uint64_t seed, uint32_t bytes);
 struct disk mock_interface(struct mock_disk *mock);
 uint64_t mock_random(struct mock_disk *mock);
 

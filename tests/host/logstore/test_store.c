@@ -61,16 +61,21 @@ static bool same(const struct model *a, const struct model *b)
     return true;
 }
 
-static void start(uint64_t seed)
+static void start_of(uint64_t seed, uint32_t bytes)
 {
-    struct disk interface = mock_interface(&disk);
     uint32_t payload = 1;
-    mock_start(&disk, seed, true);
+    mock_start_of(&disk, seed, bytes);
+    struct disk interface = mock_interface(&disk);
     CHECK_EQUAL(store_probe(&store, &interface), LOG_BLANK);
     CHECK_EQUAL(store_format(&store, seed * 77 + 5, &payload, sizeof payload), E_OK);
     memset(&acknowledged, 0, sizeof acknowledged);
     acknowledged.payload = 1;
     attempted = acknowledged;
+}
+
+static void start(uint64_t seed)
+{
+    start_of(seed, MOCK_BYTES);
 }
 
 static void reopen(void)
@@ -484,6 +489,63 @@ static void test_snapshots_read_back(void)
     }
 }
 
+/* The old log is read as it was, by the superblock of then, and nothing is written by that. */
+static void check_archive(const struct model *then)
+{
+    static struct store archive;
+    static struct model read;
+    uint64_t operations = disk.operations;
+    uint8_t data[64];
+    memset(&archive, 0, sizeof archive);
+    archive.disk = mock_interface(&disk);
+    memcpy(&archive.super, disk.durable + SUPERBLOCK_OLD, sizeof archive.super);
+    CHECK_EQUAL(store_open(&archive), E_OK);
+    CHECK(!archive.damaged && disk.operations == operations + 1); /* a flush */
+    memset(&read, 0, sizeof read);
+    read.compacted = read.last = archive.super.compacted;
+    CHECK_EQUAL(store_give_records(&archive, model_take, &read), E_OK);
+    memcpy(&read.payload, archive.super.payload, 4);
+    read.snapshot_index = archive.super.snapshot_current ? archive.super.snapshot.index : 0;
+    CHECK(same(&read, then));
+    uint32_t bytes = archive.super.snapshot.bytes < 64 ? (uint32_t)archive.super.snapshot.bytes : 64;
+    if (!archive.super.snapshot_current || !bytes)
+        return;
+    CHECK_EQUAL(store_snapshot_read(&archive, 0, data, bytes), E_OK);
+    for (uint32_t i = 0; i < bytes; i++)
+        CHECK(data[i] == (read.snapshot_index & 255)); /* as snapshot() makes them */
+}
+
+/* After a recovery by hand the old log stays where it is, whatever the new one writes, round and round. */
+static void test_the_old_history_is_archived(void)
+{
+    uint8_t hash[32] = {3}, data[5000] = {9};
+    uint32_t payload = 77777, wraps = 0;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        start_of(seed, MOCK_MOST);
+        for (int i = 0; i < 30; i++)
+            CHECK_EQUAL(step(), E_OK);
+        struct model then = acknowledged;
+        CHECK_EQUAL(store_snapshot_begin(&store, acknowledged.last + 9, 1, sizeof data), E_OK);
+        CHECK_EQUAL(store_snapshot_data(&store, 0, data, sizeof data), E_OK);
+        CHECK_EQUAL(store_adopt(&store, hash, &payload, sizeof payload), E_OK);
+        check_archive(&then);
+        reopen();
+        CHECK_EQUAL(store_snapshot_begin(&store, then.last + 9, 1, sizeof data), E_OK); /* asked again: it is so */
+        CHECK_EQUAL(store_snapshot_data(&store, 0, data, sizeof data), E_OK);
+        CHECK_EQUAL(store_adopt(&store, hash, &payload, sizeof payload), E_OK);
+        read_back(&acknowledged);
+        attempted = acknowledged;
+        for (int i = 0; i < 600 && acknowledged.last < RECORDS - 64; i++) {
+            uint32_t before = store.next_block;
+            CHECK_EQUAL(step(), E_OK);
+            wraps += store.next_block < before;
+        }
+        check_archive(&then);
+        check_after_cut(seed);
+    }
+    CHECK(wraps > 12);
+}
+
 /* A new history begins with a snapshot: after a power cut all of it is so, or nothing. */
 static void test_a_new_history_is_adopted_at_once(void)
 {
@@ -496,6 +558,12 @@ static void test_a_new_history_is_adopted_at_once(void)
         struct disk_superblock old = store.super;
         CHECK_EQUAL(store_snapshot_begin(&store, acknowledged.last + 9, 1, sizeof data), E_OK);
         CHECK_EQUAL(store_snapshot_data(&store, 0, data, sizeof data), E_OK);
+        if (seed % 4 == 0) { /* one that does not fit is no part of it */
+            CHECK_EQUAL(store_snapshot_begin(&store, 1, 1, MOCK_BYTES), E_FULL);
+            CHECK_EQUAL(store_adopt(&store, hash, &payload, sizeof payload), E_INVALID);
+            CHECK_EQUAL(store_snapshot_begin(&store, acknowledged.last + 9, 1, sizeof data), E_OK);
+            CHECK_EQUAL(store_snapshot_data(&store, 0, data, sizeof data), E_OK);
+        }
         disk.power_until = seed % 10 ? disk.operations + 1 + random_below(8) : 0;
         err_t err = store_adopt(&store, hash, &payload, sizeof payload);
         CHECK(err == E_OK || err == E_IO);
@@ -533,5 +601,6 @@ int main(void)
     RUN(test_a_full_log_says_so_takes_votes_and_recovers);
     RUN(test_snapshots_read_back);
     RUN(test_a_new_history_is_adopted_at_once);
+    RUN(test_the_old_history_is_archived);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <os/service.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct by_hand {
     const char *word;
@@ -31,10 +32,12 @@ static int ask(handle_t cluster, uint32_t act, const char *consent, bool show)
     return refused != 0;
 }
 
-/* What was typed, without the end of the line. */
+/* What was typed, without the end of the line. NULL: there is nobody to ask. */
 static const char *typed_name(void)
 {
     static char line[64];
+    if (!isatty(STDIN_FILENO))
+        return NULL;
     printf("Type the name of the cluster to go on, anything else to leave it: ");
     fflush(stdout);
     if (!fgets(line, sizeof line, stdin))
@@ -53,6 +56,13 @@ int raft_by_hand_run(int argc, char **argv)
     if (!cluster || ask(cluster, kind->look, "", true) != 0)
         return 1;
     const char *consent = given ? argv[3] : typed_name();
+    if (!consent)
+        return fail(
+            "the name of the cluster cannot be typed here; `raft %s --yes-lose-data CLUSTER` consents: nothing was "
+            "done",
+            kind->word);
+    if (!consent[0])
+        return fail("nothing was typed: nothing was done");
     if (ask(cluster, kind->act, consent, false) != 0)
         return 1;
     printf("%s", kind->done);

@@ -54,8 +54,7 @@ err_t store_snapshot_data(struct store *store, uint64_t offset, const void *data
     return E_OK;
 }
 
-/* All of it is on the disk; the superblock does not say so yet. */
-static err_t complete(struct store *store, const uint8_t sha256[32])
+err_t store_snapshot_complete(struct store *store, const uint8_t sha256[32])
 {
     if (store->snapshot_area == 0 || store->snapshot_received != store->snapshot_bytes)
         return store->failed ? E_IO : E_INVALID;
@@ -76,33 +75,8 @@ static err_t complete(struct store *store, const uint8_t sha256[32])
 
 err_t store_snapshot_commit(struct store *store, const uint8_t sha256[32])
 {
-    err_t err = complete(store, sha256);
+    err_t err = store_snapshot_complete(store, sha256);
     return err == E_OK ? store_write_superblock(store) : err;
-}
-
-err_t store_adopt(struct store *store, const uint8_t sha256[32], const void *payload, uint32_t bytes)
-{
-    struct disk_superblock *super = &store->super;
-    if (bytes > LOG_PAYLOAD_MAX || store->pending_items > 0 || store->snapshot_area == 0)
-        return store->failed ? E_IO : E_INVALID;
-    err_t err = store_write(store, SUPERBLOCK_OLD, super, sizeof *super);
-    if (err == E_OK)
-        err = complete(store, sha256); /* which flushes */
-    if (err != E_OK)
-        return err;
-    store->group_count = 0;
-    store->sequence = store->newest_sequence;
-    store->last_index = super->compacted = super->known_index = super->snapshot.index;
-    store->last_checksum_known = store->damaged = store->first_damage = false;
-    store->full_from = UINT64_MAX;
-    super->head_block = store->next_block;
-    super->head_sequence = super->known_sequence = store->sequence;
-    super->head_chain = store->chain;
-    super->damaged = 0;
-    super->damaged_index = 0;
-    super->payload_bytes = bytes;
-    memcpy(super->payload, payload, bytes);
-    return store_write_superblock(store);
 }
 
 err_t store_snapshot_read(struct store *store, uint64_t offset, void *to, uint32_t bytes)

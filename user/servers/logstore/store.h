@@ -96,7 +96,8 @@ err_t store_snapshot_begin(struct store *store, uint64_t index, uint64_t term, u
 err_t store_snapshot_data(struct store *store, uint64_t offset, const void *data, uint32_t bytes); /* in order */
 err_t store_snapshot_commit(struct store *store, const uint8_t sha256[32]);
 /* Instead of the commit: the snapshot begins a new history. It and the payload become current and all records void in
- * one write; the superblock before is kept at SUPERBLOCK_OLD. */
+ * one write. Asked again, it changes nothing. What there was before is archived: its superblock at SUPERBLOCK_OLD, its
+ * records and snapshot where they are, kept out of what is written over from now on as long as that leaves room. */
 err_t store_adopt(struct store *store, const uint8_t sha256[32], const void *payload, uint32_t bytes);
 err_t store_snapshot_read(struct store *store, uint64_t offset, void *to, uint32_t bytes);
 
@@ -110,6 +111,9 @@ err_t store_write(struct store *store, uint64_t offset, const void *from, uint32
 err_t store_flush(struct store *store);
 err_t store_write_durable(struct store *store, uint64_t offset, const void *from,
                           uint32_t bytes); /* and all before it */
+
+/* All of the snapshot is on the disk, and store->super, not yet written, says that it is current. */
+err_t store_snapshot_complete(struct store *store, const uint8_t sha256[32]);
 
 /* Writes store->super with the next sequence: both copies in turn, each flushed. */
 err_t store_write_superblock(struct store *store);
