@@ -1,5 +1,5 @@
-/* What a recovery by hand would take, asked at any moment as if all but some nodes were lost for good: of those that are
- * left at most one is told that it may, and its log has every committed entry that any of them helped to commit. */
+/* What a recovery by hand would take, asked at any moment as if all but some nodes were lost for good: of those that
+ * are left at most one is told that it may, and its log has every committed entry that any of them helped to commit. */
 #include <recover.h>
 
 #include "sim.h"
