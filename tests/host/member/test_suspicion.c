@@ -60,6 +60,8 @@ static void test_a_cut_between_two_is_asked_around(void)
     CHECK_EQUAL(lab_state(0, 1), MEMBER_ALIVE);
     CHECK_EQUAL(lab_state(1, 0), MEMBER_ALIVE);
     CHECK_EQUAL(deaths(), 0);
+    CHECK_EQUAL(member_counters(lab.machines[0].m)->probes_failed, 0);
+    CHECK_EQUAL(member_counters(lab.machines[0].m)->suspicions, 0);
     lab_stop();
 }
 
