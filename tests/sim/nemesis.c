@@ -44,6 +44,7 @@ static void draw_faults(struct parameters *p)
     p->forget = maybe(100000);
     p->crash_after_promise = rng_chance(600000) ? 0 : (uint32_t)rng_below(rng_chance(500000) ? 5000 : 60000);
     p->same_timeouts = maybe(200000);
+    p->chance_timeouts = rng_chance(500000);
     p->torn = maybe(1000000);
     p->keep_all = maybe(500000);
     p->client_loss = maybe(100000);
@@ -499,11 +500,25 @@ static bool is_behind(const struct node *n, const struct node *other)
     return term < others || (term == others && n->raft->last < other->raft->last);
 }
 
-/* What it will go by when it has applied all that it knows to be committed. */
+/* What it will know to be committed once all have asked each other for votes. */
+static uint64_t commit_to_know(const struct node *n)
+{
+    uint64_t commit = n->raft->commit;
+    for (uint32_t i = 1; i <= w.p.nodes; i++) {
+        const struct raft *other = w.nodes[i].raft;
+        uint64_t own_term, term;
+        if (!w.broken[i] && other->commit > commit && raft_term_at(n->raft, other->commit, &own_term) &&
+            raft_term_at(other, other->commit, &term) && term == own_term)
+            commit = other->commit;
+    }
+    return commit;
+}
+
+/* What it will go by when it has applied that. */
 static struct raft_conf conf_as_committed(const struct node *n)
 {
     struct raft_conf conf = n->raft->conf, next;
-    for (uint64_t i = n->raft->applied + 1; i <= n->raft->commit; i++) {
+    for (uint64_t i = n->raft->applied + 1, commit = commit_to_know(n); i <= commit; i++) {
         struct raft_entry entry;
         struct raft_conf_change change;
         if (raft_entry_at(n->raft, i, &entry) && entry.type == RAFT_ENTRY_CONF &&
@@ -529,8 +544,8 @@ static bool can_lead(const struct node *n)
 }
 
 /* Can anything be decided at all? An operator who takes votes away in the very moment that another voter loses its disk
- * has lost the majority. And a leader that gave up its vote, and was interrupted before the others knew that this is
- * decided, may hold the only log that is long enough, where it was one of two voters. */
+ * has lost the majority. Where there is a majority, somebody can always lead: also when a leader gave up its vote and was
+ * interrupted before the others knew that this is decided, since votes carry that news. */
 bool nemesis_may_live(void)
 {
     if (!is_quorum_of(ghost_conf_now())) {
@@ -540,8 +555,7 @@ bool nemesis_may_live(void)
     for (uint32_t i = 1; i <= w.p.nodes; i++)
         if (can_lead(&w.nodes[i]))
             return true;
-    w.s.leavers_missed++;
-    return false;
+    violation(EXIT_LIVENESS, "nobody of a healed quorum can lead");
 }
 
 void nemesis_calm(void)

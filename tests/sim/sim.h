@@ -60,7 +60,8 @@ struct parameters {
         member;                                /* per million, each time the nemesis looks */
     uint64_t nemesis_every_ns, noise_every_ns; /* noise: proposals of every node that believes to lead; 0: none */
     uint32_t crash_after_promise, same_timeouts;
-    uint32_t torn, keep_all; /* per million: a crash tears sectors; a crash loses nothing */
+    uint32_t chance_timeouts; /* 0: followers time out by their place in line; else by chance alone */
+    uint32_t torn, keep_all;  /* per million: a crash tears sectors; a crash loses nothing */
     uint32_t damage; /* per million, each time the nemesis looks: sectors at rest go bad, or were written elsewhere */
     uint64_t think_ns;
     uint32_t read_share, client_loss;                                           /* per million */
@@ -82,8 +83,7 @@ struct statistics {
     uint64_t answers_lost, cas_done, cas_failed, grants, grants_in_line, given_up, linear_steps, undecided;
     uint64_t joins, renewals, expiries, leases_lost, client_pauses, client_silences, client_crashes;
     uint64_t outlived, both_sure, guarded, stale_guards, txns_held, txns_not, semaphores, barriers, elected, delays;
-    uint64_t ephemeral_ended, sequences, wishes, rule_changes, votes_back, dead_in_calm, hashes, majorities_lost,
-        leavers_missed;
+    uint64_t ephemeral_ended, sequences, wishes, rule_changes, votes_back, dead_in_calm, hashes, majorities_lost;
     uint64_t recoveries; /* that would have been allowed */
 };
 #define STATISTICS (sizeof(struct statistics) / sizeof(uint64_t))
@@ -233,6 +233,7 @@ struct node {
     struct duties duties;
     struct tables_watcher watcher;
     /* ghost */
+    uint64_t seen_leader; /* node */
     uint64_t seen_term, seen_commit, seen_applied, seen_last, seen_stable, promised_term;
     enum raft_role seen_role;
 };

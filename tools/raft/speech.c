@@ -269,8 +269,11 @@ void speech_message(struct text *t, const struct raft *r, const struct raft_mess
     speech_id(t, m->from, m->from.node != m->from.log);
     text_add(t, ",\"to\":");
     speech_id(t, m->to, m->to.node != m->to.log);
-    text_add(t, ",\"term\":%llu,\"logterm\":%llu,\"index\":%llu,\"commit\":%llu,\"reject\":%s,\"hint\":%llu",
-             (ull)m->term, (ull)m->log_term, (ull)m->index, (ull)m->commit, m->reject ? "true" : "false", (ull)m->hint);
+    text_add(t,
+             ",\"term\":%llu,\"logterm\":%llu,\"index\":%llu,\"commit\":%llu,\"committerm\":%llu,\"reject\":%s,"
+             "\"hint\":%llu",
+             (ull)m->term, (ull)m->log_term, (ull)m->index, (ull)m->commit, (ull)m->commit_term,
+             m->reject ? "true" : "false", (ull)m->hint);
     text_add(t, ",\"context\":%llu,\"transfer\":%s,\"lost\":%s,\"offset\":%llu,\"entries\":[", (ull)m->context,
              m->transfer ? "true" : "false", m->lost ? "true" : "false", (ull)m->offset);
     for (uint32_t i = 0; i < m->entry_count; i++) {
@@ -376,10 +379,10 @@ static const char *read_head(const struct json *value, uint64_t cluster, struct 
         return why;
     bool fits = json_number(value, "term", 0, &m->term) && json_number(value, "logterm", 0, &m->log_term) &&
                 json_number(value, "index", 0, &m->index) && json_number(value, "commit", 0, &m->commit) &&
-                json_number(value, "hint", 0, &m->hint) && json_number(value, "context", 0, &m->context) &&
-                json_number(value, "offset", 0, &m->offset) && json_truth(value, "reject", false, &m->reject) &&
-                json_truth(value, "transfer", false, &m->transfer) && json_truth(value, "lost", false, &m->lost) &&
-                json_number(value, "cluster", cluster, &m->cluster);
+                json_number(value, "committerm", 0, &m->commit_term) && json_number(value, "hint", 0, &m->hint) &&
+                json_number(value, "context", 0, &m->context) && json_number(value, "offset", 0, &m->offset) &&
+                json_truth(value, "reject", false, &m->reject) && json_truth(value, "transfer", false, &m->transfer) &&
+                json_truth(value, "lost", false, &m->lost) && json_number(value, "cluster", cluster, &m->cluster);
     return fits ? NULL : "a field has the wrong kind of value";
 }
 

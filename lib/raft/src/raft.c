@@ -227,6 +227,12 @@ void raft_refuse(struct raft *r)
     r->counters.messages_refused++;
 }
 
+static bool is_of_election(uint32_t type)
+{
+    return type == RAFT_MSG_PREVOTE || type == RAFT_MSG_VOTE || type == RAFT_MSG_PREVOTE_REPLY ||
+           type == RAFT_MSG_VOTE_REPLY;
+}
+
 struct raft_message *raft_send(struct raft *r, uint32_t type, struct raft_id to)
 {
     ASSERT(raft_is_somebody(to) && !raft_id_equal(to, r->config.id));
@@ -241,6 +247,11 @@ struct raft_message *raft_send(struct raft *r, uint32_t type, struct raft_id to)
     struct raft_message *m = &r->messages[r->message_count++];
     *m = (struct raft_message){
         .type = type, .cluster = r->config.cluster, .from = r->config.id, .to = to, .term = r->term};
+    if (is_of_election(type)) {
+        bool known = raft_term_at(r, r->commit, &m->commit_term);
+        ASSERT(known);
+        m->commit = r->commit;
+    }
     r->counters.messages_out++;
     return m;
 }
@@ -354,6 +365,17 @@ static void receive_in_term(struct raft *r, const struct raft_message *m)
         raft_on_vote_reply(r, m);
 }
 
+/* Where nobody leads, nobody else tells what is committed, and who does not know may have no room left in its window,
+ * or act by a configuration that is over: then it can neither lead nor let another. An entry of ours with the index and
+ * the term of a committed one is that entry, and all before it are the same too. */
+static void learn_commit(struct raft *r, const struct raft_message *m)
+{
+    uint64_t term;
+    if (r->role != RAFT_LEADER && r->repair_index == 0 && !r->incoming_complete && m->commit > r->commit &&
+        raft_term_at(r, m->commit, &term) && term == m->commit_term)
+        raft_commit_to(r, m->commit);
+}
+
 void raft_receive(struct raft *r, const struct raft_message *m)
 {
     ASSERT(r->started);
@@ -364,6 +386,8 @@ void raft_receive(struct raft *r, const struct raft_message *m)
         raft_refuse(r);
         return;
     }
+    if (is_of_election(m->type))
+        learn_commit(r, m);
     if (m->type == RAFT_MSG_PREVOTE && m->term > r->term) {
         raft_on_prevote(r, m);
         return;

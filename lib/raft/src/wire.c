@@ -79,6 +79,13 @@ static void put_body(struct writer *w, const struct raft *r, const struct raft_m
     case RAFT_MSG_VOTE:
         put_number(w, m->index);
         put_number(w, m->log_term);
+        put_number(w, m->commit);
+        put_number(w, m->commit_term);
+        break;
+    case RAFT_MSG_PREVOTE_REPLY:
+    case RAFT_MSG_VOTE_REPLY:
+        put_number(w, m->commit);
+        put_number(w, m->commit_term);
         break;
     case RAFT_MSG_APPEND:
         put_number(w, m->index);
@@ -110,7 +117,7 @@ static void put_body(struct writer *w, const struct raft *r, const struct raft_m
         put_number(w, m->index);
         put_number(w, m->offset);
         break;
-    default: /* PREVOTE_REPLY, VOTE_REPLY, TIMEOUT_NOW: the head says all */
+    default: /* TIMEOUT_NOW: the head says all */
         break;
     }
 }
@@ -256,6 +263,13 @@ static void get_body(struct reader *rd, struct raft_message *m, struct raft_snap
     case RAFT_MSG_VOTE:
         m->index = get_index(rd);
         m->log_term = get_index(rd);
+        m->commit = get_index(rd);
+        m->commit_term = get_index(rd);
+        break;
+    case RAFT_MSG_PREVOTE_REPLY:
+    case RAFT_MSG_VOTE_REPLY:
+        m->commit = get_index(rd);
+        m->commit_term = get_index(rd);
         break;
     case RAFT_MSG_APPEND:
         m->index = get_index(rd);

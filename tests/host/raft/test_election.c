@@ -383,6 +383,64 @@ static void test_kept_question_is_forgotten(void)
     cluster_free(c);
 }
 
+static uint64_t commit_after(struct cluster *c, uint32_t to, uint32_t type, uint64_t commit, uint64_t commit_term)
+{
+    struct raft_message m = {.type = type,
+                             .cluster = 77,
+                             .from = c->units[2]->id,
+                             .to = c->units[to]->id,
+                             .term = unit_status(c, to).term,
+                             .reject = true,
+                             .commit = commit,
+                             .commit_term = commit_term};
+    raft_receive(c->units[to]->r, &m);
+    return unit_status(c, to).commit;
+}
+
+/* Where nobody leads, votes tell what is committed; but only of an entry that both have. */
+static void test_votes_tell_what_is_committed(void)
+{
+    static const uint32_t types[] = {RAFT_MSG_PREVOTE, RAFT_MSG_PREVOTE_REPLY, RAFT_MSG_VOTE, RAFT_MSG_VOTE_REPLY};
+    for (uint32_t i = 0; i < 4; i++) {
+        struct cluster *c = cluster_make(3);
+        cluster_elect(c, 1);
+        cluster_pass(c, HEARTBEAT_MS);
+        uint64_t before = unit_status(c, 3).commit;
+        c->drop_types = 1ull << RAFT_MSG_HEARTBEAT; /* it has the entry, and is not told that it is committed */
+        unit_propose_ok(c, 1, "x");
+        struct raft_status status = unit_status(c, 3);
+        CHECK_EQUAL(status.last, before + 1);
+        CHECK_EQUAL(status.commit, before);
+        CHECK_EQUAL(commit_after(c, 3, types[i], status.last, status.term + 1), before);
+        CHECK_EQUAL(commit_after(c, 3, types[i], status.last + 1, status.term), before);
+        CHECK_EQUAL(commit_after(c, 3, types[i], status.last, status.term), status.last);
+        unit_work(c, 3);
+        CHECK_EQUAL(c->units[3]->applied, status.last);
+        cluster_free(c);
+    }
+}
+
+/* What votes bring is what their sender knows. */
+static void test_votes_carry_the_commit(void)
+{
+    struct cluster *c = cluster_make(3);
+    cluster_elect(c, 1);
+    unit_propose_ok(c, 1, "x");
+    cluster_pass(c, HEARTBEAT_MS);
+    uint64_t commit = unit_status(c, 2).commit;
+    raft_forget_leader(c->units[2]->r);
+    raft_campaign(c->units[2]->r);
+    struct raft_update update;
+    raft_update(c->units[2]->r, &update);
+    CHECK(update.message_count > 0);
+    for (uint32_t i = 0; i < update.message_count; i++) {
+        CHECK_EQUAL(update.messages[i].type, RAFT_MSG_PREVOTE);
+        CHECK_EQUAL(update.messages[i].commit, commit);
+        CHECK_EQUAL(update.messages[i].commit_term, 2);
+    }
+    cluster_free(c);
+}
+
 int main(void)
 {
     RUN(test_three_elect_one);
@@ -404,5 +462,7 @@ int main(void)
     RUN(test_next_in_line_follows);
     RUN(test_early_question_is_kept);
     RUN(test_kept_question_is_forgotten);
+    RUN(test_votes_tell_what_is_committed);
+    RUN(test_votes_carry_the_commit);
     return 0;
 }

@@ -27,8 +27,12 @@ static struct raft_message full_message(uint32_t type, const struct raft_snapsho
         m.index = type == RAFT_MSG_APPEND ? 2 : RAFT_INDEX_MAX;
     if (type == RAFT_MSG_APPEND || type == RAFT_MSG_VOTE || type == RAFT_MSG_PREVOTE || type == RAFT_MSG_APPEND_REPLY)
         m.log_term = 2;
-    if (type == RAFT_MSG_APPEND || type == RAFT_MSG_HEARTBEAT)
+    bool election = type == RAFT_MSG_VOTE || type == RAFT_MSG_PREVOTE || type == RAFT_MSG_VOTE_REPLY ||
+                    type == RAFT_MSG_PREVOTE_REPLY;
+    if (type == RAFT_MSG_APPEND || type == RAFT_MSG_HEARTBEAT || election)
         m.commit = 129;
+    if (election)
+        m.commit_term = 3;
     if (type == RAFT_MSG_APPEND)
         m.entry_count = 5;
     if (type == RAFT_MSG_APPEND_REPLY)

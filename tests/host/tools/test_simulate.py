@@ -10,7 +10,7 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[3]
 BUILD = TOP / os.environ.get("BUILD", "build")
 SIMULATE, LINEAR = BUILD / "sim" / "simulate", BUILD / "host" / "linear"
-SEED = 34
+SEED = 21
 EVENTS = {"InitState", "BecomeFollower", "BecomeCandidate", "BecomeLeader", "Replicate", "Commit", "ChangeConf", "ApplyConfChange",
           "Ready", "SendAppendEntriesRequest", "ReceiveAppendEntriesRequest", "SendAppendEntriesResponse",
           "ReceiveAppendEntriesResponse", "SendRequestVoteRequest", "ReceiveRequestVoteRequest", "SendRequestVoteResponse",

@@ -127,9 +127,10 @@ struct raft_message {
     uint64_t index;    /* APPEND: entry before the first; APPEND_REPLY: matched up to, or what was rejected;
                           VOTE, PREVOTE: last entry; READ_REPLY: what may be read at; SNAPSHOT_REPLY: the snapshot's */
     uint64_t log_term; /* APPEND, VOTE, PREVOTE: term of `index`; APPEND_REPLY rejecting: term of `hint` */
-    uint64_t commit;   /* APPEND, HEARTBEAT */
-    uint64_t hint;     /* APPEND_REPLY rejecting: last entry that may match */
-    uint64_t context;  /* HEARTBEAT(_REPLY), READ(_REPLY) */
+    uint64_t commit;   /* APPEND, HEARTBEAT; VOTE, PREVOTE and their replies: what the sender knows to be committed */
+    uint64_t commit_term; /* VOTE, PREVOTE and their replies: term of `commit` */
+    uint64_t hint;        /* APPEND_REPLY rejecting: last entry that may match */
+    uint64_t context;     /* HEARTBEAT(_REPLY), READ(_REPLY) */
     uint32_t entry_count;
     uint32_t entry_bytes;   /* decoded: length of `entries` */
     const uint8_t *entries; /* decoded: encoded entries in the buffer given to raft_wire_decode; NULL when going out */

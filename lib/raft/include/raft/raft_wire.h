@@ -3,7 +3,7 @@
 
 #include <raft/raft.h>
 
-#define RAFT_WIRE_VERSION 1u
+#define RAFT_WIRE_VERSION 2u
 /* A message is at most this plus its entries' payloads (and 16 a entry), or its chunk. */
 #define RAFT_WIRE_HEADER_MAX (160u + RAFT_CONF_BYTES_MAX)
 #define RAFT_WIRE_ENTRY_MAX  16u
