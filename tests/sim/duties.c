@@ -169,6 +169,19 @@ static void expire(struct node *n, uint64_t present)
         propose(n, &op, &index, &term);
 }
 
+void duties_hasty_expiry(struct node *leader)
+{
+    uint32_t number = (uint32_t)rng_between(1, MACHINES - 1);
+    const struct tables_node *row = tables_node(leader->tables, number);
+    uint64_t index, term;
+    if (row == NULL || !row->live || tables_lease_over(leader->tables, number))
+        return;
+    struct tables_op op = {.kind = TABLES_EXPIRE,
+                           .expire = {.node = number, .renewal = row->renewal, .term = leader->raft->term}};
+    memcpy(op.expire.boot_id, row->boot_id, sizeof(op.expire.boot_id));
+    propose(leader, &op, &index, &term);
+}
+
 /* Nodes take their places in the tables as clients' machines do, but the leader asks for them. */
 static void join(struct node *n, uint32_t number)
 {

@@ -415,6 +415,15 @@ static void tell_trace(struct node *n)
     n->seen_stable = r->stable;
 }
 
+/* Others might go on to follow a leader that cannot keep anything. */
+static void check_writing_leader(const struct node *n)
+{
+    const struct raft *r = n->raft;
+    if (r->role == RAFT_LEADER && r->persist_count > 0)
+        MUST(r->now_ns - r->persists[r->persist_head].since_ns < r->config.stall_ns,
+             "node %u leads, and its log writes have stalled", n->number);
+}
+
 void ghost_step(struct node *n)
 {
     const struct raft *r = n->raft;
@@ -434,6 +443,7 @@ void ghost_step(struct node *n)
         w.s.elections++;
     n->seen_role = r->role;
     check_one_pending_change(n);
+    check_writing_leader(n);
     survivors_step();
 }
 

@@ -314,6 +314,8 @@ static void noise(void)
             junk[0] = rng();
             w.s.noise += raft_propose(n->raft, junk, rng_between(8, sizeof(junk)), &index, &term) == E_OK;
         }
+        if (rng_chance(50000))
+            duties_hasty_expiry(n);
         node_round(n);
     }
 }
@@ -544,8 +546,8 @@ static bool can_lead(const struct node *n)
 }
 
 /* Can anything be decided at all? An operator who takes votes away in the very moment that another voter loses its disk
- * has lost the majority. Where there is a majority, somebody can always lead: also when a leader gave up its vote and was
- * interrupted before the others knew that this is decided, since votes carry that news. */
+ * has lost the majority. Where there is a majority, somebody can always lead: also when a leader gave up its vote and
+ * was interrupted before the others knew that this is decided, since votes carry that news. */
 bool nemesis_may_live(void)
 {
     if (!is_quorum_of(ghost_conf_now())) {
@@ -570,6 +572,7 @@ void nemesis_calm(void)
         trace("calm: node %u is %s", i, w.broken[i] ? "broken" : "of the core");
         if (w.broken[i] && n->up && rng_chance(500000)) {
             n->disk.stalled_until_ns = UINT64_MAX / 2; /* it hears and speaks, but can keep nothing any more */
+            trace("calm: node %u keeps nothing, role %d", i, (int)n->raft->role);
         } else if (w.broken[i]) {
             bool deaf = rng_chance(500000); /* it is heard, and hears nobody */
             w.unreachable[i] = true;

@@ -348,6 +348,7 @@ void duties_linked(struct node *n, struct raft_id from, uint64_t boot); /* a fra
 void duties_report(struct node *n, const struct report *report);
 void duties_run(struct node *n);
 void duties_wish(struct node *leader);         /* an operator wishes something of a node */
+void duties_hasty_expiry(struct node *leader); /* it would end a lease that is not over: refused when applied */
 void duties_clear_wishes(struct node *leader); /* and that all be as it was */
 
 /* main.c */

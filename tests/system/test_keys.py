@@ -87,7 +87,8 @@ def restart_of_all(harmed):
 def change_after_a_leak(harmed):
     key = os.urandom(32).hex()
     assert harmed.run(1, f"echo {key} | key leaked").status == 0
-    assert "after a leak" in harmed.run(3, "key").text
+    for node in (2, 3):
+        harmed.until(f"node {node} knows of the change", lambda: "after a leak" in harmed.run(node, "key").text)
     assert harmed.run(2, f"echo {key} | key enter").status == 0
     harmed.progress(ALL)
     assert re.search(r"waits for node 3$", harmed.run(1, "key").text, re.M) and generation(harmed, 3) == (3, True)

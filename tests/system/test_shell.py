@@ -80,7 +80,7 @@ def test_errors_say_what_was_expected(machine, command, status, says):
 
 def test_examples_of_help(machine):
     """Those that need no other machine work; none names a command that is not there."""
-    alone = {"nodes", "allow", "on", "run", "placements", "lock", "sem", "barrier", "elect", "txn", "put", "get", "keys", "del",
+    alone = {"nodes", "allow", "on", "run", "placements", "lock", "sem", "barrier", "elect", "txn", "put", "get", "keys", "del", "key",
              "raft", "ping"}
     examples = machine.output("help --examples").splitlines()
     assert len(examples) > 40
