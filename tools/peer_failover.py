@@ -24,7 +24,7 @@ def load_peer(script, timers):
     spec.loader.exec_module(peer)
     replace(peer, "RC", "--heartbeat-interval 100 --election-timeout 1000",
             f"--heartbeat-interval {heartbeat_ms} --election-timeout {election_ms}")
-    replace(peer, "BENCH_C", "t - last > 300000000ull", f"t - last > {int(election_ms) * 500000}ull")
+    replace(peer, "BENCH_C", "t - last > 300000000ull", f"t - last > {int(election_ms) * 750000}ull")
     return peer
 
 
@@ -41,12 +41,32 @@ def wait_whole(peer, nodes):
     nodes[0].run(f"bench waitquorum {addresses}", 300)
 
 
+def ask_leader(peer, nodes, asked):
+    """The leader among `nodes` and its term, asked on a node whose shell nothing else writes to. (None, 0): nobody leads."""
+    addresses = " ".join(peer.IP(node.n) for node in nodes)
+    for row in asked.runj(f"bench leader {addresses}"):
+        if row.get("leader"):
+            return next(node for node in nodes if peer.IP(node.n) == row["leader"]), row["term"]
+    return None, 0
+
+
+def begin_puts(peer, nodes, number):
+    """The leader, its term, the node where puts flow and the third. Leadership may move while the puts begin."""
+    while True:
+        leader, _ = peer.leader(nodes)
+        others = [node for node in nodes if node is not leader]
+        client, third = others[number % 2], others[1 - number % 2]
+        client.run(f"bench probe 127.0.0.1 {PROBE_S} {PACE_MS} &")
+        time.sleep(1)
+        now, term = ask_leader(peer, nodes, third)
+        if now is leader:
+            return leader, term, client, third
+        client.run("kill $(pidof bench)")
+
+
 def cut_once(peer, image, nodes, number):
-    leader, _ = peer.leader(nodes)
-    others = [node for node in nodes if node is not leader]
-    client = others[number % 2]
-    client.run(f"bench probe 127.0.0.1 {PROBE_S} {PACE_MS} &")
-    time.sleep(1)  # puts flow
+    """None: the cluster had another leader when the power was cut."""
+    leader, term, client, third = begin_puts(peer, nodes, number)
     with client.cv:
         client.q.clear()
     disk = f"{peer.RUN}/data{leader.n}.img"
@@ -55,11 +75,12 @@ def cut_once(peer, image, nodes, number):
     if line is None:
         raise RuntimeError("no put succeeded after the cut")
     gap_ms = json.loads(line[1])["gap_ms"]
-    nodes[nodes.index(leader)] = peer.Node(leader.n, image, disk=disk)
+    nodes[leader.n - 1] = peer.Node(leader.n, image, disk=disk)
     nodes[leader.n - 1].mark("control-shell")
     client.run("kill $(pidof bench)")
+    _, later = ask_leader(peer, [client, third], third)
     wait_whole(peer, nodes)
-    return gap_ms
+    return gap_ms if later > term else None
 
 
 def main():
@@ -69,8 +90,11 @@ def main():
     nodes = peer.cluster(image, disks=True)
     times = []
     try:
-        for number in range(cuts):
-            times.append(cut_once(peer, image, nodes, number))
+        while len(times) < cuts:
+            gap_ms = cut_once(peer, image, nodes, len(times))
+            if gap_ms is None:
+                continue
+            times.append(gap_ms)
             print(f"peer: timers {timers}: cut {len(times)}: {times[-1]} ms", file=sys.stderr, flush=True)
     finally:
         peer.stop_all()
