@@ -374,6 +374,8 @@ static void learn_commit(struct raft *r, const struct raft_message *m)
     if (r->role != RAFT_LEADER && r->repair_index == 0 && !r->incoming_complete && m->commit > r->commit &&
         raft_term_at(r, m->commit, &term) && term == m->commit_term)
         raft_commit_to(r, m->commit);
+    if (r->role != RAFT_LEADER && r->role != RAFT_FOLLOWER && raft_conf_unapplied(r))
+        raft_become_follower(r, r->term, RAFT_NOBODY); /* it asked by a configuration that is over */
 }
 
 void raft_receive(struct raft *r, const struct raft_message *m)

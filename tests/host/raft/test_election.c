@@ -420,6 +420,27 @@ static void test_votes_tell_what_is_committed(void)
     }
 }
 
+/* Its votes were asked for by a configuration that is over. */
+static void test_a_candidate_that_learns_of_a_change_gives_up(void)
+{
+    struct cluster *c = cluster_make(3);
+    cluster_elect(c, 1);
+    cluster_pass(c, HEARTBEAT_MS);
+    c->drop_types = 1ull << RAFT_MSG_HEARTBEAT;
+    cluster_add_blank(c, 4, 40);
+    CHECK_EQUAL(unit_change(c, 1, RAFT_CHANGE_SIMPLE, RAFT_ADD_LEARNER, 4), E_OK);
+    cluster_settle(c);
+    struct raft_status status = unit_status(c, 3);
+    CHECK(status.commit < status.last);
+    c->drop_types = ~0ull;
+    raft_forget_leader(c->units[3]->r);
+    CHECK_EQUAL(raft_campaign(c->units[3]->r), E_OK);
+    CHECK_EQUAL(unit_status(c, 3).role, RAFT_PRE_CANDIDATE);
+    CHECK_EQUAL(commit_after(c, 3, RAFT_MSG_PREVOTE_REPLY, status.last, status.term), status.last);
+    CHECK_EQUAL(unit_status(c, 3).role, RAFT_FOLLOWER);
+    cluster_free(c);
+}
+
 /* What votes bring is what their sender knows. */
 static void test_votes_carry_the_commit(void)
 {
@@ -463,6 +484,7 @@ int main(void)
     RUN(test_early_question_is_kept);
     RUN(test_kept_question_is_forgotten);
     RUN(test_votes_tell_what_is_committed);
+    RUN(test_a_candidate_that_learns_of_a_change_gives_up);
     RUN(test_votes_carry_the_commit);
     return 0;
 }
