@@ -384,7 +384,7 @@ bool disk_hurt(struct platter *d)
     const struct store *s = d->store;
     if (d->hurt || s == NULL || s->group_count < 3)
         return false;
-    d->hurt = true;
+    d->hurt = d->hurt_once = true;
     if (rng_chance(200000)) {
         hurt_superblock(d);
         return true;
@@ -430,7 +430,7 @@ enum disk_verdict disk_open(struct platter *d, struct raft_hard_state *hard_stat
     d->hurt = false;
     if (state == LOG_VALID && store_open(d->store) != E_OK)
         violation(EXIT_CORRECTNESS, "a log cannot be opened");
-    if ((state != LOG_VALID || s->damaged) && !hurt)
+    if ((state != LOG_VALID || s->damaged) && !hurt && !d->hurt_once)
         violation(EXIT_CORRECTNESS, "a log that nothing happened to is taken for damaged");
     if (state != LOG_VALID)
         return DISK_LOST;

@@ -272,6 +272,13 @@ static void check_campaign(struct node *n)
              "node %u campaigns before it has applied the change of the configuration at %llu", n->number, (ull)i);
 }
 
+/* Until the newest change: what was about to be sent when it was applied still goes out. */
+static bool was_member(struct raft_id id)
+{
+    const struct raft_conf *before = ghost_conf_before(1);
+    return before != NULL && raft_conf_member(before, id) != NULL;
+}
+
 void ghost_send(struct node *n, const struct raft_message *m)
 {
     const struct raft *r = n->raft;
@@ -293,7 +300,7 @@ void ghost_send(struct node *n, const struct raft_message *m)
              (ull)m->term);
     }
     if (m->type == RAFT_MSG_APPEND || m->type == RAFT_MSG_HEARTBEAT || m->type == RAFT_MSG_SNAPSHOT)
-        MUST(r->role != RAFT_LEADER || raft_conf_member(&r->conf, m->to) != NULL,
+        MUST(r->role != RAFT_LEADER || raft_conf_member(&r->conf, m->to) != NULL || was_member(m->to),
              "leader %u sends to somebody who is no member", n->number);
     if (m->term > n->promised_term && m->type != RAFT_MSG_PREVOTE && m->type != RAFT_MSG_PREVOTE_REPLY)
         n->promised_term = n->disk.durable_term < m->term ? n->promised_term : m->term;

@@ -238,6 +238,8 @@ static void check_history(void)
         if (n->up && (newest == NULL || tables_applied_index(n->tables) > tables_applied_index(newest->tables)))
             newest = n;
     }
+    if (tables_applied_index(newest->tables) < ghost_committed())
+        return; /* a majority was lost: who has the rest is off, or may not speak */
     history_check(newest->tables);
 }
 
