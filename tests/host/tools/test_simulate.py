@@ -10,24 +10,38 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[3]
 BUILD = TOP / os.environ.get("BUILD", "build")
 SIMULATE, LINEAR = BUILD / "sim" / "simulate", BUILD / "host" / "linear"
-SEED = 21
+CALLS = {"read", "write", "cas", "append", "acquire", "release"}
 EVENTS = {"InitState", "BecomeFollower", "BecomeCandidate", "BecomeLeader", "Replicate", "Commit", "ChangeConf", "ApplyConfChange",
           "Ready", "SendAppendEntriesRequest", "ReceiveAppendEntriesRequest", "SendAppendEntriesResponse",
           "ReceiveAppendEntriesResponse", "SendRequestVoteRequest", "ReceiveRequestVoteRequest", "SendRequestVoteResponse",
           "ReceiveRequestVoteResponse", "SendSnapshot", "ReceiveSnapshot"}
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("simulate")
-    done = subprocess.run([SIMULATE, "--seed", str(SEED), "--seconds", "10", "--trace-json", folder / "trace",
-                           "--history", folder / "history"], capture_output=True, text=True, check=True)
-    return folder, done.stdout
-
-
 def events_of(path):
     with open(path) as stream:
         return [json.loads(line) for line in stream]
+
+
+def run_seed(seed, folder):
+    done = subprocess.run([SIMULATE, "--seed", str(seed), "--seconds", "10", "--trace-json", folder / "trace",
+                           "--history", folder / "history"], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def has_everything(folder):
+    return ({line["event"]["name"] for line in events_of(folder / "trace")} == EVENTS and
+            {line["f"] for line in events_of(folder / "history")} >= CALLS)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The first seed in which everything happens: which it is, folder and text."""
+    folder = tmp_path_factory.mktemp("simulate")
+    for seed in range(1, 200):
+        text = run_seed(seed, folder)
+        if has_everything(folder):
+            return folder, text, seed
+    pytest.fail("in no seed does everything happen")
 
 
 def test_trace(written):
@@ -62,8 +76,7 @@ def test_trace_tells_one_story(written):
 
 
 def test_same_seed_same_story(written, tmp_path):
-    subprocess.run([SIMULATE, "--seed", str(SEED), "--seconds", "10", "--trace-json", tmp_path / "trace"],
-                   capture_output=True, check=True)
+    run_seed(written[2], tmp_path)
     assert (tmp_path / "trace").read_bytes() == (written[0] / "trace").read_bytes()
 
 
@@ -71,7 +84,7 @@ def test_history_is_judged_alike(written):
     path = written[0] / "history"
     assert subprocess.run([LINEAR, path], capture_output=True, check=False).returncode == 0
     events = events_of(path)
-    assert {e["f"] for e in events} >= {"read", "write", "cas", "append", "acquire", "release"}
+    assert {e["f"] for e in events} >= CALLS
     assert [e["at"] for e in events] == sorted(e["at"] for e in events)
     locks = [i for i, e in enumerate(events) if e["f"] == "acquire" and e["t"] == "ok"]
     events[locks[-1]] = {**events[locks[-1]], "tok": 1}
