@@ -41,6 +41,11 @@ struct channel {
     struct ring_end out, in;
 };
 
+/* What the network server did that only a broken or hostile one does. */
+struct carrier_faults {
+    uint64_t count, said_ns;
+};
+
 /* Things that others left for the thread; kernel lock. */
 struct inbox {
     struct list requests;             /* struct request.node: new ones */
@@ -133,7 +138,7 @@ struct cluster {
     bool key_awaited;         /* nothing else is missing */
     struct node *node;        /* NULL until the network card's address is known */
     struct channel peer, log;
-    uint32_t peer_state;
+    struct carrier_faults malformed, broken; /* the network server's: records that are none; rings that cannot be */
     struct list requests, owners, ending, releasing;
     struct list held;        /* struct held.all; kernel lock */
     uint64_t lease_until_ns; /* as the node said last; kernel lock */

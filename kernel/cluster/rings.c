@@ -7,6 +7,7 @@
 #include "cluster.h"
 
 #define RECEIVE_AT_ONCE 64u
+#define CARRIER_SAID_NS 60000000000ull
 
 static void signalled(struct notification *n, uint64_t bits)
 {
@@ -155,7 +156,28 @@ struct datagram {
     uint8_t bytes[PEER_DATAGRAM_MAX];
 };
 
-/* E_OK: *d is a whole datagram. E_AGAIN: none. Others: what was there is no record, or the ring is broken. */
+/* Of each kind of fault at most a line a minute, however many there are. */
+static void count_fault(struct carrier_faults *f, const char *what)
+{
+    uint64_t now = time_now_ns();
+    f->count++;
+    if (f->said_ns && now - f->said_ns < CARRIER_SAID_NS)
+        return;
+    f->said_ns = now;
+    klog("cluster: the network server %s (%u times in all)", what, (uint32_t)f->count);
+}
+
+/* Positions or lengths that cannot be: nothing more comes of these rings. It is as if the server had ended. */
+static void drop_peer(void)
+{
+    uint64_t flags = cluster_enter();
+    let_go(&cluster.peer);
+    cluster_leave(flags);
+    count_fault(&cluster.broken, "broke its rings: they are not used any more");
+}
+
+/* E_OK: *d is a whole datagram. E_AGAIN: none. E_TOO_LONG: what was there is no record, and is gone. E_BAD_MESSAGE: the
+ * ring is broken. */
 static err_t take_datagram(struct datagram *d)
 {
     uint32_t length;
@@ -170,7 +192,7 @@ static err_t take_datagram(struct datagram *d)
     if (err != E_OK)
         return err;
     bool whole = length >= sizeof(d->record) && d->record.bytes == length - sizeof(d->record);
-    return whole ? E_OK : E_BAD_MESSAGE;
+    return whole ? E_OK : E_TOO_LONG;
 }
 
 static void receive_datagrams(void)
@@ -180,13 +202,19 @@ static void receive_datagrams(void)
         err_t err = take_datagram(&d);
         if (err == E_AGAIN)
             return;
-        if (err == E_OK)
+        if (err == E_BAD_MESSAGE) {
+            drop_peer();
+            return;
+        }
+        if (err == E_TOO_LONG)
+            count_fault(&cluster.malformed, "gave what is no datagram: refused");
+        else
             node_datagram(cluster.node, time_now_ns(), (struct link_address){d.record.ipv4, d.record.port}, d.bytes,
                           d.record.bytes);
     }
 }
 
-static bool put_datagram(struct link_address to, const uint8_t *frame, size_t bytes)
+static err_t put_datagram(struct link_address to, const uint8_t *frame, size_t bytes)
 {
     struct peer_record record = {to.ipv4, to.port, (uint16_t)bytes};
     uint64_t flags = cluster_enter();
@@ -195,7 +223,7 @@ static bool put_datagram(struct link_address to, const uint8_t *frame, size_t by
     if (err == E_OK && ring_must_wake_consumer(&cluster.peer.out))
         notification_signal(cluster.peer.to_server, PEER_BIT_DATA);
     cluster_leave(flags);
-    return err == E_OK;
+    return err;
 }
 
 /* What finds no room is lost, as on any wire; the links send it again. */
@@ -204,9 +232,11 @@ void cluster_rings_send(void)
     static uint8_t frame[SEAL_FRAME_MAX];
     struct link_address to;
     size_t bytes;
-    while ((bytes = node_output(cluster.node, time_now_ns(), &to, frame)))
-        if (!put_datagram(to, frame, bytes))
-            return;
+    err_t err = E_OK;
+    while (err == E_OK && (bytes = node_output(cluster.node, time_now_ns(), &to, frame)))
+        err = put_datagram(to, frame, bytes);
+    if (err == E_BAD_MESSAGE)
+        drop_peer();
 }
 
 /* ---- logstore ---- */

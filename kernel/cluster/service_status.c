@@ -23,6 +23,8 @@ static void begin_status(struct request *r)
         node_status(cluster.node, &s);
     else
         alone_status(&s);
+    s.carrier_malformed = cluster.malformed.count;
+    s.carrier_broken = cluster.broken.count;
     ANSWER(r, status, .status = &s, .status_length = sizeof(s));
 }
 

@@ -38,3 +38,16 @@ NET_SOURCES := $(wildcard net/server/*.c net/peer/*.c net/port/*.c)
 $(NET_SOURCES:%.c=$(USER)/programs/bin/net.dir/%.o): | $(LWIP).stamp
 $(eval $(call PROGRAM,bin/net,$(NET_SOURCES),$(LWIP_INCLUDE) -Iuser/lib/plain/include,$(USER)/liblwip.a $(USER)/libplain.a))
 $(eval $(call SERVICE_MANIFEST,net,net/server))
+
+# For tests/system/test_hostile.py: the same server with a hostile part in net/peer's place. It is in no bundle but the
+# test's.
+HOSTILE := $(USER)/programs/test/hostile_net
+HOSTILE_SOURCES := $(wildcard net/server/*.c net/port/*.c tests/system/hostile/*.c)
+$(HOSTILE_SOURCES:%.c=$(HOSTILE).dir/%.o): | $(LWIP).stamp
+$(foreach source,$(HOSTILE_SOURCES),\
+  $(eval $(call PROGRAM_OBJECT,test/hostile_net,$(source),$(LWIP_INCLUDE) -Iuser/lib/plain/include)))
+$(HOSTILE): $(HOSTILE_SOURCES:%.c=$(HOSTILE).dir/%.o) $(USER)/liblwip.a $(USER)/libplain.a $(USER)/libos.a $(USER)/libbase.a $(PROGRAM_LD)
+	@$(LLD) $(PROGRAM_LDFLAGS) --strip-debug $(filter %.o,$^) --start-group $(filter %.a,$^) --end-group -o $@
+$(BUILD)/hostile_net: $(HOSTILE)
+	@llvm-objcopy --strip-all $< $@
+build: $(BUILD)/hostile_net

@@ -50,6 +50,7 @@ struct cluster_status {
     /* Who sent the last of each, in network order; 0: nobody did: wrong key, replayed, damaged, foreign, old key,
      * excess */
     uint32_t refused_ipv4[6];
+    uint64_t carrier_malformed, carrier_broken; /* by the network server: records that are none; rings that cannot be */
 };
 
 /* What an operator can ask of the cluster's key: op key. */

@@ -80,6 +80,9 @@ static void show_refused(const struct cluster_status *s)
     }
     if (before[0] == ',')
         putchar('\n');
+    if (s->carrier_malformed || s->carrier_broken)
+        printf("refused from this node's network server: %llu malformed records, broken rings %llu times\n",
+               (unsigned long long)s->carrier_malformed, (unsigned long long)s->carrier_broken);
 }
 
 static int show_nodes(void)
