@@ -64,27 +64,31 @@ size_t greet_output(struct link *l, uint64_t now_ns, struct link_address *to, ui
 
 /* ---- handshakes, what they share ---- */
 
-static void make_payload(const struct link *l, uint32_t number, uint64_t attempt, struct standing renews,
-                         uint8_t payload[HANDSHAKE_PAYLOAD])
+static void make_payload(const struct link *l, const struct peer *p, uint32_t number, uint64_t attempt,
+                         struct standing renews, uint8_t payload[HANDSHAKE_PAYLOAD])
 {
     struct seal_identity self = l->config.self;
     self.attempt = attempt;
     seal_identity_encode(&self, payload);
-    struct wire_writer w = wire_writer(payload + SEAL_IDENTITY_BYTES, 12);
+    struct wire_writer w = wire_writer(payload + SEAL_IDENTITY_BYTES, HANDSHAKE_PAYLOAD - SEAL_IDENTITY_BYTES);
     wire_put_u32(&w, number);
     wire_put_u32(&w, renews.own);
     wire_put_u32(&w, renews.theirs);
+    wire_put_u64(&w, p->identity.node_id[0]);
+    wire_put_u64(&w, p->identity.node_id[1]);
 }
 
-/* `renews` as this side sees it. */
-static err_t read_payload(const uint8_t payload[HANDSHAKE_PAYLOAD], struct seal_identity *identity, uint32_t *number,
-                          struct standing *renews)
+/* `renews` as this side sees it. E_NOT_FOUND: it is for another node. */
+static err_t read_payload(const struct link *l, const uint8_t payload[HANDSHAKE_PAYLOAD],
+                          struct seal_identity *identity, uint32_t *number, struct standing *renews)
 {
-    struct wire_reader r = wire_reader(payload + SEAL_IDENTITY_BYTES, 12);
+    struct wire_reader r = wire_reader(payload + SEAL_IDENTITY_BYTES, HANDSHAKE_PAYLOAD - SEAL_IDENTITY_BYTES);
     *number = wire_get_u32(&r);
     renews->theirs = wire_get_u32(&r);
     renews->own = wire_get_u32(&r);
-    return seal_identity_decode(payload, identity);
+    uint64_t node_id[2] = {wire_get_u64(&r), wire_get_u64(&r)};
+    err_t err = seal_identity_decode(payload, identity);
+    return err || id_equal(node_id, l->config.self.node_id) ? err : E_NOT_FOUND;
 }
 
 static void begin_handshake(struct link *l, const struct seal_secret *secret, struct seal_handshake *h)
@@ -111,7 +115,7 @@ static void begin_attempt(struct link *l, struct peer *p, uint64_t now_ns, struc
     p->attempt.key_id = secret->id;
     p->attempt.renews = renews;
     begin_handshake(l, secret, &p->attempt.state);
-    make_payload(l, p->attempt.own, ++l->attempts, renews, payload);
+    make_payload(l, p, p->attempt.own, ++l->attempts, renews, payload);
     seal_first_write(&p->attempt.state, payload, sizeof(payload), p->attempt.frame + SEAL_HEADER_BYTES);
     seal_header_write(&l->cluster, (struct seal_header){SEAL_FIRST, p->attempt.own, (uint16_t)secret->id},
                       p->attempt.frame, sizeof(p->attempt.frame));
@@ -133,10 +137,30 @@ void greet_abandon(struct peer *p, uint64_t key_id)
 {
     if (p->attempt.own && p->attempt.key_id == key_id)
         end_attempt(p);
-    if (p->pending.own && p->pending.key_id == key_id)
-        seal_wipe(&p->pending, sizeof(p->pending));
+    for (uint32_t i = 0; i < BOOTS; i++) {
+        if (p->pending[i].own && p->pending[i].key_id == key_id)
+            seal_wipe(&p->pending[i], sizeof(p->pending[i]));
+    }
     if (p->key_id == key_id)
         p->key_id = 0;
+}
+
+void greet_check(struct peer *p, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < BOOTS; i++) {
+        if (p->pending[i].own && now_ns >= p->pending[i].end_ns)
+            seal_wipe(&p->pending[i], sizeof(p->pending[i]));
+    }
+}
+
+void greet_proven(struct peer *p, const uint64_t boot_id[2])
+{
+    if (id_equal(p->attempts[BOOT_PROVEN].boot, boot_id))
+        return;
+    bool known = id_equal(p->attempts[BOOT_OTHER].boot, boot_id);
+    memcpy(p->attempts[BOOT_PROVEN].boot, boot_id, sizeof(p->attempts[BOOT_PROVEN].boot));
+    p->attempts[BOOT_PROVEN].highest = known ? p->attempts[BOOT_OTHER].highest : 0;
+    seal_wipe(&p->pending[BOOT_PROVEN], sizeof(p->pending[BOOT_PROVEN])); /* of the boot that is over */
 }
 
 /* ---- hellos that come ---- */
@@ -160,18 +184,17 @@ static void take_old_hello(struct link *l, uint64_t now_ns, struct link_address 
 }
 
 /* A hello can be an old one played again: it starts a handshake at most, and changes nothing of a session that stands.
- */
+ * The handshake names that session: who has not restarted gives it fresh keys, and nothing is lost. */
 static void take_good_hello(struct link *l, uint64_t now_ns, struct link_address from, const struct seal_secret *secret,
                             const struct seal_identity *identity)
 {
-    static const struct standing none;
     struct peer *p = peer_acceptable(l, identity) ? peer_make(l, identity) : NULL;
     if (!p)
         return;
     bool same_boot = id_equal(p->identity.boot_id, identity->boot_id);
     if (!p->session.own || same_boot)
         note_key(l, p, secret);
-    if (p->session.own && same_boot)
+    if (p->session.own && (same_boot || now_ns - p->session.keyed_ns < l->config.hello_ns))
         return;
     if (!p->session.own) {
         p->identity = *identity;
@@ -179,7 +202,7 @@ static void take_good_hello(struct link *l, uint64_t now_ns, struct link_address
         p->heard_ns = now_ns;
     }
     if (we_begin(l, identity))
-        begin_attempt(l, p, now_ns, none);
+        begin_attempt(l, p, now_ns, (struct standing){p->session.own, p->session.theirs});
     else if (now_ns - p->greeted_ns >= l->config.hello_ns / 2)
         p->hello_owed = true;
 }
@@ -204,9 +227,15 @@ void greet_take_hello(struct link *l, uint64_t now_ns, struct link_address from,
 
 /* ---- answering a handshake ---- */
 
+static enum boots boot_of(const struct peer *p, const struct seal_identity *identity)
+{
+    return id_equal(p->attempts[BOOT_PROVEN].boot, identity->boot_id) ? BOOT_PROVEN : BOOT_OTHER;
+}
+
 static bool attempt_is_new(const struct peer *p, const struct seal_identity *identity)
 {
-    return !id_equal(p->attempt_boot, identity->boot_id) || identity->attempt > p->attempt_highest;
+    enum boots boot = boot_of(p, identity);
+    return !id_equal(p->attempts[boot].boot, identity->boot_id) || identity->attempt > p->attempts[boot].highest;
 }
 
 /* A handshake that was read, before it is answered. */
@@ -218,51 +247,63 @@ struct first {
     struct standing renews;
 };
 
-static void answer(struct link *l, struct peer *p, struct first *f)
+/* It takes the place of the last one of that boot, or, of those that no session proved, of any. */
+static void answer(struct link *l, struct peer *p, uint64_t now_ns, struct first *f)
 {
     uint8_t payload[HANDSHAKE_PAYLOAD];
     struct seal_keys keys;
-    uint32_t own = peer_new_number(l, p);
+    enum boots boot = boot_of(p, &f->identity);
+    struct pending *to = &p->pending[boot];
     bool renews = session_stands(p, f->renews) && id_equal(p->identity.boot_id, f->identity.boot_id);
-    p->pending.renews = renews ? f->renews : (struct standing){0, 0};
-    make_payload(l, own, 0, p->pending.renews, payload);
-    if (seal_second_write(&f->h, payload, sizeof(payload), p->pending.answer + SEAL_HEADER_BYTES, &keys))
+    seal_wipe(to, sizeof(*to));
+    memcpy(p->attempts[boot].boot, f->identity.boot_id, sizeof(p->attempts[boot].boot));
+    p->attempts[boot].highest = f->identity.attempt;
+    to->renews = renews ? f->renews : (struct standing){0, 0};
+    uint32_t own = peer_new_number(l, p);
+    make_payload(l, p, own, 0, to->renews, payload);
+    if (seal_second_write(&f->h, payload, sizeof(payload), to->answer + SEAL_HEADER_BYTES, &keys))
         return;
-    seal_header_write(&l->cluster, (struct seal_header){SEAL_SECOND, f->theirs, (uint16_t)f->secret->id},
-                      p->pending.answer, sizeof(p->pending.answer));
-    seal_session_begin(&p->pending.seal, &keys);
+    seal_header_write(&l->cluster, (struct seal_header){SEAL_SECOND, f->theirs, (uint16_t)f->secret->id}, to->answer,
+                      sizeof(to->answer));
+    seal_session_begin(&to->seal, &keys);
     seal_wipe(&keys, sizeof(keys));
-    p->pending.identity = f->identity;
-    p->pending.own = own;
-    p->pending.theirs = f->theirs;
-    p->pending.key_id = f->secret->id;
-    p->pending.answer_owed = true;
-    memcpy(p->attempt_boot, f->identity.boot_id, sizeof(p->attempt_boot));
-    p->attempt_highest = f->identity.attempt;
+    to->identity = f->identity;
+    to->own = own;
+    to->theirs = f->theirs;
+    to->key_id = f->secret->id;
+    to->end_ns = now_ns + l->config.silence_ns;
+    to->answer_owed = true;
 }
 
 /* Who names the numbers of our last answer has opened it, so it has those keys, although nothing came under them yet.
  */
 static void confirm_named(struct link *l, struct peer *p, uint64_t now_ns, const struct first *f)
 {
-    if (p->pending.own && f->renews.own == p->pending.own && f->renews.theirs == p->pending.theirs)
-        session_confirm(l, p, now_ns);
+    struct pending *last = &p->pending[boot_of(p, &f->identity)];
+    if (last->own && f->renews.own == last->own && f->renews.theirs == last->theirs)
+        session_confirm(l, p, now_ns, last);
 }
 
+/* What is an old one played again changes nothing but that an answer that is still awaited goes out once more. */
 static void take_proven_first(struct link *l, uint64_t now_ns, struct link_address from, struct first *f)
 {
     struct peer *p = peer_acceptable(l, &f->identity) ? peer_make(l, &f->identity) : NULL;
     if (!p)
         return;
-    if (!p->session.own)
-        p->address = from;
-    p->heard_ns = now_ns;
     if (attempt_is_new(p, &f->identity)) {
+        if (!p->session.own)
+            p->address = from;
+        p->heard_ns = now_ns;
         note_key(l, p, f->secret);
         confirm_named(l, p, now_ns, f);
-        answer(l, p, f);
-    } else if (p->pending.own && p->pending.theirs == f->theirs) {
-        p->pending.answer_owed = true; /* our answer was lost */
+        answer(l, p, now_ns, f);
+        p->pending[boot_of(p, &f->identity)].to = from;
+        return;
+    }
+    struct pending *last = &p->pending[boot_of(p, &f->identity)];
+    if (last->own && last->theirs == f->theirs) {
+        last->answer_owed = true; /* our answer was lost */
+        last->to = from;
     } else {
         l->statistics.rejected.replayed++;
     }
@@ -298,9 +339,13 @@ void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from,
         l->statistics.rejected.damaged++;
         return;
     }
-    if (!open_first(l, header, frame, &f, payload)) {
+    err_t err = open_first(l, header, frame, &f, payload) ? read_payload(l, payload, &f.identity, &f.theirs, &f.renews)
+                                                          : E_ACCESS;
+    if (err == E_ACCESS) {
         count_closed(l, header);
-    } else if (read_payload(payload, &f.identity, &f.theirs, &f.renews) || f.theirs != header->session) {
+    } else if (err == E_NOT_FOUND) {
+        /* sent to all, since it is not known for sure where that node is */
+    } else if (err || f.theirs != header->session) {
         l->statistics.rejected.damaged++;
     } else {
         seal_random_bytes(&l->random, f.h.secret, sizeof(f.h.secret));
@@ -329,7 +374,14 @@ static void use_answer(struct link *l, struct peer *p, uint64_t now_ns, const st
     p->session.key_id = key_id;
 }
 
-void greet_take_second(struct link *l, uint64_t now_ns, uint32_t session, const uint8_t *frame, size_t bytes)
+bool greet_awaits(const struct link *l, uint32_t session)
+{
+    const struct peer *p = peer_by_number(l, session);
+    return p && p->attempt.own && p->attempt.own == session;
+}
+
+void greet_take_second(struct link *l, uint64_t now_ns, struct link_address from, uint32_t session,
+                       const uint8_t *frame, size_t bytes)
 {
     struct peer *p = peer_by_number(l, session);
     struct seal_identity identity;
@@ -337,16 +389,20 @@ void greet_take_second(struct link *l, uint64_t now_ns, uint32_t session, const 
     uint8_t payload[HANDSHAKE_PAYLOAD];
     uint32_t theirs;
     struct standing renews;
-    if (!p || !p->attempt.own || p->attempt.own != session || bytes != HANDSHAKE_FRAME)
+    if (bytes != HANDSHAKE_FRAME) {
+        l->statistics.rejected.damaged++;
         return;
+    }
     if (seal_second_read(&p->attempt.state, frame + SEAL_HEADER_BYTES, bytes - SEAL_HEADER_BYTES, payload, &keys)) {
         l->statistics.rejected.wrong_key++;
         return;
     }
-    if (read_payload(payload, &identity, &theirs, &renews))
+    if (read_payload(l, payload, &identity, &theirs, &renews)) {
         l->statistics.rejected.damaged++;
-    else if (peer_acceptable(l, &identity) && id_equal(identity.node_id, p->identity.node_id))
+    } else if (peer_acceptable(l, &identity) && id_equal(identity.node_id, p->identity.node_id)) {
+        p->address = from; /* the one that is known to be its own */
         use_answer(l, p, now_ns, &keys, theirs, &renews, &identity);
+    }
     end_attempt(p);
     seal_wipe(&keys, sizeof(keys));
 }
@@ -366,10 +422,13 @@ static size_t give_up_attempt(struct link *l, struct peer *p)
     return 0;
 }
 
-static size_t output_attempt(struct link *l, struct peer *p, uint64_t now_ns, uint8_t *frame)
+/* Every other time to all: where the node is was known from a hello, maybe one played again from elsewhere. */
+static size_t output_attempt(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame)
 {
     if (p->attempt.times >= ATTEMPT_TIMES)
         return give_up_attempt(l, p);
+    if (p->attempt.times % 2 && !p->session.own)
+        *to = (struct link_address){LINK_BROADCAST, l->config.port};
     p->attempt.next_ns = now_ns + (ATTEMPT_FIRST_NS << p->attempt.times++);
     return put_frame(frame, p->attempt.frame, sizeof(p->attempt.frame));
 }
@@ -386,13 +445,17 @@ static size_t greet_one(struct link *l, struct peer *p, uint64_t now_ns, uint8_t
 
 size_t greet_output_peer(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame)
 {
-    *to = p->address;
-    if (p->pending.answer_owed) {
-        p->pending.answer_owed = false;
-        return put_frame(frame, p->pending.answer, sizeof(p->pending.answer));
+    for (uint32_t i = 0; i < BOOTS; i++) {
+        struct pending *answered = &p->pending[i];
+        if (!answered->answer_owed)
+            continue;
+        answered->answer_owed = false;
+        *to = answered->to;
+        return put_frame(frame, answered->answer, sizeof(answered->answer));
     }
+    *to = p->address;
     if (p->attempt.own && p->attempt.next_ns <= now_ns)
-        return output_attempt(l, p, now_ns, frame);
+        return output_attempt(l, p, now_ns, to, frame);
     if (!p->hello_owed || !p->address.port)
         return 0;
     return greet_one(l, p, now_ns, frame);
@@ -400,7 +463,14 @@ size_t greet_output_peer(struct link *l, struct peer *p, uint64_t now_ns, struct
 
 uint64_t greet_deadline(const struct peer *p)
 {
-    if (p->pending.answer_owed || (p->hello_owed && p->address.port))
+    uint64_t due = p->attempt.own ? p->attempt.next_ns : UINT64_MAX;
+    if (p->hello_owed && p->address.port)
         return 0;
-    return p->attempt.own ? p->attempt.next_ns : UINT64_MAX;
+    for (uint32_t i = 0; i < BOOTS; i++) {
+        if (p->pending[i].answer_owed)
+            return 0;
+        if (p->pending[i].own && p->pending[i].end_ns < due)
+            due = p->pending[i].end_ns;
+    }
+    return due;
 }

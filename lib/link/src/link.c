@@ -12,6 +12,8 @@ err_t link_open(const struct link_config *config, uint64_t now_ns, struct link *
     seal_cluster_begin(&l->cluster, config->cluster_name);
     seal_random_begin(&l->random, config->random);
     seal_wipe(l->config.random, sizeof(l->config.random));
+    seal_random_bytes(&l->random, &l->rate_secret, sizeof(l->rate_secret));
+    seal_random_bytes(&l->random, &l->spare.state, sizeof(l->spare.state));
     l->seeking = true;
     l->hello_due_ns = now_ns;
     link_identify(l, &config->self);
@@ -100,22 +102,53 @@ err_t link_add_address(struct link *l, struct link_address address)
 
 /* ---- in ---- */
 
-/* Hellos and handshakes cost more to refuse than to send: from one address only so many are looked at. Frames of a
- * session are not held up by it. */
-static bool within_rate(struct link *l, uint64_t now_ns, struct link_address from)
+static bool spend(struct rate *r, uint64_t now_ns)
 {
-    struct rate *r = &l->rates[(from.ipv4 ^ from.ipv4 >> 24) % RATES];
     uint64_t earned = (now_ns - r->since_ns) / (1000000000ull / RATE_PER_SECOND);
     if (earned) {
         r->spent = r->spent > earned ? r->spent - (uint32_t)earned : 0;
         r->since_ns = now_ns;
     }
-    if (r->spent >= RATE_BURST) {
-        l->statistics.rejected.excess++;
+    if (r->spent >= RATE_BURST)
         return false;
-    }
     r->spent++;
     return true;
+}
+
+/* By lot, about RATE_SPARE a second: who sends at the right moments gets no more than its share. */
+static bool draw_lot(struct link *l, uint64_t now_ns)
+{
+    struct lottery *y = &l->spare;
+    if (now_ns - y->since_ns >= 1000000000ull) {
+        y->before = now_ns - y->since_ns < 2000000000ull ? y->seen : 0;
+        y->seen = 0;
+        y->since_ns = now_ns;
+    }
+    y->seen++;
+    y->state = y->state * 6364136223846793005ull + 1442695040888963407ull;
+    uint64_t lots = y->seen > y->before ? y->seen : y->before;
+    return (y->state >> 32) % (lots > RATE_SPARE ? lots : RATE_SPARE) < RATE_SPARE;
+}
+
+static struct rate *rate_of(struct link *l, struct link_address from)
+{
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        if (l->peers[i] && l->peers[i]->address.ipv4 == from.ipv4)
+            return &l->peers[i]->rate;
+    }
+    return &l->rates[(uint32_t)((from.ipv4 ^ l->rate_secret) * 2654435761u) % RATES];
+}
+
+/* Hellos and handshakes cost more to refuse than to send: from one address only so many are looked at. Frames of a
+ * session are not held up by it, nor are answers, which must give a number that was drawn. Addresses can be forged, so
+ * some more are looked at whoever sent them: whose address is used to flood still gets through, if later. */
+static bool within_rate(struct link *l, uint64_t now_ns, struct link_address from, const struct seal_header *header)
+{
+    struct rate *r = header->kind == SEAL_SECOND ? &peer_by_number(l, header->session)->answers : rate_of(l, from);
+    if (spend(r, now_ns) || draw_lot(l, now_ns))
+        return true;
+    l->statistics.rejected.excess++;
+    return false;
 }
 
 static void take_frame(struct link *l, uint64_t now_ns, struct link_address from, const struct seal_header *header,
@@ -125,14 +158,16 @@ static void take_frame(struct link *l, uint64_t now_ns, struct link_address from
         session_take_frame(l, now_ns, from, header->session, l->scratch, bytes);
     else if (header->kind < SEAL_HELLO || header->kind > SEAL_DATA)
         l->statistics.rejected.damaged++;
-    else if (!within_rate(l, now_ns, from))
+    else if (header->kind == SEAL_SECOND && !greet_awaits(l, header->session))
+        return; /* to an attempt that is over, or was never made */
+    else if (!within_rate(l, now_ns, from, header))
         return;
     else if (header->kind == SEAL_HELLO)
         greet_take_hello(l, now_ns, from, header, l->scratch, bytes);
     else if (header->kind == SEAL_FIRST)
         greet_take_first(l, now_ns, from, header, l->scratch, bytes);
     else
-        greet_take_second(l, now_ns, header->session, l->scratch, bytes);
+        greet_take_second(l, now_ns, from, header->session, l->scratch, bytes);
 }
 
 static void note_rejected(struct link *l, const struct seal_counters *before, struct link_address from)
@@ -155,6 +190,7 @@ void link_input(struct link *l, uint64_t now_ns, struct link_address from, const
     if (seal_header_read(&l->cluster, datagram, bytes, &header, &l->statistics.rejected)) {
         memcpy(l->scratch, datagram, bytes); /* opened in place */
         take_frame(l, now_ns, from, &header, bytes);
+        memset(l->scratch, 0, bytes); /* it may be a key */
     }
     note_rejected(l, &before, from);
 }
@@ -164,6 +200,7 @@ void link_input(struct link *l, uint64_t now_ns, struct link_address from, const
 static size_t output_peer(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame)
 {
     session_check(l, p, now_ns);
+    greet_check(p, now_ns);
     size_t bytes = greet_output_peer(l, p, now_ns, to, frame);
     return bytes ? bytes : session_output(l, p, now_ns, to, frame);
 }

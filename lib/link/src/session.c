@@ -13,6 +13,7 @@ void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct
                    uint32_t theirs, const struct seal_identity *identity)
 {
     session_end(l, p);
+    greet_proven(p, identity->boot_id);
     struct session *s = &p->session;
     seal_session_begin(&s->seal, keys);
     s->own = s->id = own;
@@ -174,20 +175,29 @@ static void heard(struct link *l, struct peer *p, uint64_t now_ns, struct link_a
         note_acks(&p->session, now_ns);
 }
 
-bool session_confirm(struct link *l, struct peer *p, uint64_t now_ns)
+bool session_confirm(struct link *l, struct peer *p, uint64_t now_ns, struct pending *answered)
 {
     static const struct seal_keys none;
-    bool renews = p->pending.renews.own != 0, stands = session_stands(p, p->pending.renews);
+    bool renews = answered->renews.own != 0, stands = session_stands(p, answered->renews);
     if (renews && stands)
-        session_renew(l, p, now_ns, &p->pending.seal, p->pending.own, p->pending.theirs);
+        session_renew(l, p, now_ns, &answered->seal, answered->own, answered->theirs);
     else if (!renews)
-        session_start(l, p, now_ns, &none, p->pending.own, p->pending.theirs, &p->pending.identity);
+        session_start(l, p, now_ns, &none, answered->own, answered->theirs, &answered->identity);
     if (!renews)
-        p->session.seal = p->pending.seal;
+        p->session.seal = answered->seal;
     if (!renews || stands)
-        p->session.key_id = p->pending.key_id;
-    seal_wipe(&p->pending, sizeof(p->pending));
+        p->session.key_id = answered->key_id;
+    seal_wipe(answered, sizeof(*answered));
     return !renews || stands;
+}
+
+static struct pending *pending_of(struct peer *p, uint32_t number)
+{
+    for (uint32_t i = 0; p && number && i < BOOTS; i++) {
+        if (p->pending[i].own == number)
+            return &p->pending[i];
+    }
+    return NULL;
 }
 
 /* The keys that a frame for this number is sealed with; NULL: of a session that is over. */
@@ -195,8 +205,6 @@ static struct seal_session *seal_of(struct peer *p, uint32_t number)
 {
     if (!p || !number)
         return NULL;
-    if (p->pending.own == number)
-        return &p->pending.seal;
     if (p->session.own == number)
         return &p->session.seal;
     return p->session.own && p->session.before.own == number ? &p->session.before.seal : NULL;
@@ -210,7 +218,8 @@ void session_take_frame(struct link *l, uint64_t now_ns, struct link_address fro
         l->statistics.rejected.damaged++;
         return;
     }
-    struct seal_session *seal = seal_of(p, number);
+    struct pending *answered = pending_of(p, number);
+    struct seal_session *seal = answered ? &answered->seal : seal_of(p, number);
     if (!seal)
         return;
     struct wire_reader r = wire_reader(frame + SEAL_HEADER_BYTES, 8);
@@ -222,7 +231,7 @@ void session_take_frame(struct link *l, uint64_t now_ns, struct link_address fro
     l->statistics.rejected.damaged += err == E_ACCESS;
     if (err)
         return;
-    if (seal == &p->pending.seal && !session_confirm(l, p, now_ns))
+    if (answered && !session_confirm(l, p, now_ns, answered))
         return;
     heard(l, p, now_ns, from, text, text_bytes);
 }

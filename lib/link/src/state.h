@@ -98,23 +98,40 @@ struct standing {
     uint32_t own, theirs;
 };
 
-#define HANDSHAKE_PAYLOAD (SEAL_IDENTITY_BYTES + 12u) /* identity, own session number, struct standing */
+#define HANDSHAKE_PAYLOAD (SEAL_IDENTITY_BYTES + 28u) /* identity, own session number, struct standing, for whom */
 #define HANDSHAKE_FRAME   (SEAL_HEADER_BYTES + 32u + HANDSHAKE_PAYLOAD + SEAL_TAG_BYTES)
+
+/* A handshake that we answered, until the peer shows that it has the keys; own 0: none. */
+struct pending {
+    struct seal_session seal;
+    struct seal_identity identity;
+    uint32_t own, theirs;
+    uint64_t key_id, end_ns;
+    struct standing renews;
+    bool answer_owed;
+    struct link_address to;
+    uint8_t answer[HANDSHAKE_FRAME];
+};
+
+/* Handshakes of the boot that a session last proved, and of any other: what was kept from an earlier boot and is played
+ * again does not stand in the way of those. */
+enum boots { BOOT_PROVEN = 0, BOOT_OTHER = 1, BOOTS = 2 };
+
+/* Hellos and handshakes that were looked at lately. */
+struct rate {
+    uint64_t since_ns;
+    uint32_t spent;
+};
 
 struct peer {
     uint32_t slot;
     struct seal_identity identity;
     struct link_address address;
     struct session session;
-    struct { /* a handshake that we answered, until the peer shows that it has the keys; own 0: none */
-        struct seal_session seal;
-        struct seal_identity identity;
-        uint32_t own, theirs;
-        uint64_t key_id;
-        struct standing renews;
-        bool answer_owed;
-        uint8_t answer[HANDSHAKE_FRAME];
-    } pending;
+    struct pending pending[BOOTS];
+    struct { /* of the peer's handshakes */
+        uint64_t boot[2], highest;
+    } attempts[BOOTS];
     struct { /* a handshake that we began; own 0: none */
         struct seal_handshake state;
         uint32_t own, times;
@@ -123,21 +140,18 @@ struct peer {
         uint64_t next_ns;
         uint8_t frame[HANDSHAKE_FRAME];
     } attempt;
-    uint64_t key_id;                           /* the newest of our keys that it was heard with; 0: not known */
-    uint64_t attempt_boot[2], attempt_highest; /* of the peer's handshakes */
-    uint64_t heard_ns;                         /* when something authentic last came from it, hellos included */
-    uint64_t greeted_ns;                       /* when it last got a hello of its own */
+    struct rate rate;    /* of its address */
+    struct rate answers; /* that give the number of our attempt */
+    uint64_t key_id;     /* the newest of our keys that it was heard with; 0: not known */
+    uint64_t heard_ns;   /* when something authentic last came from it, hellos included */
+    uint64_t greeted_ns; /* when it last got a hello of its own */
     bool hello_owed;
 };
 
-/* Hellos and handshakes of an address that were looked at lately. */
 #define RATES           64u
-#define RATE_PER_SECOND 20u
+#define RATE_PER_SECOND 20u /* of an address */
 #define RATE_BURST      60u
-struct rate {
-    uint64_t since_ns;
-    uint32_t spent;
-};
+#define RATE_SPARE      200u /* a second, of all that are beyond that together */
 
 struct link {
     struct link_config config;
@@ -152,7 +166,11 @@ struct link {
     uint64_t hello_due_ns, attempts;
     struct link_address old_at; /* who came with the key that was dropped and is to be told; port 0: nobody */
     uint64_t old_told_ns;
-    struct rate rates[RATES];
+    struct rate rates[RATES]; /* of addresses that are no peer's */
+    uint32_t rate_secret;     /* so that nobody can choose whose it shares */
+    struct lottery {          /* of what came beyond the rates: in this second, and in the one before */
+        uint64_t since_ns, seen, before, state;
+    } spare;
     uint32_t turn; /* peer that link_output() looks at first */
     struct link_event events[EVENTS_MAX];
     uint32_t event_first, event_count;
@@ -188,12 +206,16 @@ void greet_take_hello(struct link *l, uint64_t now_ns, struct link_address from,
                       const uint8_t *frame, size_t bytes);
 void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from, const struct seal_header *header,
                       const uint8_t *frame, size_t bytes);
-void greet_take_second(struct link *l, uint64_t now_ns, uint32_t session, const uint8_t *frame, size_t bytes);
+bool greet_awaits(const struct link *l, uint32_t session); /* an answer to an attempt of that number */
+void greet_take_second(struct link *l, uint64_t now_ns, struct link_address from, uint32_t session,
+                       const uint8_t *frame, size_t bytes);
 size_t greet_output(struct link *l, uint64_t now_ns, struct link_address *to, uint8_t *frame); /* the round of hellos */
 size_t greet_output_peer(struct link *l, struct peer *p, uint64_t now_ns, struct link_address *to, uint8_t *frame);
 uint64_t greet_deadline(const struct peer *p);
 void greet_renew(struct link *l, struct peer *p, uint64_t now_ns); /* fresh keys for the session that stands */
 void greet_abandon(struct peer *p, uint64_t key_id);               /* handshakes under that key are over */
+void greet_check(struct peer *p, uint64_t now_ns);                 /* and answers that nobody came back to */
+void greet_proven(struct peer *p, const uint64_t boot_id[2]);      /* a session with that boot begins */
 
 /* session.c */
 void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_keys *keys, uint32_t own,
@@ -201,7 +223,7 @@ void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct
 void session_renew(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_session *seal, uint32_t own,
                    uint32_t theirs);
 /* Takes the handshake that was answered for proven: its session is the session. False: what it renews is over. */
-bool session_confirm(struct link *l, struct peer *p, uint64_t now_ns);
+bool session_confirm(struct link *l, struct peer *p, uint64_t now_ns, struct pending *answered);
 bool session_stands(const struct peer *p, struct standing standing);
 void session_key_dropped(struct link *l, struct peer *p, uint64_t now_ns, uint64_t key_id);
 void session_end(struct link *l, struct peer *p);

@@ -8,7 +8,7 @@
 #include <abi/types.h>
 #include <seal/primitives.h>
 
-#define SEAL_PROTOCOL 2u /* version of everything on the wire above UDP */
+#define SEAL_PROTOCOL 3u /* version of everything on the wire above UDP */
 
 /* What a node says of itself. All of it is authenticated; ids are compared, not interpreted. */
 struct seal_identity {
