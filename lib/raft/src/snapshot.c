@@ -87,18 +87,22 @@ static void reply_offset(struct raft *r)
     reply->offset = r->incoming_offset;
 }
 
-/* The log has all that the snapshot covers. */
-static bool not_needed(struct raft *r, const struct raft_snapshot *s)
+/* Has the log all that the snapshot covers? To install it then would void entries beyond it that were acknowledged. */
+static bool not_needed(const struct raft *r, const struct raft_snapshot *s)
 {
     uint64_t term;
-    bool matches = raft_term_at(r, s->index, &term) && term == s->term;
-    if (s->index > r->commit && !matches)
-        return false;
+    return s->index <= r->commit || (raft_term_at(r, s->index, &term) && term == s->term);
+}
+
+/* It says what is committed, and that much of the log is the leader's, who needs to know. */
+static void learn_from(struct raft *r, const struct raft_snapshot *s)
+{
     raft_commit_to(r, s->index);
+    if (r->role != RAFT_FOLLOWER || !raft_is_somebody(r->leader))
+        return;
     if (s->index > r->verified)
         r->verified = s->index;
     r->ack_owed = true;
-    return true;
 }
 
 void raft_on_snapshot(struct raft *r, const struct raft_message *m)
@@ -108,8 +112,12 @@ void raft_on_snapshot(struct raft *r, const struct raft_message *m)
         raft_refuse(r);
         return;
     }
-    if (r->incoming_complete || r->incoming_chunk || not_needed(r, s))
+    if (r->incoming_complete || r->incoming_chunk)
         return;
+    if (not_needed(r, s)) {
+        learn_from(r, s);
+        return;
+    }
     if (!same_snapshot(&r->incoming, s)) {
         r->incoming = *s;
         r->incoming_offset = 0;
@@ -133,15 +141,18 @@ void raft_chunk_stored(struct raft *r, uint64_t offset, bool ok)
         r->incoming_offset += r->incoming_chunk_bytes;
     ASSERT(r->incoming_offset <= r->incoming.bytes);
     reply_offset(r);
-    /* Entries may have come meanwhile and made it needless; then it is left where it is. */
-    if (r->incoming_offset == r->incoming.bytes && r->incoming.index > r->commit)
+    if (r->incoming_offset < r->incoming.bytes)
+        return;
+    if (not_needed(r, &r->incoming)) /* entries came meanwhile; it is left where it is */
+        learn_from(r, &r->incoming);
+    else
         r->incoming_complete = true;
 }
 
 static void install(struct raft *r)
 {
     const struct raft_snapshot *s = &r->incoming;
-    ASSERT(s->index > r->commit && r->applying == r->applied);
+    ASSERT(!not_needed(r, s) && r->applying == r->applied);
     raft_log_reset(r, s->index, s->term);
     r->commit = r->applied = r->applying = s->index;
     r->saved = *s;

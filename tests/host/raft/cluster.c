@@ -208,7 +208,9 @@ static bool do_update(struct cluster *c, struct unit *u)
         memcpy(u->incoming + update.chunk.offset, update.chunk.data, update.chunk.bytes);
     if (update.apply.first != 0)
         apply(u, &update.apply);
-    if (update.chunk.bytes > 0)
+    if (u->hold_chunk && update.chunk.offset + update.chunk.bytes == sizeof(u->state))
+        u->chunk_offset = update.chunk.offset;
+    else if (update.chunk.bytes > 0)
         raft_chunk_stored(u->r, update.chunk.offset, true);
     if (update.install != NULL)
         install(u, update.install);
@@ -229,6 +231,14 @@ void unit_work(struct cluster *c, uint32_t unit)
             raft_persisted(u->r, id);
         }
     }
+}
+
+void unit_store_chunk(struct cluster *c, uint32_t unit)
+{
+    struct unit *u = c->units[unit];
+    u->hold_chunk = false;
+    raft_chunk_stored(u->r, u->chunk_offset, true);
+    unit_work(c, unit);
 }
 
 static void deliver_first(struct cluster *c)

@@ -28,6 +28,7 @@ struct unit {
     struct raft_slot slots[256];
     uint8_t *bytes;
     bool up, hold_disk; /* hold_disk: writes wait for unit_flush() */
+    bool hold_chunk;    /* a snapshot's last chunk waits for unit_store_chunk() */
     /* durable */
     struct raft_hard_state hard_state;
     struct raft_snapshot snapshot;
@@ -42,6 +43,7 @@ struct unit {
     struct raft_read_state reads[64];
     uint32_t read_count, snapshot_wanted;
     uint8_t incoming[64];
+    uint64_t chunk_offset; /* of the one that waits */
 };
 
 struct packet {
@@ -78,6 +80,7 @@ void unit_crash(struct cluster *c, uint32_t unit);
 void unit_restart(struct cluster *c, uint32_t unit);
 void unit_harm(struct cluster *c, uint32_t unit, uint64_t last);     /* while it is off: what is after `last` is lost */
 void unit_flush(struct cluster *c, uint32_t unit, uint32_t writes);  /* that many writes become durable */
+void unit_store_chunk(struct cluster *c, uint32_t unit);             /* the last chunk is stored */
 void unit_work(struct cluster *c, uint32_t unit);                    /* does what its updates ask for */
 void unit_snapshot(struct cluster *c, uint32_t unit, uint64_t keep); /* takes one and compacts, keeping some entries */
 err_t unit_propose(struct cluster *c, uint32_t unit, const char *text);
