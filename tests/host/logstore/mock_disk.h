@@ -5,11 +5,12 @@
 
 #define MOCK_BYTES (3u * 1024u * 1024u)
 #define MOCK_MOST  (9u * 1024u * 1024u)
+#define MOCK_WIDE  (16u * 1024u * 1024u) /* the log is wider than the window that is searched for harm */
 
 struct mock_disk {
-    uint8_t durable[MOCK_MOST] __attribute__((aligned(16)));
-    uint8_t cache[MOCK_MOST]; /* what reads see */
-    uint8_t dirty[MOCK_MOST / SECTOR_BYTES];
+    uint8_t durable[MOCK_WIDE] __attribute__((aligned(16)));
+    uint8_t cache[MOCK_WIDE]; /* what reads see */
+    uint8_t dirty[MOCK_WIDE / SECTOR_BYTES];
     uint64_t operations;  /* writes and flushes so far */
     uint64_t power_until; /* operation number at which the power goes; 0: never */
     uint64_t bytes_read, flushes;

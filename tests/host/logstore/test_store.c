@@ -349,11 +349,33 @@ static void test_harm_to_acknowledged_groups_is_seen_and_mended(void)
     CHECK(rounds > 100);
 }
 
+/* How far a harmed log reached is told by its last group, however far behind the harm that stands. */
+static void test_harm_at_the_head_of_a_long_log(void)
+{
+    start_of(5, MOCK_WIDE);
+    while (store.next_block < SCAN_WINDOW / BLOCK_BYTES + 100) {
+        uint32_t bytes = make_records(&attempted, attempted.last + 1, 2, 20000);
+        CHECK_EQUAL(store_add_records(&store, buffer, bytes), E_OK);
+        CHECK_EQUAL(store_commit(&store), E_OK);
+    }
+    uint64_t last = store.last_index, sequence = store.sequence;
+    CHECK(store.super.known_sequence < sequence); /* the superblock does not help */
+    harm_group(1);
+    reopen();
+    CHECK(store.damaged && store.last_index < last);
+    CHECK_EQUAL(store.damaged_index, last);
+    CHECK_EQUAL(store.newest_sequence, sequence); /* what is written next cannot be taken for what was there */
+    read_back(&attempted);
+    repair(last);
+    reopen();
+    CHECK(!store.damaged && store.last_index == last);
+}
+
 static void test_one_superblock_copy_is_enough(void)
 {
-    struct disk interface = mock_interface(&disk);
     for (uint64_t seed = 1; seed <= 60; seed++) {
         start(seed);
+        struct disk interface = mock_interface(&disk);
         for (int i = 0; i < 10; i++)
             CHECK_EQUAL(step(), E_OK);
         uint32_t at = (seed & 1 ? SUPERBLOCK_A : SUPERBLOCK_B) + random_below(2000);
@@ -596,6 +618,7 @@ int main(void)
     RUN(test_cuts_while_formatting);
     RUN(test_power_cuts);
     RUN(test_harm_to_acknowledged_groups_is_seen_and_mended);
+    RUN(test_harm_at_the_head_of_a_long_log);
     RUN(test_one_superblock_copy_is_enough);
     RUN(test_a_truncation_asked_again_after_its_compaction);
     RUN(test_a_full_log_says_so_takes_votes_and_recovers);

@@ -171,14 +171,14 @@ static err_t weigh_chunk(struct store *store, uint32_t first_block, uint32_t blo
     return E_OK;
 }
 
-/* Looks behind the end of the log for groups that can only be there if the end was acknowledged and then harmed. */
+/* Looks behind the end of the log for groups that can only be there if the end was acknowledged and then harmed. Where
+ * there is harm, groups follow it at once, so a window is enough to see it; how far the log reached is told by the last of
+ * them, wherever it stands. */
 static err_t search_beyond(struct store *store)
 {
-    uint32_t total = area_blocks(store), block = store->next_block, left = SCAN_WINDOW / BLOCK_BYTES;
-    if (left > total)
-        left = total;
-    while (left > 0) {
-        uint32_t blocks = left < CHUNK_BLOCKS ? left : CHUNK_BLOCKS;
+    uint32_t total = area_blocks(store), window = SCAN_WINDOW / BLOCK_BYTES, block = store->next_block, seen = 0;
+    while (seen < total && (seen < window || store->damaged)) {
+        uint32_t blocks = total - seen < CHUNK_BLOCKS ? total - seen : CHUNK_BLOCKS;
         if (block + blocks > total)
             blocks = total - block;
         err_t err = store_read(store, store->super.records_start + (uint64_t)block * BLOCK_BYTES, store->group,
@@ -187,7 +187,7 @@ static err_t search_beyond(struct store *store)
             err = weigh_chunk(store, block, blocks);
         if (err != E_OK)
             return err;
-        left -= blocks;
+        seen += blocks;
         block = (block + blocks) % total;
     }
     return E_OK;
@@ -208,16 +208,21 @@ static void begin_replay(struct store *store)
     store->full_from = UINT64_MAX;
 }
 
+/* The superblock may know of groups that are not there. */
+static void ask_superblock(struct store *store)
+{
+    const struct disk_superblock *super = &store->super;
+    store->newest_sequence = store->sequence;
+    if (super->known_sequence <= store->sequence)
+        return;
+    store->damaged = true;
+    store->newest_sequence = super->known_sequence;
+    store->damaged_index = super->known_index;
+}
+
 static void judge_damage(struct store *store)
 {
     const struct disk_superblock *super = &store->super;
-    if (super->known_sequence > store->sequence) {
-        store->damaged = true;
-        if (super->known_sequence > store->newest_sequence)
-            store->newest_sequence = super->known_sequence;
-        if (super->known_index > store->damaged_index)
-            store->damaged_index = super->known_index;
-    }
     store->first_damage = store->damaged && (!super->damaged || store->damaged_index > super->damaged_index);
     if (super->damaged) {
         store->damaged = true;
@@ -237,7 +242,7 @@ err_t store_open(struct store *store)
         err = replay(store);
     if (store->last_index < store->super.compacted)
         store->last_index = store->super.compacted;
-    store->newest_sequence = store->sequence;
+    ask_superblock(store);
     if (err == E_OK)
         err = search_beyond(store);
     if (err != E_OK)
