@@ -2,6 +2,7 @@
  *                          operation, "OP refused" or "OP allowed"
  * authority widen          tries to get a wider handle than its own
  * authority session KEY    opens a client session, appends under it, says its number, and stays until it is ended
+ * authority fill           opens client sessions until that is refused, says how many it got and why no more, and stays
  * authority append KEY N   appends under session N of another
  * authority unlock NAME F  releases a lock by its fence
  * authority bare NODE      starts `allow` on another node without giving it a handle to the cluster
@@ -136,6 +137,19 @@ static int hold_session(const char *key)
     return 0;
 }
 
+static int fill_sessions(void)
+{
+    uint64_t session;
+    uint32_t count = 0, word = 0;
+    err_t err;
+    while ((err = cluster_session_open(cluster, soon(), &session)) == E_OK)
+        count++;
+    printf("%u sessions, then error %u\n", (unsigned)count, (unsigned)err);
+    fflush(stdout);
+    (void)os_futex_wait(&word, 0, DEADLINE_NEVER);
+    return 0;
+}
+
 static int tell_one(const char *op, err_t err)
 {
     tell(op, err);
@@ -154,6 +168,8 @@ int main(int argc, char **argv)
     uint64_t revision, number = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
     if (argc == 3 && strcmp(argv[1], "session") == 0)
         return hold_session(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "fill") == 0)
+        return fill_sessions();
     if (argc == 4 && strcmp(argv[1], "append") == 0)
         return tell_one("append", cluster_append(cluster, soon(), number, 2, argv[2], "w", 1, &revision));
     if (argc == 4 && strcmp(argv[1], "unlock") == 0)

@@ -1,7 +1,9 @@
 """Who may do what with the cluster service: a narrowed handle for every class of operations, prefixes, attempts to get
 more, here and from another node."""
+import pathlib
 import re
 
+TOP = pathlib.Path(__file__).resolve().parents[2]
 HANG_S = 300.0  # limits only detect hangs
 NEEDS = {
     "status": {"status"}, "nodes": {"status"}, "raft": {"status"}, "wait_state": {"status"},
@@ -89,6 +91,16 @@ def test_what_a_process_holds_is_its_own(joined):
     assert say(joined, 1, f"authority append own {session}") == "append refused\n"
     assert say(joined, 2, f"authority append own {session}") == "append allowed\n"  # E_NO_SESSION: not of that node
     assert say(joined, 3, "get own") == "v\n"
+
+
+def test_no_process_takes_all_sessions(joined):
+    full = re.search(r"^ERROR\(E_FULL, (\d+),", (TOP / "abi/errno.def").read_text(), re.M)[1]
+    most = re.search(r"TABLES_OWNER_SESSIONS +(\d+)u", (TOP / "lib/tables/include/tables/tables.h").read_text())[1]
+    filled = f"{most} sessions, then error {full}\n"
+    for file in ("/tmp/fill1", "/tmp/fill2"):  # one after the other: each process has the same to itself
+        joined.type(1, f"authority fill > {file} &\n")
+        joined.wait_until(lambda file=file: run(joined, 1, f"cat {file}").text == filled, "it has all that it may", HANG_S)
+    assert say(joined, 1, "put --ephemeral others yes -- get others") == "yes\n"
 
 
 def instances(cluster, node, job):

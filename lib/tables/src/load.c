@@ -94,7 +94,7 @@ static err_t load_session(struct tables *t, struct wire_reader *r)
     uint64_t last_number = wire_get_u64(r), last_value = wire_get_u64(r);
     uint32_t last_err = wire_get_u32(r), node = wire_get_u32(r);
     err_t err = check(r, number_free(&t->sessions, session) && nodes_live(t, node) && last_err < E_COUNT &&
-                             t->sessions.count < TABLES_SESSIONS_MAX);
+                             owners_have_session_room(t, node, process_id));
     if (err)
         return err;
     struct session *s = sessions_add(t, session, node, process_id);

@@ -24,6 +24,8 @@ struct session *sessions_add(struct tables *t, uint64_t session, uint32_t node, 
     s->session = session;
     s->node = node;
     s->process_id = process_id;
+    if (!owners_add_session(t, s))
+        return NULL;
     tree_insert(&t->sessions, &s->by_number);
     return s;
 }
@@ -31,12 +33,13 @@ struct session *sessions_add(struct tables *t, uint64_t session, uint32_t node, 
 static void remove_session(struct tables *t, struct session *s)
 {
     tree_remove(&t->sessions, &s->by_number);
+    owners_remove_session(t, s);
     tables_give(t, s, sizeof(*s));
 }
 
 void sessions_apply_open(struct tables *t, const struct tables_op *op, struct tables_result *result)
 {
-    if (t->sessions.count >= TABLES_SESSIONS_MAX) {
+    if (!owners_have_session_room(t, op->node, op->session_open.process_id)) {
         result->err = E_FULL;
         return;
     }

@@ -55,11 +55,11 @@ struct lock {
     uint32_t mode; /* of the holders, or of those that were the last */
 };
 
-/* A process that has requests: how many. It is not in snapshots, since its requests are. */
+/* A process that has requests or sessions: how many. It is not in snapshots, since they are. */
 struct owner {
     struct tree_node by_process;
     struct tree_number number;
-    uint32_t requests, delays;
+    uint32_t requests, delays, sessions;
 };
 
 /* A change that watchers can still be told; its name and value follow it. */
@@ -139,6 +139,9 @@ void jobs_apply_kill(struct tables *t, const struct tables_op *op, struct tables
 bool owners_have_room(const struct tables *t, const struct request *like);
 bool owners_add(struct tables *t, const struct request *r); /* false: no memory */
 void owners_remove(struct tables *t, const struct request *r);
+bool owners_have_session_room(const struct tables *t, uint32_t node, uint64_t process_id);
+bool owners_add_session(struct tables *t, const struct session *s); /* false: no memory */
+void owners_remove_session(struct tables *t, const struct session *s);
 void cluster_key_apply(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void cluster_key_boot_began(struct tables *t, uint32_t node);
 

@@ -34,8 +34,9 @@ static void test_sessions(void)
     CHECK(tables_session(r.t, session, &process, &sequence) && process == 7 && sequence == 1);
     CHECK(!tables_session(r.t, session + 1000, &process, &sequence));
     for (uint32_t i = 1; i < TABLES_SESSIONS_MAX; i++)
-        CHECK_EQUAL(open_session(8), E_OK);
+        CHECK_EQUAL(open_session(8 + i / TABLES_OWNER_SESSIONS), E_OK);
     CHECK_EQUAL(open_session(8), E_FULL);
+    CHECK_EQUAL(open_session(1000), E_FULL);
     join(&r, 2, 1);
     struct tables_op close = {.kind = TABLES_SESSION_CLOSE, .session_close = {session, 7}};
     CHECK_EQUAL(replica_from(&r, 2, close), E_NO_SESSION); /* another node's */
@@ -43,6 +44,24 @@ static void test_sessions(void)
     CHECK_EQUAL(from_one(close), E_NO_SESSION);
     CHECK_EQUAL(append(session, 2, "k", text("b")), E_NO_SESSION);
     CHECK_EQUAL(open_session(8), E_OK);
+}
+
+/* Each process may have so many, of every node; what one closes it may open again, and its locks do not count. */
+static void test_no_process_takes_all_sessions(void)
+{
+    join(&r, 2, 1);
+    for (uint32_t i = 0; i < TABLES_OWNER_SESSIONS; i++)
+        CHECK_EQUAL(open_session(7), E_OK);
+    uint64_t newest = r.result.value;
+    CHECK_EQUAL(open_session(7), E_FULL);
+    CHECK_EQUAL(open_session(8), E_OK);
+    CHECK_EQUAL(replica_from(&r, 2, (struct tables_op){.kind = TABLES_SESSION_OPEN, .session_open = {7}}), E_OK);
+    CHECK_EQUAL(lock(&r, 1, 7, "l", TABLES_EXCLUSIVE), E_OK);
+    CHECK_EQUAL(from_one((struct tables_op){.kind = TABLES_SESSION_CLOSE, .session_close = {newest, 7}}), E_OK);
+    CHECK_EQUAL(open_session(7), E_OK);
+    CHECK_EQUAL(open_session(7), E_FULL);
+    CHECK_EQUAL(from_one((struct tables_op){.kind = TABLES_PROCESS_END, .process_end = {7}}), E_OK);
+    CHECK_EQUAL(open_session(7), E_OK);
 }
 
 static void test_appends(void)
@@ -272,6 +291,7 @@ static void test_memory_ends_anywhere(void)
 int main(void)
 {
     FRESH(test_sessions);
+    FRESH(test_no_process_takes_all_sessions);
     FRESH(test_appends);
     FRESH(test_names);
     FRESH(test_locks);

@@ -26,6 +26,7 @@
 #define TABLES_DELAYS_MAX    256u                /* requests that ask for a delay, and locks that one keeps, together */
 #define TABLES_OWNER_MAX     128u                /* lock requests of one process */
 #define TABLES_OWNER_DELAYS  16u                 /* and those among them that ask for a delay */
+#define TABLES_OWNER_SESSIONS 64u                /* sessions of one process */
 #define TABLES_HISTORY_MAX   1024u               /* changes that watchers can still be told */
 #define TABLES_HISTORY_BYTES 262144u             /* and their names and values */
 #define TABLES_WINDOW        512u                /* proposals of one node boot told apart, by sequence */

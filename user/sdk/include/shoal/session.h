@@ -16,7 +16,7 @@ struct shoal_session {
 #define SHOAL_APPEND_MAX 1024u /* bytes at once */
 
 /* *session_out: a session of this process.
- *   refused: E_FULL, E_NOT_DELIVERED, E_NO_RIGHT
+ *   refused: E_FULL (64 of this process, or all that the cluster can have), E_NOT_DELIVERED, E_NO_RIGHT
  *   unknown: there may be a session that nobody knows; it does nothing and ends with the process */
 err_t shoal_session_open(handle_t cluster, uint64_t deadline, struct shoal_session *session_out);
 
