@@ -102,6 +102,7 @@ struct request {
     uint64_t serial;                 /* of the calling process */
     struct tables_position position; /* WATCH_NEXT: nothing before it is of interest */
     uint32_t state;                  /* WAIT_STATE */
+    bool offers;                     /* KEY: a key, with its proposal */
     struct msg in;                   /* the message as it came; handles are indices + 1 into refs */
     handle_t in_handles[IPC_HANDLES_MAX];
     struct handle_ref refs[IPC_HANDLES_MAX];
@@ -154,6 +155,7 @@ extern struct cluster cluster;
 
 void cluster_wake(void); /* kernel lock held */
 void cluster_try_open(void);
+bool cluster_random(void *to, size_t bytes); /* as arch_random(), from the cluster thread */
 
 /* mount_config.c */
 void cluster_configure(void);

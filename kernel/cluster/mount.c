@@ -81,6 +81,20 @@ static void hook_call_sent(void *context, uint32_t node)
     cluster_leave(flags);
 }
 
+/* The generator is the kernel's, and so is its lock. */
+bool cluster_random(void *to, size_t bytes)
+{
+    uint64_t flags = cluster_enter();
+    bool there = arch_random(to, bytes);
+    cluster_leave(flags);
+    return there;
+}
+
+static bool hook_entropy(void *context, uint8_t bytes[32])
+{
+    return cluster_random(bytes, 32);
+}
+
 static void hook_say(void *context, const char *line)
 {
     klog("%s", line);
@@ -101,10 +115,12 @@ static void open_node(void)
                                             .call_message = hook_call_message,
                                             .call_next = hook_call_next,
                                             .call_sent = hook_call_sent,
+                                            .entropy = hook_entropy,
                                             .say = hook_say};
     if (node_open(&cluster.config, &hooks, time_now_ns(), &cluster.node) != E_OK)
         panic("cluster: no memory for the node");
     memset(cluster.config.cluster_key, 0, sizeof(cluster.config.cluster_key));
+    memset(cluster.config.random, 0, sizeof(cluster.config.random));
     klog("cluster: this node is %s of cluster %s", cluster.config.name, cluster.config.cluster_name);
 }
 

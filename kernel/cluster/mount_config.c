@@ -28,10 +28,12 @@ static void copy_text(char *to, size_t room, const char *from)
     text_put(&t, from);
 }
 
-static void take_key(void)
+/* A node that takes part in no cluster keeps none either. */
+static void take_key(bool wanted)
 {
     struct boot_info *info = (struct boot_info *)(uintptr_t)boot_info_get();
-    memcpy(cluster.config.cluster_key, info->key, sizeof(info->key));
+    if (wanted)
+        memcpy(cluster.config.cluster_key, info->key, sizeof(info->key));
     seal_wipe(info->key, sizeof(info->key));
 }
 
@@ -65,9 +67,9 @@ void cluster_configure(void)
     struct node_config *c = &cluster.config;
     const char *name = config_get("node"), *genesis = config_get("genesis");
     check();
+    take_key(cluster.configured);
     if (!cluster.configured && !cluster.key_awaited)
         return;
-    take_key();
     copy_text(c->cluster_name, sizeof(c->cluster_name), config_get("cluster"));
     copy_text(c->name, sizeof(c->name), name ? name : "");
     c->genesis = genesis && genesis[0] == 'y';

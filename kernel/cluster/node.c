@@ -47,18 +47,28 @@ static struct seal_identity make_identity(const struct node *n)
     return self;
 }
 
-static err_t open_link(struct node *n)
+/* What links draw from is forgotten here: who learns of what ids are drawn from learns nothing of their secrets. */
+static void part_entropy(struct node *n, uint8_t links_out[32])
+{
+    uint8_t ids[32];
+    seal_hkdf(n->config.boot_id, 16, n->config.random, 32, "links", 5, links_out, 32);
+    seal_hkdf(n->config.boot_id, 16, n->config.random, 32, "ids", 3, ids, 32);
+    memcpy(n->config.random, ids, sizeof(ids));
+}
+
+static err_t open_link(struct node *n, const uint8_t random[32])
 {
     struct link_config config = {.cluster_name = n->config.cluster_name,
                                  .self = make_identity(n),
                                  .memory = {link_take, link_give, n, n->config.link_bytes},
+                                 .entropy = {n->hooks.entropy, n->hooks.context},
                                  .port = n->config.port,
                                  .silence_ns = 4 * SECOND_NS,
                                  .keepalive_ns = SECOND_NS,
                                  .hello_ns = SECOND_NS,
                                  .renew_ns = 120 * SECOND_NS,
                                  .renew_bytes = 256u << 20};
-    memcpy(config.random, n->config.random, 32);
+    memcpy(config.random, random, 32);
     err_t err = link_open(&config, n->now_ns, &n->link);
     seal_wipe(&config, sizeof(config));
     return err;
@@ -81,6 +91,7 @@ void node_draw_ids(struct node *n)
 err_t node_open(const struct node_config *config, const struct node_hooks *hooks, uint64_t now_ns, struct node **out)
 {
     struct node *n = hooks->take(hooks->context, sizeof(*n));
+    uint8_t links[32];
     if (!n)
         return E_NO_MEMORY;
     memset(n, 0, sizeof(*n));
@@ -89,6 +100,7 @@ err_t node_open(const struct node_config *config, const struct node_hooks *hooks
     n->now_ns = now_ns;
     n->next_sequence = 1;
     n->epoch = 1;
+    part_entropy(n, links);
     node_draw_ids(n);
     n->record = node_take(n, LOG_APPEND_MAX);
     n->scratch_bytes = LINK_MESSAGE_MAX;
@@ -96,7 +108,9 @@ err_t node_open(const struct node_config *config, const struct node_hooks *hooks
     n->saver = node_take(n, sizeof(*n->saver));
     n->loader = node_take(n, sizeof(*n->loader));
     n->checksums = node_take(n, config->window_entries * sizeof(uint32_t));
-    if (!n->record || !n->scratch || !n->saver || !n->loader || !n->checksums || open_link(n) != E_OK) {
+    bool good = n->record && n->scratch && n->saver && n->loader && n->checksums && open_link(n, links) == E_OK;
+    seal_wipe(links, sizeof(links));
+    if (!good) {
         node_close(n);
         return E_NO_MEMORY;
     }

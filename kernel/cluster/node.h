@@ -23,7 +23,7 @@
 struct node_config {
     char cluster_name[32];
     uint8_t cluster_key[32]; /* that the machine booted with */
-    uint8_t random[32];
+    uint8_t random[32];      /* fresh entropy: ids, and the secrets of links, are drawn from it */
     char name[32];
     uint64_t node_id[2], boot_id[2];
     uint32_t voter_count; /* of the shared configuration */
@@ -63,11 +63,14 @@ struct node_hooks {
     bool (*call_message)(void *context, uint32_t node, const uint8_t *message, size_t bytes); /* false: malformed */
     const uint8_t *(*call_next)(void *context, uint32_t node, size_t *bytes_out);             /* NULL: none to send */
     void (*call_sent)(void *context, uint32_t node);
+    /* 32 bytes from the machine, fresh at each call; NULL or false: there are none. */
+    bool (*entropy)(void *context, uint8_t bytes_out[32]);
     void (*say)(void *context, const char *line); /* to the kernel log */
 };
 
 struct node;
 
+/* The key and the entropy are not kept where `config` is copied to; the caller wipes its own. */
 err_t node_open(const struct node_config *config, const struct node_hooks *hooks, uint64_t now_ns, struct node **out);
 void node_close(struct node *n);
 
@@ -112,14 +115,16 @@ enum recover_act { RECOVER_LOOK = 0, RECOVER_DO = 1, WIPE_LOOK = 2, WIPE_DO = 3 
 err_t node_recover(struct node *n, enum recover_act act, char *to, size_t room, size_t *bytes_out);
 
 /* ---- the cluster's key: node_key.c ---- */
-/* Keeps a key for the change to it that is proposed next; its id. */
-uint64_t node_keys_offer(struct node *n, const uint8_t key[NODE_KEY_BYTES]);
+/* Keeps a key for the change to it that is proposed next; its id. E_BUSY: what becomes of another is not known yet. */
+err_t node_keys_offer(struct node *n, const uint8_t key[NODE_KEY_BYTES], uint64_t *id_out);
+/* What became of the proposal is in the tables, or it could not be made. */
+void node_keys_offer_decided(struct node *n);
 uint64_t node_keys_now(const struct node *n); /* id of the one to be changed; 0: none */
 /* By hand. E_EXISTS: it has that one; E_CONFLICT: the cluster's is another, and this node needs none; E_FULL. */
 err_t node_keys_enter(struct node *n, const uint8_t key[NODE_KEY_BYTES]);
 bool node_keys_newest(const struct node *n, uint8_t key_out[NODE_KEY_BYTES]); /* false: there is none */
-/* Would the old one's end leave a majority of the voters? */
-bool node_keys_majority(struct node *n);
+/* Would the old one's end leave a majority of the voters? And which nodes have the new one. */
+bool node_keys_majority(struct node *n, uint64_t *ready_out);
 size_t node_keys_text(struct node *n, char *to, size_t room);
 
 /* For people: role, log, members. */

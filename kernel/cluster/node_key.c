@@ -11,7 +11,10 @@
 #define ASK_AGAIN_NS SECOND_NS
 #define TOLD_NS      (60 * SECOND_NS)
 #define SEALED_BYTES (NODE_KEY_BYTES + SEAL_TAG_BYTES)
-_Static_assert(NODE_KEY_RECORD_BYTES == 8 + 2 + 32 + NODE_KEYS_MAX * (8 + SEALED_BYTES), "a record has a fixed form");
+
+#define RECORD_BOUND_BYTES 10u /* of a record: id of the boot's key, whether that is valid, how many are kept */
+_Static_assert(NODE_KEY_RECORD_BYTES == RECORD_BOUND_BYTES + 32 + NODE_KEYS_MAX * (8 + SEALED_BYTES),
+               "a record has a fixed form");
 
 static struct node_key *find(struct node *n, uint64_t id)
 {
@@ -47,11 +50,13 @@ static void draw_salt(struct node *n, uint8_t salt[32])
     seal_hkdf(n->config.boot_id, 16, n->config.random, 32, purpose, strlen(purpose), salt, 32);
 }
 
-static void put_kept(struct wire_writer *w, const uint8_t with[32], const struct node_key *k, uint32_t at)
+/* What comes before the salt is bound to each: nobody can make the key of the boot valid again. */
+static void put_kept(struct wire_writer *w, const uint8_t with[32], const uint8_t *record, const struct node_key *k,
+                     uint32_t at)
 {
     uint8_t sealed[SEALED_BYTES];
     memcpy(sealed, k->key, NODE_KEY_BYTES);
-    seal_encrypt(with, at, "", 0, sealed, NODE_KEY_BYTES);
+    seal_encrypt(with, at, record, RECORD_BOUND_BYTES, sealed, NODE_KEY_BYTES);
     wire_put_u64(w, k->id);
     wire_put_bytes(w, sealed, sizeof(sealed));
 }
@@ -72,7 +77,7 @@ static void make_record(struct node *n)
     wire_put_bytes(&w, salt, sizeof(salt));
     for (uint32_t i = 0; i < n->keys.count; i++) {
         if (n->keys.held[i].kept)
-            put_kept(&w, with, &n->keys.held[i], at++);
+            put_kept(&w, with, n->keys.record, &n->keys.held[i], at++);
     }
     ASSERT(!w.failed);
     seal_wipe(with, sizeof(with));
@@ -82,10 +87,11 @@ static void make_record(struct node *n)
 
 static bool open_kept(struct node *n, struct wire_reader *r, const uint8_t with[32], uint32_t at, struct node_key *out)
 {
+    const uint8_t *record = n->keys.record;
     uint8_t open[SEALED_BYTES];
     *out = (struct node_key){.id = wire_get_u64(r), .kept = true};
     wire_get_bytes(r, open, sizeof(open));
-    bool good = !r->failed && seal_decrypt(with, at, "", 0, open, NODE_KEY_BYTES);
+    bool good = !r->failed && seal_decrypt(with, at, record, RECORD_BOUND_BYTES, open, NODE_KEY_BYTES);
     memcpy(out->key, open, NODE_KEY_BYTES);
     seal_wipe(open, sizeof(open));
     return good && link_key_id(n->link, out->key) == out->id;
@@ -147,7 +153,7 @@ static bool hold(struct node *n, const uint8_t key[NODE_KEY_BYTES], bool kept)
 static void drop(struct node *n, uint64_t id)
 {
     struct node_keys *k = &n->keys;
-    struct node_key *at = find(n, id), *last = &k->held[k->count - 1];
+    struct node_key *at = find(n, id), *last = at ? &k->held[k->count - 1] : NULL;
     if (!at)
         return;
     link_key_drop(n->link, n->now_ns, id);
@@ -210,17 +216,30 @@ static void take_offered(struct node *n)
     if (!find(n, offered->id))
         hold(n, offered->key, !k->leaked);
     seal_wipe(offered, sizeof(*offered));
+    n->keys.offering = false;
 }
 
+static void drop_and_say(struct node *n, uint64_t id)
+{
+    drop(n, id);
+    node_say(n, "cluster: a key of the cluster is not valid any more: ", "this node has wiped it");
+}
+
+/* By this node's tables, however old they are: what it had before the key that they call valid is not. */
+static void drop_older(struct node *n)
+{
+    while (find(n, decided(n)->id) && n->keys.held[0].id != decided(n)->id)
+        drop_and_say(n, n->keys.held[0].id);
+}
+
+/* By the cluster's. */
 static void drop_void(struct node *n)
 {
     const struct tables_cluster_key *k = decided(n);
     for (uint32_t i = n->keys.count; k->id && i > 0; i--) {
         uint64_t id = n->keys.held[i - 1].id;
-        if (id == k->id || id == k->next_id)
-            continue;
-        drop(n, id);
-        node_say(n, "cluster: a key of the cluster is not valid any more: ", "this node has wiped it");
+        if (id != k->id && id != k->next_id)
+            drop_and_say(n, id);
     }
 }
 
@@ -290,9 +309,13 @@ void node_keys_run(struct node *n)
         k->record_due = false;
         node_log_keep_keys(n);
     }
+    if (n->raft_running)
+        drop_older(n);
     if (!n->raft_running || node_state(n) != CLUSTER_MEMBER) /* only then the tables here are the cluster's */
         return;
     drop_void(n);
+    if (!k->offering)
+        node_keys_offer_decided(n); /* the change to it may have ended */
     go_on(n);
 }
 
@@ -308,11 +331,22 @@ uint64_t node_keys_deadline(const struct node *n)
 
 /* ---- by hand ---- */
 
-uint64_t node_keys_offer(struct node *n, const uint8_t key[NODE_KEY_BYTES])
+/* One at a time: if two were proposed, the first would be agreed to, and must be here then. */
+err_t node_keys_offer(struct node *n, const uint8_t key[NODE_KEY_BYTES], uint64_t *id_out)
 {
-    n->keys.offered.id = link_key_id(n->link, key);
+    if (n->keys.offering || (n->keys.offered.id && n->keys.offered.id == decided(n)->next_id))
+        return E_BUSY;
+    n->keys.offering = true;
+    n->keys.offered.id = *id_out = link_key_id(n->link, key);
     memcpy(n->keys.offered.key, key, NODE_KEY_BYTES);
-    return n->keys.offered.id;
+    return E_OK;
+}
+
+void node_keys_offer_decided(struct node *n)
+{
+    n->keys.offering = false;
+    if (n->keys.offered.id != decided(n)->next_id)
+        seal_wipe(&n->keys.offered, sizeof(n->keys.offered));
 }
 
 uint64_t node_keys_now(const struct node *n)
@@ -330,6 +364,12 @@ static bool any_session(const struct node *n)
     return false;
 }
 
+/* By others, lately: a session may then be one with a stranger who has the dropped key. */
+static bool told_dropped(const struct node *n)
+{
+    return n->keys.told_ns && n->now_ns - n->keys.told_ns < TOLD_NS;
+}
+
 err_t node_keys_enter(struct node *n, const uint8_t key[NODE_KEY_BYTES])
 {
     const struct tables_cluster_key *k = decided(n);
@@ -341,7 +381,7 @@ err_t node_keys_enter(struct node *n, const uint8_t key[NODE_KEY_BYTES])
             return E_CONFLICT;
         return hold(n, key, false) ? E_OK : E_FULL;
     }
-    if (id != k->next_id && any_session(n)) /* what it has is good for something */
+    if (id != k->next_id && any_session(n) && !told_dropped(n)) /* what it has is good for something */
         return E_CONFLICT;
     node_keys_begin(n);
     if (id != k->next_id) { /* it has missed a change: what it has is of no use */
@@ -359,8 +399,9 @@ bool node_keys_newest(const struct node *n, uint8_t key_out[NODE_KEY_BYTES])
     return n->keys.count != 0;
 }
 
-bool node_keys_majority(struct node *n)
+bool node_keys_majority(struct node *n, uint64_t *ready_out)
 {
+    *ready_out = decided(n)->ready;
     uint8_t votes[RAFT_MEMBERS_MAX];
     const struct raft_conf *conf = n->raft_running ? raft_conf_now(n->raft) : NULL;
     for (uint32_t i = 0; conf && i < conf->count; i++) {
@@ -383,8 +424,7 @@ void node_keys_told_dropped(struct node *n)
 
 bool node_put_key_missing(const struct node *n, struct text *t)
 {
-    bool told = n->keys.told_ns && n->now_ns - n->keys.told_ns < TOLD_NS && n->keys.begun;
-    if (n->keys.count && !told)
+    if (n->keys.count && !(told_dropped(n) && n->keys.begun))
         return false;
     text_put(t, "the new cluster key: the one that this node has was dropped while it was away; `key enter` gives it "
                 "the new one, `key show` on another node shows that");

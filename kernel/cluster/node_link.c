@@ -4,6 +4,8 @@
 #define HELLO_BYTES 72u
 #define LOAD_BYTES  (40u + MEMBERS_WHY_BYTES)
 
+#define TURNED_AWAY_NS (10 * SECOND_NS) /* between lines of log on that, for each reason */
+
 uint32_t node_other_slot(const struct node *n, const struct other *o)
 {
     return (uint32_t)(o - n->others);
@@ -121,17 +123,29 @@ static void tell_calls(struct node *n, struct other *o, uint32_t number)
     n->hooks.session_begin(n->hooks.context, number, o->boot_id);
 }
 
-/* Remembered for a while: the oldest gives way. True: it is news. */
+/* Where it is, or what gives way to it: of nodes that nobody knows the oldest, since anybody with a key that was
+ * dropped can say that it is many, and only then a member. */
+static struct refused *place_of_refused(struct node *n, const uint64_t node_id[2])
+{
+    struct refused *to = NULL;
+    bool to_known = false;
+    for (uint32_t i = 0; i < REFUSED_MAX; i++) {
+        struct refused *r = &n->refused[i];
+        if (same_id(r->node_id, node_id))
+            return r;
+        bool known = n->tables && n->now_ns - r->at_ns < REFUSED_NS && tables_node_by_id(n->tables, r->node_id);
+        if (!to || known < to_known || (known == to_known && r->at_ns < to->at_ns)) {
+            to = r;
+            to_known = known;
+        }
+    }
+    return to;
+}
+
+/* Remembered for a while. True: it is news. */
 static bool remember_refused(struct node *n, const uint64_t node_id[2], const uint64_t cluster_id[2], uint32_t reason)
 {
-    struct refused *to = &n->refused[0];
-    for (uint32_t i = 0; i < REFUSED_MAX; i++) {
-        if (same_id(n->refused[i].node_id, node_id)) {
-            to = &n->refused[i];
-            break;
-        }
-        to = n->refused[i].at_ns < to->at_ns ? &n->refused[i] : to;
-    }
+    struct refused *to = place_of_refused(n, node_id);
     bool news = !same_id(to->node_id, node_id) || to->reason != reason || n->now_ns - to->at_ns >= REFUSED_NS;
     *to = (struct refused){{node_id[0], node_id[1]}, {cluster_id[0], cluster_id[1]}, n->now_ns, reason};
     if (reason == LINK_OTHER_CLUSTER)
@@ -298,10 +312,14 @@ static void refused(struct node *n, const struct link_event *event)
         [LINK_SAME_NODE] = "it has the same node id as this one (cloned disk or placeholder UUID?)",
         [LINK_OTHER_CLUSTER] = "its log is of another cluster of this name and key, or of an older epoch of this one",
         [LINK_OLD_KEY] = "it has a cluster key that was dropped; `key enter` there gives it the new one"};
-    if (event->reason == LINK_KEY_DROPPED)
+    uint64_t *said_ns = &n->turned_away_said_ns[event->reason];
+    if (event->reason == LINK_KEY_DROPPED) {
         node_keys_told_dropped(n);
-    else if (remember_refused(n, event->node_id, event->cluster_id, event->reason))
+    } else if (remember_refused(n, event->node_id, event->cluster_id, event->reason) &&
+               (!*said_ns || n->now_ns - *said_ns >= TURNED_AWAY_NS)) {
+        *said_ns = n->now_ns;
         node_say(n, "cluster: a node was turned away: ", why[event->reason]);
+    }
 }
 
 /* ---- frames of strangers, in the log ---- */

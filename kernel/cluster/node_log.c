@@ -4,7 +4,7 @@
 #include "node_state.h"
 
 #define SUPERBLOCK_MAGIC   0x4c414f53u
-#define SUPERBLOCK_VERSION 3u
+#define SUPERBLOCK_VERSION 4u
 
 /* ---- the superblock's payload ---- */
 

@@ -143,6 +143,7 @@ struct node_keys {
     struct node_key held[NODE_KEYS_MAX]; /* those that are valid, the older first */
     uint32_t count;
     struct node_key offered; /* drawn or given here, and not agreed to yet */
+    bool offering;           /* its proposal is under way */
     bool loaded, begun;      /* what the disk keeps was looked at; the link has them */
     uint8_t record[NODE_KEY_RECORD_BYTES];
     uint64_t records; /* made in this boot */
@@ -318,6 +319,7 @@ struct node {
         uint64_t count, said_ns;
     } refused_said[SEAL_COUNTERS]; /* frames, when the log last told of them */
     uint64_t refused_look_ns;
+    uint64_t turned_away_said_ns[LINK_KEY_DROPPED + 1]; /* by enum link_refusal */
 };
 
 static inline bool same_id(const uint64_t a[2], const uint64_t b[2])

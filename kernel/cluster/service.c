@@ -14,6 +14,8 @@ static void free_request(struct request *r)
         kfree(r->held, sizeof(*r->held));
     list_remove(&r->node);
     list_remove(&r->cancel_node);
+    if (r->op == CLUSTER_OP_KEY)
+        memset(r->bytes, 0, sizeof(r->bytes)); /* also one that was refused as it came */
     kfree(r, sizeof(*r));
 }
 

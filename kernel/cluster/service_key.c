@@ -16,30 +16,46 @@ static void answer_state(struct request *r)
     ANSWER(r, key, .refused = false, .text = service_rows, .text_length = (uint32_t)used);
 }
 
+static void offer_decided(struct request *r)
+{
+    if (r->offers)
+        node_keys_offer_decided(cluster.node);
+}
+
 static void finish_key(struct request *r, const struct tables_result *result)
 {
+    offer_decided(r);
     answer_state(r);
 }
 
-static void propose(struct request *r, uint64_t action, uint64_t id, uint64_t leaked)
+static bool propose(struct request *r, uint64_t action, uint64_t id, uint64_t from, uint64_t leaked)
 {
-    struct tables_op op = {.kind = TABLES_CLUSTER_KEY,
-                           .cluster_key = {action, id, node_keys_now(cluster.node), leaked}};
-    service_propose(r, &op);
+    struct tables_op op = {.kind = TABLES_CLUSTER_KEY, .cluster_key = {action, id, from, leaked}};
+    return service_propose(r, &op);
+}
+
+static void offer(struct request *r, const uint8_t key[NODE_KEY_BYTES], bool leaked)
+{
+    uint64_t id;
+    err_t err = node_keys_offer(cluster.node, key, &id);
+    r->offers = err == E_OK;
+    if (err)
+        cluster_answer(r, err, NULL);
+    else if (!propose(r, TABLES_KEY_BEGIN, id, node_keys_now(cluster.node), leaked))
+        node_keys_offer_decided(cluster.node);
 }
 
 static void change(struct request *r, const uint8_t secret[NODE_KEY_BYTES], bool leaked)
 {
     uint8_t drawn[NODE_KEY_BYTES];
-    bool there = leaked || arch_random(drawn, sizeof(drawn));
+    bool there = leaked || cluster_random(drawn, sizeof(drawn));
     const struct tables *t = node_tables(cluster.node);
     if (!there || !t) {
         cluster_answer(r, E_NOT_DELIVERED, NULL);
     } else if (tables_cluster_key(t)->next_id) { /* what was offered for that one stays */
         cluster_answer(r, E_BUSY, NULL);
     } else {
-        uint64_t id = node_keys_offer(cluster.node, leaked ? secret : drawn);
-        propose(r, TABLES_KEY_BEGIN, id, leaked);
+        offer(r, leaked ? secret : drawn, leaked);
     }
     seal_wipe(drawn, sizeof(drawn));
 }
@@ -47,13 +63,15 @@ static void change(struct request *r, const uint8_t secret[NODE_KEY_BYTES], bool
 static void end(struct request *r, uint64_t action)
 {
     const struct tables *t = node_tables(cluster.node);
+    uint64_t ready;
+    bool majority = node_keys_majority(cluster.node, &ready);
     if (!t || !tables_cluster_key(t)->next_id)
         answer_words(r, true, "no change of the key is under way here\n");
-    else if (action == TABLES_KEY_DROP_NOW && !node_keys_majority(cluster.node))
+    else if (action == TABLES_KEY_DROP_NOW && !majority)
         answer_words(r, true,
                      "less than half of the voters have the new key: without the old one they would not agree\n");
     else
-        propose(r, action, tables_cluster_key(t)->next_id, 0);
+        propose(r, action, tables_cluster_key(t)->next_id, ready, 0);
 }
 
 static void enter(struct request *r, const uint8_t secret[NODE_KEY_BYTES])
@@ -133,4 +151,4 @@ static void begin_key(struct request *r)
     seal_wipe(secret, sizeof(secret));
 }
 
-const struct service_op service_key_op = {.begin = begin_key, .finish = finish_key};
+const struct service_op service_key_op = {.begin = begin_key, .finish = finish_key, .refused = offer_decided};

@@ -7,7 +7,7 @@ from shoalcluster import packets
 
 PORT = 7447  # UDP: where the machines' kernels listen
 HELLO, DATA = 1, 4
-HELLO_BYTES, HANDSHAKE_BYTES = 176, 188
+HELLO_BYTES, HANDSHAKE_BYTES = 176, 204
 MAC, ADDRESS = b"\x02\0\0\0\0\x42", "10.0.0.66"
 
 

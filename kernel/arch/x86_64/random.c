@@ -53,9 +53,30 @@ void random_init(void)
         klog("random: this machine has no source of entropy; there will be no links to other nodes");
 }
 
+/* What the processor gives is mixed in each time: a machine that was saved and goes on twice draws different secrets.
+ */
+static void stir(void)
+{
+    uint64_t words[WORDS];
+    uint8_t key[SHA256_BYTES];
+    struct sha256 mix;
+    if (!features.rdrand || !hardware_words(words))
+        return;
+    drbg_bytes(&generator, key, sizeof key);
+    sha256_begin(&mix);
+    sha256_add(&mix, key, sizeof key);
+    sha256_add(&mix, words, sizeof words);
+    sha256_end(&mix, key);
+    drbg_init(&generator, key);
+    memset(words, 0, sizeof words);
+    memset(key, 0, sizeof key);
+}
+
 bool arch_random(void *to, size_t bytes)
 {
-    if (ready)
-        drbg_bytes(&generator, to, bytes);
-    return ready;
+    if (!ready)
+        return false;
+    stir();
+    drbg_bytes(&generator, to, bytes);
+    return true;
 }

@@ -154,7 +154,7 @@ uint64_t arch_ticks_span_ns(uint64_t ticks); /* as a difference of two times */
 void arch_timer_arm(uint64_t at_ns);         /* one shot on this CPU; UINT64_MAX: none */
 
 /* ---- entropy, power, devices ---- */
-bool arch_random(void *to, size_t bytes); /* false: no source on this machine */
+bool arch_random(void *to, size_t bytes); /* false: no source on this machine. Kernel lock held */
 _Noreturn void arch_power(bool restart, uint32_t exit_code);
 
 /* For panics: halt for ever, halt all other CPUs, the emulator's exit device, the fault's address and table root, the

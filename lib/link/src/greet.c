@@ -20,17 +20,16 @@ static size_t write_hello(struct link *l, const struct seal_secret *secret, uint
     uint8_t fresh[32];
     struct seal_identity self = l->config.self;
     self.flags = flags;
-    seal_random_bytes(&l->random, fresh, sizeof(fresh));
+    draw_secret(l, fresh);
     seal_hello_write(&l->cluster, secret, &self, fresh, frame);
     return SEAL_HELLO_BYTES;
 }
 
 /* To who has the key that was dropped: its machine can then say what it lacks. Nothing else is said under that key. */
-static size_t tell_old(struct link *l, uint64_t now_ns, struct link_address *to, uint8_t *frame)
+static size_t tell_old(struct link *l, struct link_address *to, uint8_t *frame)
 {
     *to = l->old_at;
     l->old_at.port = 0;
-    l->old_told_ns = now_ns;
     return write_hello(l, &l->cluster.old, HELLO_KEY_DROPPED, frame);
 }
 
@@ -48,7 +47,7 @@ static void end_round(struct link *l, uint64_t now_ns)
 size_t greet_output(struct link *l, uint64_t now_ns, struct link_address *to, uint8_t *frame)
 {
     if (l->old_at.port)
-        return tell_old(l, now_ns, to, frame);
+        return tell_old(l, to, frame);
     if (now_ns >= l->hello_due_ns && !l->cluster.secrets[0].id)
         end_round(l, now_ns); /* there is nothing to say it with */
     if (now_ns < l->hello_due_ns)
@@ -94,7 +93,7 @@ static err_t read_payload(const struct link *l, const uint8_t payload[HANDSHAKE_
 static void begin_handshake(struct link *l, const struct seal_secret *secret, struct seal_handshake *h)
 {
     uint8_t fresh[32];
-    seal_random_bytes(&l->random, fresh, sizeof(fresh));
+    draw_secret(l, fresh);
     seal_handshake_again(h, &secret->begun, fresh);
     seal_wipe(fresh, sizeof(fresh));
 }
@@ -172,15 +171,13 @@ static void note_key(const struct link *l, struct peer *p, const struct seal_sec
         p->key_id = secret->id;
 }
 
-static void take_old_hello(struct link *l, uint64_t now_ns, struct link_address from,
-                           const struct seal_identity *identity)
+static void take_old_hello(struct link *l, struct link_address from, const struct seal_identity *identity)
 {
     l->statistics.rejected.old_key++;
     if (identity->flags & HELLO_KEY_DROPPED) /* of another one that has dropped it: not to us */
         return;
     peer_refuse(l, identity, LINK_OLD_KEY);
-    if (now_ns - l->old_told_ns >= l->config.hello_ns / 2)
-        l->old_at = from;
+    l->old_at = from; /* one answer to each, no longer than it: a stranger with that key keeps none from another */
 }
 
 /* A hello can be an old one played again: it starts a handshake at most, and changes nothing of a session that stands.
@@ -218,7 +215,7 @@ void greet_take_hello(struct link *l, uint64_t now_ns, struct link_address from,
     else if (err)
         l->statistics.rejected.damaged++;
     else if (secret == &l->cluster.old)
-        take_old_hello(l, now_ns, from, &identity);
+        take_old_hello(l, from, &identity);
     else if (identity.flags & HELLO_KEY_DROPPED)
         peer_refuse(l, &identity, LINK_KEY_DROPPED);
     else
@@ -348,7 +345,7 @@ void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from,
     } else if (err || f.theirs != header->session) {
         l->statistics.rejected.damaged++;
     } else {
-        seal_random_bytes(&l->random, f.h.secret, sizeof(f.h.secret));
+        draw_secret(l, f.h.secret);
         take_proven_first(l, now_ns, from, &f);
     }
     seal_wipe(&f, sizeof(f));

@@ -39,6 +39,16 @@ void link_close(struct link *l)
     memory.give(memory.context, l, sizeof(*l));
 }
 
+void draw_secret(struct link *l, uint8_t secret[32])
+{
+    uint8_t fresh[32];
+    seal_random_bytes(&l->random, secret, 32);
+    if (!l->config.entropy.take || !l->config.entropy.take(l->config.entropy.context, fresh))
+        return;
+    seal_hkdf(fresh, 32, secret, 32, "", 0, secret, 32);
+    seal_wipe(fresh, sizeof(fresh));
+}
+
 /* ---- cluster keys ---- */
 
 uint64_t link_key_id(const struct link *l, const uint8_t key[32])

@@ -165,10 +165,9 @@ struct link {
     uint32_t hello_secret; /* next: of the round */
     uint64_t hello_due_ns, attempts;
     struct link_address old_at; /* who came with the key that was dropped and is to be told; port 0: nobody */
-    uint64_t old_told_ns;
-    struct rate rates[RATES]; /* of addresses that are no peer's */
-    uint32_t rate_secret;     /* so that nobody can choose whose it shares */
-    struct lottery {          /* of what came beyond the rates: in this second, and in the one before */
+    struct rate rates[RATES];   /* of addresses that are no peer's */
+    uint32_t rate_secret;       /* so that nobody can choose whose it shares */
+    struct lottery {            /* of what came beyond the rates: in this second, and in the one before */
         uint64_t since_ns, seen, before, state;
     } spare;
     uint32_t turn; /* peer that link_output() looks at first */
@@ -180,6 +179,9 @@ struct link {
 /* memory.c */
 void *take(struct link *l, size_t bytes); /* zeroed; NULL: none, or beyond the limit */
 void give(struct link *l, void *block, size_t bytes);
+
+/* link.c */
+void draw_secret(struct link *l, uint8_t secret_out[32]);
 
 /* events.c */
 bool event_room(const struct link *l);

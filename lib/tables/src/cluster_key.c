@@ -37,10 +37,12 @@ static void end(struct tables_cluster_key *k)
     k->next_id = k->ready = k->leaked = 0;
 }
 
-static err_t drop(struct tables *t, bool everywhere)
+/* Without those that lack the new one, but with all that who decided on it counted on. */
+static err_t drop(struct tables *t, const struct tables_op *op)
 {
     struct tables_cluster_key *k = &t->cluster_key;
-    if (everywhere && !tables_cluster_key_everywhere(t))
+    bool everywhere = op->cluster_key.action == TABLES_KEY_DROP;
+    if (everywhere ? !tables_cluster_key_everywhere(t) : (op->cluster_key.from_id & ~k->ready) != 0)
         return E_BUSY;
     k->id = k->next_id;
     k->changes++;
@@ -63,7 +65,7 @@ void cluster_key_apply(struct tables *t, const struct tables_op *op, struct tabl
     else if (action == TABLES_KEY_CANCEL)
         end(k);
     else
-        result->err = drop(t, action == TABLES_KEY_DROP);
+        result->err = drop(t, op);
 }
 
 /* A boot begins without what it had been given, until it says otherwise. */

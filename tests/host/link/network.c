@@ -14,6 +14,12 @@ static void give(void *context, void *block, size_t bytes)
     free(block);
 }
 
+static bool entropy(void *context, uint8_t bytes[32])
+{
+    random_fill(&net.random, bytes, 32);
+    return true;
+}
+
 void network_start(uint32_t nodes, uint64_t seed)
 {
     memset(&net, 0, sizeof(net));
@@ -70,6 +76,7 @@ void network_boot(uint32_t node, const char *cluster, uint8_t key_byte, uint64_t
     struct link_config config = {.cluster_name = cluster,
                                  .self = {.node_id = {node_id, 7}, .boot_id = {node, boot}, .name = "node"},
                                  .memory = {take, give, n, 8u << 20},
+                                 .entropy = {net.entropy ? entropy : NULL, n},
                                  .port = 7447,
                                  .silence_ns = 3000 * MS,
                                  .keepalive_ns = 500 * MS,

@@ -35,6 +35,7 @@ struct network {
     uint64_t now_ns;
     uint32_t node_count;
     uint64_t renew_ms, renew_bytes;                  /* of links opened from now on */
+    bool entropy;                                    /* the same */
     uint32_t loss_percent, double_percent, delay_ms; /* delay: at most, at random: reorders */
     bool cut[NODES][NODES];                          /* from, to */
     struct node nodes[NODES];

@@ -140,6 +140,45 @@ static void test_handshakes_for_another(void)
     network_stop();
 }
 
+/* ---- a machine that was saved and goes on twice ---- */
+
+static uint8_t greetings[2][16][32]; /* the clear random bytes of hellos and handshakes, by which copy sent them */
+static uint32_t greeting_count[2], copy;
+
+static void note_greetings(struct packet *p)
+{
+    bool drawn = p->data[0] == SEAL_HELLO || p->data[0] == SEAL_FIRST || p->data[0] == SEAL_SECOND;
+    if (drawn && greeting_count[copy] < 16)
+        memcpy(greetings[copy][greeting_count[copy]++], p->data + SEAL_HEADER_BYTES, 32);
+}
+
+/* How many were drawn by both. The harness draws the same for both but what it gives as entropy. */
+static uint32_t drawn_twice(bool entropy)
+{
+    uint32_t same = 0;
+    for (copy = 0; copy < 2; copy++) {
+        network_start(2, 66);
+        net.entropy = entropy;
+        network_boot(0, "lab", 1, 100);
+        network_boot(1, "lab", 1, 101);
+        net.random.state += copy;
+        net.tap = note_greetings;
+        greeting_count[copy] = 0;
+        network_run(2000);
+        CHECK(network_linked(0, 1) && greeting_count[copy] >= 4);
+        network_stop();
+    }
+    for (uint32_t i = 0; i < greeting_count[0] && i < greeting_count[1]; i++)
+        same += !memcmp(greetings[0][i], greetings[1][i], 32);
+    return same;
+}
+
+static void test_saved_machines_draw_anew(void)
+{
+    CHECK(drawn_twice(false) > 0);
+    CHECK_EQUAL(drawn_twice(true), 0);
+}
+
 /* ---- floods ---- */
 
 /* So many hellos a second that open with no key, to both nodes; `of` says from which address. */
@@ -186,6 +225,7 @@ int main(void)
     RUN(test_handshakes_of_an_earlier_boot);
     RUN(test_hellos_from_elsewhere);
     RUN(test_handshakes_for_another);
+    RUN(test_saved_machines_draw_anew);
     RUN(test_floods);
     return 0;
 }

@@ -11,14 +11,47 @@ static void *take(void *context, size_t bytes)
     struct machine *m = context;
     if (m->no_memory)
         return NULL;
+    CHECK(m->block_count < LAB_BLOCKS);
     m->memory += bytes;
-    return malloc(bytes);
+    uint8_t *block = malloc(bytes);
+    memset(block, 0xa5, bytes);
+    m->blocks[m->block_count++] = (struct lab_block){block, bytes};
+    return block;
+}
+
+static bool holds(const uint8_t *at, size_t bytes, const uint8_t secret[32])
+{
+    for (const uint8_t *found = at, *end = at + bytes; found && end - found >= 32; found++) {
+        found = memchr(found, secret[0], (size_t)(end - found) - 31);
+        if (found && !memcmp(found, secret, 32))
+            return true;
+        if (!found)
+            break;
+    }
+    return false;
 }
 
 static void give(void *context, void *block, size_t bytes)
 {
-    ((struct machine *)context)->memory -= bytes;
+    struct machine *m = context;
+    uint32_t i = m->block_count;
+    while (i > 0 && m->blocks[i - 1].at != block)
+        i--;
+    CHECK(i > 0 && m->blocks[i - 1].bytes == bytes);
+    CHECK(!lab.secret || !holds(block, bytes, lab.secret));
+    m->blocks[i - 1] = m->blocks[--m->block_count];
+    m->memory -= bytes;
     free(block);
+}
+
+bool lab_memory_holds(uint32_t index, const uint8_t secret[32])
+{
+    const struct machine *m = &lab.machines[index];
+    for (uint32_t i = 0; i < m->block_count; i++) {
+        if (holds(m->blocks[i].at, m->blocks[i].bytes, secret))
+            return true;
+    }
+    return false;
 }
 
 static bool log_put(void *context, const struct log_message *request, const void *data)
@@ -91,7 +124,10 @@ static const uint8_t *call_next(void *context, uint32_t node, size_t *bytes)
     return NULL;
 }
 static void call_sent(void *context, uint32_t node) {}
-static void say(void *context, const char *line) {}
+static void say(void *context, const char *line)
+{
+    ((struct machine *)context)->lines++;
+}
 
 /* ---- machines ---- */
 
@@ -123,9 +159,10 @@ void lab_power_on(uint32_t index, bool genesis)
                                  .link_bytes = 4u << 20};
     memset(config.cluster_key, m->key_byte ? m->key_byte : 5, sizeof(config.cluster_key));
     random_fill(&lab.random, config.random, sizeof(config.random));
+    memcpy(m->seed, config.random, sizeof(m->seed));
     struct node_hooks hooks = {m,     take,     give,          log_put,     proposed,     readable,  members_answered,
                                event, replaced, session_begin, session_end, call_message, call_next, call_sent,
-                               say};
+                               NULL,  say};
     CHECK_EQUAL(node_open(&config, &hooks, lab.now_ns, &m->n), E_OK);
     if (m->has_disk)
         disk_open(&m->disk);

@@ -10,6 +10,7 @@
 #define LAB_TRANSIT 8192u
 #define MS          1000000ull
 #define CALLS       64u
+#define LAB_BLOCKS  16384u
 
 struct lab_packet {
     uint64_t due_ns;
@@ -38,10 +39,17 @@ struct machine {
     uint8_t key_byte; /* the key that it boots with is all of it; 0: the lab's */
     bool has_disk, genesis, log_attached, log_stuck, no_memory;
     size_t memory;
+    struct lab_block { /* all that it has taken */
+        uint8_t *at;
+        size_t bytes;
+    } blocks[LAB_BLOCKS];
+    uint32_t block_count;
+    uint8_t seed[32]; /* what this boot was given to draw from */
     uint64_t disk_due_ns;
     uint32_t calls_up; /* bit per node number: a session for calls stands */
     uint32_t granted;  /* events seen */
     uint32_t call_ends;
+    uint32_t lines; /* of log */
     struct lab_answer answer;
     struct lab_members members;
     uint64_t read_token;
@@ -57,6 +65,7 @@ struct lab {
     uint32_t window_entries;
     bool cut[LAB_NODES][LAB_NODES];
     char text[4000];                   /* of lab_recover */
+    const uint8_t *secret;             /* 32 bytes that no memory may hold when it is given back; NULL: none */
     void (*tap)(struct lab_packet *p); /* sees, and may change, all that is sent; NULL: nobody */
     struct machine machines[LAB_NODES];
     struct lab_packet *transit;
@@ -71,6 +80,7 @@ void lab_stop(void);
 err_t lab_recover(uint32_t machine, enum recover_act act); /* its words are in lab.text */
 void lab_power_on(uint32_t machine, bool genesis);
 void lab_power_cut(uint32_t machine);
+bool lab_memory_holds(uint32_t machine, const uint8_t secret[32]); /* anywhere in what it has taken */
 void lab_log_restart(uint32_t machine); /* logstore crashes, some work done but not answered, and comes back */
 void lab_run(uint64_t ms);
 /* Runs until the condition holds, at most so long. */

@@ -353,7 +353,11 @@ static void test_the_clusters_key(void)
     CHECK_EQUAL(key_step(1, TABLES_KEY_CANCEL, 7, 0, 0), E_OK);
     CHECK(k->id == 6 && !k->next_id && !k->leaked && k->changes == 1);
     CHECK_EQUAL(key_step(1, TABLES_KEY_BEGIN, 7, 6, 1), E_OK);
-    CHECK_EQUAL(key_step(1, TABLES_KEY_DROP_NOW, 7, 0, 0), E_OK);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_READY, 7, 0, 0), E_OK);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_DROP_NOW, 7, 3, 0),
+                E_BUSY); /* node 2 was counted on, and is not ready any more */
+    CHECK(k->id == 6 && k->next_id == 7);
+    CHECK_EQUAL(key_step(1, TABLES_KEY_DROP_NOW, 7, 1, 0), E_OK);
     CHECK(k->id == 7 && k->changes == 2);
 }
 

@@ -48,6 +48,11 @@ struct link_config {
     uint8_t random[32];        /* fresh entropy */
     struct seal_identity self; /* attempt and protocol are filled in here */
     struct link_memory memory;
+    struct { /* fresh entropy at each call, mixed into every secret that is drawn: so a machine that was saved and goes
+                on twice never seals two things with one key. NULL or false: none */
+        bool (*take)(void *context, uint8_t bytes_out[32]);
+        void *context;
+    } entropy;
     uint16_t port;         /* where hellos are broadcast to */
     uint64_t silence_ns;   /* nothing heard for so long: the session ends */
     uint64_t keepalive_ns; /* nothing sent for so long: send something */

@@ -169,7 +169,8 @@ struct tables_op {
             uint64_t job;
         } job_kill;
         struct {
-            uint64_t action, id, from_id, leaked; /* id: of the new key; from_id, leaked: BEGIN */
+            /* id: of the new key; from_id, leaked: BEGIN. DROP_NOW: from_id is the bits of `ready` that were seen */
+            uint64_t action, id, from_id, leaked;
         } cluster_key;
     };
 };
