@@ -18,7 +18,8 @@ int main(int argc, char **argv)
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     for (int i = 0; fd >= 0 && i < TRIES; i++) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
-        if (sendto(fd, word, strlen(word), 0, (struct sockaddr *)&at, sizeof at) < 0 || poll(&ready, 1, PATIENCE_MS) < 1)
+        if (sendto(fd, word, strlen(word), 0, (struct sockaddr *)&at, sizeof at) < 0 ||
+            poll(&ready, 1, PATIENCE_MS) < 1)
             continue;
         ssize_t n = recv(fd, answer, sizeof answer - 1, 0);
         if (n <= 0)

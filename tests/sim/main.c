@@ -98,6 +98,7 @@ static const struct {
 } faults[] = {{"loss", offsetof(struct parameters, loss)},
               {"duplication", offsetof(struct parameters, duplication)},
               {"slow", offsetof(struct parameters, slow_packet)},
+              {"slow-chunk", offsetof(struct parameters, slow_chunk)},
               {"drift", offsetof(struct parameters, drift_ppm)},
               {"crash", offsetof(struct parameters, crash)},
               {"pause", offsetof(struct parameters, pause)},

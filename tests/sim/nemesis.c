@@ -33,6 +33,7 @@ static void draw_faults(struct parameters *p)
     p->loss = maybe(300000) / (rng_chance(500000) ? 1 : 10);
     p->duplication = maybe(200000);
     p->slow_packet = maybe(50000);
+    p->slow_chunk = maybe(300000);
     p->crash = maybe(200000);
     p->pause = maybe(150000);
     p->partition = maybe(200000);

@@ -302,7 +302,10 @@ static void keep_chunk(struct node *n, const struct raft_chunk *chunk)
     memcpy(n->incoming + chunk->offset, chunk->data, chunk->bytes);
     n->incoming_bytes += chunk->bytes;
     n->chunk_offset = chunk->offset;
-    event_add(rng_below(w.p.flush_high_ns), EVENT_CHUNK_STORED, n->number, n->life, NULL, 0);
+    uint64_t takes = rng_below(w.p.flush_high_ns);
+    if (!w.calm && rng_chance(w.p.slow_chunk)) /* leaders may change, and entries overtake it */
+        takes += rng_below(4 * w.p.election_ns);
+    event_add(takes, EVENT_CHUNK_STORED, n->number, n->life, NULL, 0);
 }
 
 static void begin_install(struct node *n, const struct raft_snapshot *snapshot)

@@ -52,6 +52,7 @@ struct parameters {
     uint64_t heartbeat_ns, election_ns;
     uint64_t delay_low_ns, delay_high_ns;
     uint32_t loss, duplication, slow_packet; /* per million */
+    uint32_t slow_chunk;                     /* of a snapshot, to be stored */
     uint64_t slow_packet_ns;
     uint64_t flush_low_ns, flush_high_ns;
     uint64_t apply_ns; /* 0: at once */

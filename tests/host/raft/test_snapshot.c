@@ -1,8 +1,9 @@
 /* A snapshot that comes while the log grows by another way. */
 #include "cluster.h"
 
-/* Unit 3 has all of a snapshot but the word that it is stored. Before that a new leader, which has the entries and does not
- * know yet what is committed, gives it the log and more; its acknowledgement is on the way. The snapshot's index. */
+/* Unit 3 has all of a snapshot but the word that it is stored. Before that a new leader, which has the entries and does
+ * not know yet what is committed, gives it the log and more; its acknowledgement is on the way. The snapshot's index.
+ */
 static uint64_t overtake(struct cluster *c)
 {
     struct unit *u = c->units[3], *second = c->units[2];

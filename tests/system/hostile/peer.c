@@ -18,10 +18,27 @@
 enum { SHARED_BYTES = sizeof(struct peer_shared) + 2 * PEER_RING_BYTES, OUTPUT_AT_ONCE = 64, CONTROL_PORT = 7448 };
 enum { KEPT = 256, LATE = 64, LATE_MS = 1500, MEND_MS = 200, HEADER_BYTES = 16, SIGNALS = 200 };
 
-enum mode { HONEST, DROP, DELAY, DOUBLE, FLIP, REPLAY, FORGE, REDIRECT, RECORDS, LIES, SIGNAL, INDICES, SCRIBBLE, ATTACH,
-            ALL, MODES };
-static const char *const names[MODES] = {"honest",   "drop",    "delay", "double",  "flip",    "replay",   "forge", "redirect",
-                                         "records",  "lies",    "signal", "indices", "scribble", "attach", "all"};
+enum mode {
+    HONEST,
+    DROP,
+    DELAY,
+    DOUBLE,
+    FLIP,
+    REPLAY,
+    FORGE,
+    REDIRECT,
+    RECORDS,
+    LIES,
+    SIGNAL,
+    INDICES,
+    SCRIBBLE,
+    ATTACH,
+    ALL,
+    MODES
+};
+static const char *const names[MODES] = {"honest", "drop",    "delay",    "double",  "flip",
+                                         "replay", "forge",   "redirect", "records", "lies",
+                                         "signal", "indices", "scribble", "attach",  "all"};
 
 struct frame {
     struct peer_record record;
@@ -220,7 +237,8 @@ static void scribble(void)
 
 static err_t offer(handle_t memory, handle_t to_kernel)
 {
-    return os_control(os_startup_handle(STARTUP_SYSTEM), OP_SYSTEM_ATTACH_PEER, memory, peer.notification, to_kernel, 0).err;
+    return os_control(os_startup_handle(STARTUP_SYSTEM), OP_SYSTEM_ATTACH_PEER, memory, peer.notification, to_kernel, 0)
+        .err;
 }
 
 static err_t make_rings(void)

@@ -172,8 +172,8 @@ static err_t weigh_chunk(struct store *store, uint32_t first_block, uint32_t blo
 }
 
 /* Looks behind the end of the log for groups that can only be there if the end was acknowledged and then harmed. Where
- * there is harm, groups follow it at once, so a window is enough to see it; how far the log reached is told by the last of
- * them, wherever it stands. */
+ * there is harm, groups follow it at once, so a window is enough to see it; how far the log reached is told by the last
+ * of them, wherever it stands. */
 static err_t search_beyond(struct store *store)
 {
     uint32_t total = area_blocks(store), window = SCAN_WINDOW / BLOCK_BYTES, block = store->next_block, seen = 0;
