@@ -30,9 +30,24 @@ static err_t added(const void *row)
     return row ? E_OK : E_NO_MEMORY;
 }
 
-static bool number_free(const struct tree *tree, uint64_t number)
+/* Rows come by rising number or name, so that a state has one snapshot. */
+static bool number_follows(const struct tree *tree, uint64_t number)
 {
-    return number && !tree_find_number(tree, number);
+    return number && !tree_above_number(tree, number - 1);
+}
+
+static bool name_follows(const struct tree *tree, struct tables_text name)
+{
+    return !tree_find(tree, name) && !tree_above(tree, &name);
+}
+
+static bool node_follows(const struct tables *t, uint32_t number)
+{
+    for (uint32_t n = number; n <= NODES_MAX; n++) {
+        if (tables_node(t, n))
+            return false;
+    }
+    return number >= 1 && number <= NODES_MAX;
 }
 
 static bool cluster_key_right(const struct tables_cluster_key *k)
@@ -79,9 +94,9 @@ static err_t load_node(struct tables *t, struct wire_reader *r)
     for (size_t i = 0; i < TABLES_WINDOW / 64; i++)
         node.sequence_bits[i] = wire_get_u64(r);
     wire_get_bytes(r, node.name, sizeof(node.name));
-    bool right = node.number >= 1 && node.number <= NODES_MAX && !tables_node(t, node.number) && node.durable <= 1 &&
-                 node.live <= 1 && node.wish < TABLES_WISHES && !(node.live && node.wish == TABLES_WISH_REMOVED) &&
-                 node.renewed_ns <= t->now_ns && node.renewal <= t->index && node.name[sizeof(node.name) - 1] == 0;
+    bool right = node_follows(t, node.number) && node.durable <= 1 && node.live <= 1 && node.wish < TABLES_WISHES &&
+                 !(node.live && node.wish == TABLES_WISH_REMOVED) && node.renewed_ns <= t->now_ns &&
+                 node.renewal <= t->index && node.name[sizeof(node.name) - 1] == 0;
     err_t err = check(r, right);
     if (!err)
         t->nodes[node.number - 1] = node;
@@ -93,7 +108,7 @@ static err_t load_session(struct tables *t, struct wire_reader *r)
     uint64_t session = wire_get_u64(r), process_id = wire_get_u64(r);
     uint64_t last_number = wire_get_u64(r), last_value = wire_get_u64(r);
     uint32_t last_err = wire_get_u32(r), node = wire_get_u32(r);
-    err_t err = check(r, number_free(&t->sessions, session) && nodes_live(t, node) && last_err < E_COUNT &&
+    err_t err = check(r, number_follows(&t->sessions, session) && nodes_live(t, node) && last_err < E_COUNT &&
                              owners_have_session_room(t, node, process_id));
     if (err)
         return err;
@@ -113,7 +128,7 @@ static err_t load_key(struct tables *t, struct wire_reader *r)
     struct tables_text value = get_text(r, 0, TABLES_VALUE_MAX);
     err_t err = check(r, revision && revision <= t->index && t->keys.count < TABLES_KEYS_MAX &&
                              (!session || sessions_find(t, session)));
-    if (!err && tree_find(&t->keys, name))
+    if (!err && !name_follows(&t->keys, name))
         err = E_BAD_MESSAGE;
     return err ? err : added(keys_add(t, name, value, revision, session));
 }
@@ -124,7 +139,7 @@ static err_t load_name(struct tables *t, struct wire_reader *r)
     uint32_t node = wire_get_u32(r);
     struct tables_text name = get_text(r, 1, TABLES_NAME_MAX);
     err_t err = check(r, nodes_live(t, node) && t->names.count < TABLES_NAMES_MAX);
-    if (!err && tree_find(&t->names, name))
+    if (!err && !name_follows(&t->names, name))
         err = E_BAD_MESSAGE;
     return err ? err : added(names_add(t, name, node, process_id, export_id));
 }
@@ -149,7 +164,7 @@ static err_t load_lock(struct tables *t, struct wire_reader *r)
     like.permits = wire_get_u32(r);
     struct tables_text name = get_text(r, 1, TABLES_NAME_MAX);
     err_t err = check(r, t->locks.count < TABLES_LOCKS_MAX && lock_right(t, &like));
-    if (!err && tree_find(&t->locks, name))
+    if (!err && !name_follows(&t->locks, name))
         err = E_BAD_MESSAGE;
     struct lock *lock = err ? NULL : locks_add(t, name);
     if (lock) {
@@ -167,7 +182,7 @@ static bool shares(const struct lock *lock, uint32_t mode)
         return true;
     if (mode == TABLES_PERMIT)
         return lock->holders < lock->permits;
-    return !lock->holders || (lock->mode == TABLES_SHARED && mode == TABLES_SHARED);
+    return !lock->holders || mode == TABLES_SHARED;
 }
 
 /* Does it fit behind the requests that its lock has already? */
@@ -177,7 +192,8 @@ static bool request_fits(const struct lock *lock, const struct request *like)
                  like->delay_ns <= TABLES_DELAY_MAX_NS && (like->mode == TABLES_CANDIDATE || !like->value_bytes);
     if (!like->fence)
         return right;
-    return right && shares(lock, like->mode) && !lock->waiters && like->fence <= lock->fence;
+    return right && like->mode == lock->mode && shares(lock, like->mode) && !lock->waiters &&
+           like->fence <= lock->fence;
 }
 
 static err_t load_request(struct tables *t, struct wire_reader *r)
@@ -193,7 +209,7 @@ static err_t load_request(struct tables *t, struct wire_reader *r)
     like.value = (uint8_t *)(uintptr_t)value.at;
     like.value_bytes = value.bytes;
     struct tables_text name = get_text(r, 1, TABLES_NAME_MAX);
-    err_t err = check(r, like.ticket <= t->index && number_free(&t->requests, like.ticket) &&
+    err_t err = check(r, like.ticket <= t->index && number_follows(&t->requests, like.ticket) &&
                              nodes_live(t, like.node) && t->requests.count < TABLES_REQUESTS_MAX);
     struct lock *lock = err ? NULL : TABLES_ROW(tree_find(&t->locks, name), struct lock);
     if (!lock || !request_fits(lock, &like))
@@ -208,7 +224,7 @@ static err_t load_job(struct tables *t, struct tables_loader *loader, struct wir
     struct tables_text command = get_text(r, 1, TABLES_COMMAND_MAX);
     uint32_t classes = wire_get_u32(r);
     struct tables_text prefix = get_text(r, 0, CLUSTER_PREFIX_MAX);
-    err_t err = check(r, number_free(&t->jobs, number) && number <= t->next_job && count >= 1 &&
+    err_t err = check(r, number_follows(&t->jobs, number) && number <= t->next_job && count >= 1 &&
                              count <= TABLES_INSTANCES_MAX && killed <= 1 && origin <= NODES_MAX &&
                              !(classes & ~CLUSTER_MAY_ALL) && t->jobs.count < TABLES_JOBS_MAX);
     struct job *job = err ? NULL : jobs_add(t, number, count, command, classes, prefix);

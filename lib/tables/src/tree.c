@@ -142,8 +142,8 @@ static struct tree_node *replace(struct tree_node *root)
     if (!root->left && !root->right)
         return NULL;
     if (!root->left) {
-        for (heir = root->right; heir->left; heir = heir->left)
-            ;
+        heir = root->right; /* of the lowest level, as root is: it has nothing on its left */
+        ASSERT(!heir->left);
         root->right = remove_below(root->right, heir);
     } else {
         for (heir = root->left; heir->right; heir = heir->right)

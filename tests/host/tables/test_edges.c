@@ -263,6 +263,199 @@ static bool goes_well(struct replica *small, uint32_t limit)
     return err == E_OK;
 }
 
+static err_t acquire(uint32_t mode, const char *name, uint64_t permits, uint64_t delay_ns, const char *value)
+{
+    struct tables_op op = {.kind = TABLES_LOCK, .lock = {.mode = mode, .process_id = 7, .name = text(name)}};
+    op.lock.permits = permits;
+    op.lock.delay_ns = delay_ns;
+    op.lock.value = text(value);
+    return from_one(op);
+}
+
+static void test_fields_of_locks(void)
+{
+    CHECK_EQUAL(acquire(0, "l", 0, 0, ""), E_INVALID);
+    CHECK_EQUAL(acquire(TABLES_PARTY + 1, "l", 1, 0, ""), E_INVALID);
+    CHECK_EQUAL(acquire(TABLES_SHARED, "", 0, 0, ""), E_INVALID);
+    CHECK_EQUAL(acquire(TABLES_SHARED, "l", 0, 0, "value"), E_INVALID);
+    CHECK_EQUAL(acquire(TABLES_PARTY, "l", 2, 1, ""), E_INVALID);
+    CHECK_EQUAL(acquire(TABLES_SHARED, "l", 1, 0, ""), E_RANGE);
+    CHECK_EQUAL(acquire(TABLES_PERMIT, "l", 0, 0, ""), E_RANGE);
+    CHECK_EQUAL(acquire(TABLES_PERMIT, "l", TABLES_PERMITS_MAX + 1, 0, ""), E_RANGE);
+    CHECK_EQUAL(acquire(TABLES_CANDIDATE, "e", 0, 0, "value"), E_OK);
+    struct tables_op set = {.kind = TABLES_ELECTED_SET, .elected_set = {r.result.value, 8, text("e"), text("mine")}};
+    CHECK_EQUAL(from_one(set), E_NO_RIGHT); /* another process's */
+    set.elected_set.process_id = 7;
+    CHECK_EQUAL(from_one(set), E_OK);
+    CHECK_EQUAL(acquire(TABLES_SHARED, "s", 0, 0, ""), E_OK);
+    set.elected_set.fence = r.result.value;
+    set.elected_set.name = text("s");
+    CHECK_EQUAL(from_one(set), E_WRONG_TYPE);
+}
+
+/* Of holders that die together the longest delay counts, in whichever order they came. */
+static void test_the_longest_delay_counts(void)
+{
+    for (uint32_t longer_first = 0; longer_first < 2; longer_first++) {
+        const char *name = longer_first ? "first" : "last";
+        struct tables_lock_view view;
+        struct tables_op renew = {.kind = TABLES_RENEW, .renew = {1000000000 * (longer_first + 1), 1}};
+        CHECK_EQUAL(acquire(TABLES_SHARED, name, 0, longer_first ? 50 : 10, ""), E_OK);
+        CHECK_EQUAL(acquire(TABLES_SHARED, name, 0, longer_first ? 10 : 50, ""), E_OK);
+        CHECK_EQUAL(from_one((struct tables_op){.kind = TABLES_PROCESS_END, .process_end = {7}}), E_OK);
+        CHECK_EQUAL(replica_apply(&r, renew), E_OK);
+        renew.renew.now_ns += 49;
+        CHECK_EQUAL(replica_apply(&r, renew), E_OK);
+        CHECK(tables_lock(r.t, text(name), &view) && view.delayed);
+        renew.renew.now_ns += 1;
+        CHECK_EQUAL(replica_apply(&r, renew), E_OK);
+        CHECK(!tables_lock(r.t, text(name), &view));
+    }
+}
+
+static void test_floors_of_fences(void)
+{
+    uint64_t exclusive, shared, first;
+    tables_lock_floor(r.t, text("l"), &exclusive, &shared);
+    uint64_t before = exclusive;
+    CHECK_EQUAL(exclusive, shared);
+    CHECK_EQUAL(acquire(TABLES_SHARED, "l", 0, 9, ""), E_OK);
+    first = r.result.value;
+    CHECK(first >= before); /* nobody held it: only later grants would do */
+    CHECK_EQUAL(acquire(TABLES_SHARED, "l", 0, 9, ""), E_OK);
+    tables_lock_floor(r.t, text("l"), &exclusive, &shared);
+    CHECK(exclusive == first && shared == r.result.value && shared > first);
+    CHECK_EQUAL(from_one((struct tables_op){.kind = TABLES_PROCESS_END, .process_end = {7}}), E_OK);
+    tables_lock_floor(r.t, text("l"), &exclusive, &shared); /* kept from all by its delay */
+    CHECK(exclusive == shared && exclusive > r.result.value);
+}
+
+/* A recovery by hand: nothing is held, keys stay, and no fence comes again. */
+static void test_recovered(void)
+{
+    const uint64_t cluster[2] = {9, 9};
+    struct tables_key_view key;
+    struct tables_counts counts;
+    CHECK_EQUAL(put(&r, 1, "k", "stays"), E_OK);
+    CHECK_EQUAL(open_session(7), E_OK);
+    CHECK_EQUAL(acquire(TABLES_EXCLUSIVE, "l", 0, 0, ""), E_OK);
+    uint64_t fence = r.result.value;
+    tables_recover(r.t, cluster, 2);
+    tables_counts(r.t, &counts);
+    CHECK(tables_key(r.t, text("k"), &key) && counts.sessions == 0 && counts.requests == 0);
+    CHECK(!tables_node(r.t, 1)->live);
+    CHECK_EQUAL(open_session(7), E_GONE);
+    CHECK_EQUAL(join(&r, 1, 2), 1);
+    CHECK_EQUAL(acquire(TABLES_EXCLUSIVE, "l", 0, 0, ""), E_OK);
+    CHECK(r.result.value >> 56 == 2 && r.result.value > fence);
+}
+
+static void test_leases(void)
+{
+    CHECK(!tables_lease_over(r.t, 2)); /* nobody's */
+    CHECK(!tables_lease_over(r.t, 1));
+    join(&r, 2, 1);
+    CHECK_EQUAL(replica_apply(&r, (struct tables_op){.kind = TABLES_RENEW, .renew = {TABLES_LEASE_NS, 2}}), E_OK);
+    CHECK(tables_lease_over(r.t, 1) && !tables_lease_over(r.t, 2));
+}
+
+/* A number of a proposal that can be of no proposal is as one that was seen. */
+static void test_the_highest_sequence_is_refused(void)
+{
+    struct tables_op op = {.kind = TABLES_SESSION_OPEN, .node = 1, .boot = {1}, .sequence = UINT64_MAX};
+    replica_apply(&r, op);
+    CHECK(r.result.repeated);
+    op.sequence--;
+    CHECK_EQUAL(replica_apply(&r, op), E_OK);
+    CHECK(!r.result.repeated);
+}
+
+static void test_watching_everything_and_the_future(void)
+{
+    struct tables_position at = tables_history_begin(r.t), future = {1000, 0};
+    struct tables_change change;
+    CHECK_EQUAL(put(&r, 1, "longer", "x"), E_OK);
+    CHECK(tables_change_next(r.t, TABLES_WATCH_KEYS, text(""), &at, &change) && change.name.bytes == 6);
+    at = tables_history_begin(r.t);
+    CHECK(!tables_change_next(r.t, TABLES_WATCH_KEYS, text("other"), &at, &change));
+    CHECK_EQUAL(at.revision, tables_applied_index(r.t) + 1);
+    CHECK(!tables_change_next(r.t, TABLES_WATCH_KEYS, text(""), &future, &change));
+    CHECK_EQUAL(future.revision, 1000); /* it is not set back */
+}
+
+static err_t put_in_sequence(struct tables_text prefix, uint64_t sequential, uint64_t if_revision)
+{
+    return from_one(
+        (struct tables_op){.kind = TABLES_KEY_PUT, .key_put = {if_revision, prefix, text("v"), 7, 0, sequential}});
+}
+
+static void test_fields_of_keys_in_sequence(void)
+{
+    static const char a[TABLES_NAME_MAX];
+    const uint64_t any = TABLES_ANY_REVISION;
+    CHECK_EQUAL(put_in_sequence(text(""), 1, any), E_INVALID);
+    CHECK_EQUAL(put_in_sequence(text("q"), 2, any), E_INVALID);
+    CHECK_EQUAL(put_in_sequence(text("q"), 1, 3), E_INVALID);
+    CHECK_EQUAL(put_in_sequence((struct tables_text){a, TABLES_NAME_MAX - TABLES_SEQUENCE_DIGITS + 1}, 1, any),
+                E_TOO_LONG);
+    CHECK_EQUAL(put_in_sequence((struct tables_text){a, TABLES_NAME_MAX - TABLES_SEQUENCE_DIGITS}, 1, any), E_OK);
+    CHECK_EQUAL(r.result.number, 1); /* what was refused used up none */
+}
+
+static void test_entries_out_of_form(void)
+{
+    static const char much[TABLES_VALUE_MAX + 1];
+    uint8_t entry[2 * TABLES_ENTRY_MAX];
+    struct tables_op op = {.kind = TABLES_KEY_PUT, .key_put = {.name = text("k"), .value = {much, sizeof(much)}}};
+    CHECK_EQUAL(tables_encode(&op, entry, sizeof(entry)), 0);
+    op.key_put.value.bytes--;
+    size_t bytes = tables_encode(&op, entry, sizeof(entry));
+    CHECK(bytes > TABLES_VALUE_MAX);
+    entry[1] = TABLES_KINDS;
+    CHECK_EQUAL(tables_decode(entry, bytes, &op), E_BAD_MESSAGE);
+    entry[1] = 0;
+    CHECK_EQUAL(tables_decode(entry, bytes, &op), E_BAD_MESSAGE);
+}
+
+static err_t check_step(uint32_t section, uint32_t kind, uint32_t name_bytes, uint32_t value_bytes)
+{
+    static uint8_t steps[8192];
+    struct txn_step head = {(uint8_t)section, (uint8_t)kind, (uint16_t)name_bytes, (uint16_t)value_bytes, 0, 0};
+    memset(steps, 'n', sizeof(steps));
+    memcpy(steps, &head, sizeof(head));
+    return tables_txn_check((struct tables_text){steps, (sizeof(head) + name_bytes + value_bytes + 7) & ~7u});
+}
+
+static void test_steps_out_of_form(void)
+{
+    CHECK_EQUAL(check_step(TXN_IF, TXN_VALUE, TABLES_NAME_MAX, TABLES_VALUE_MAX), E_OK);
+    CHECK_EQUAL(check_step(TXN_THEN, TXN_PUT, TABLES_NAME_MAX, TABLES_VALUE_MAX), E_OK);
+    CHECK_EQUAL(check_step(TXN_THEN, TXN_PUT, 0, 1), E_BAD_MESSAGE);
+    CHECK_EQUAL(check_step(TXN_THEN, TXN_PUT, TABLES_NAME_MAX + 1, 1), E_BAD_MESSAGE);
+    CHECK_EQUAL(check_step(TXN_THEN, TXN_PUT, 1, TABLES_VALUE_MAX + 1), E_BAD_MESSAGE);
+    for (uint32_t section = 0; section <= TXN_ELSE + 1; section++) {
+        for (uint32_t kind = 0; kind <= TXN_DELETE + 1; kind++) {
+            bool compares = section == TXN_IF && kind >= TXN_REVISION && kind <= TXN_FENCE;
+            bool changes = (section == TXN_THEN || section == TXN_ELSE) && (kind == TXN_PUT || kind == TXN_DELETE);
+            CHECK_EQUAL(check_step(section, kind, 3, 0), compares || changes ? E_OK : E_BAD_MESSAGE);
+        }
+    }
+}
+
+/* Nothing is a value, too, and equals itself alone. */
+static void test_an_empty_value_is_compared(void)
+{
+    struct steps s = {.used = 0};
+    steps_add(&s, (struct txn_step){.section = TXN_IF, .kind = TXN_VALUE}, "k", "");
+    steps_add(&s, (struct txn_step){.section = TXN_THEN, .kind = TXN_PUT}, "then", "1");
+    CHECK_EQUAL(put(&r, 1, "k", ""), E_OK);
+    CHECK_EQUAL(transact(&r, 1, &s), E_OK);
+    CHECK_EQUAL(r.result.number, 1);
+    CHECK_EQUAL(put(&r, 1, "k", "x"), E_OK);
+    CHECK_EQUAL(transact(&r, 1, &s), E_OK);
+    CHECK_EQUAL(r.result.number, 0);
+}
+
 static void *no_chunk(void *context)
 {
     return NULL;
@@ -298,6 +491,17 @@ int main(void)
     FRESH(test_no_process_takes_all_locks);
     FRESH(test_keys_by_prefix);
     FRESH(test_jobs);
+    FRESH(test_fields_of_locks);
+    FRESH(test_the_longest_delay_counts);
+    FRESH(test_floors_of_fences);
+    FRESH(test_recovered);
+    FRESH(test_leases);
+    FRESH(test_the_highest_sequence_is_refused);
+    FRESH(test_watching_everything_and_the_future);
+    FRESH(test_fields_of_keys_in_sequence);
+    FRESH(test_entries_out_of_form);
+    FRESH(test_steps_out_of_form);
+    FRESH(test_an_empty_value_is_compared);
     RUN(test_memory_ends_anywhere);
     return 0;
 }
