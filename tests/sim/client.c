@@ -135,6 +135,7 @@ static void start_over(struct client *c)
     c->held = c->waiting = c->must_end = false;
     c->boot++;
     c->sequence = 0;
+    c->opened = 0;
     c->phase = PHASE_JOIN;
     c->busy = c->lost = c->renewed = false;
     c->lease = (struct lease){.until_ns = 0};
@@ -181,6 +182,8 @@ static void take_answer(struct client *c, const struct reply *reply)
         if (!c->lost)
             violation(EXIT_CORRECTNESS, "client %u: its lease is said to be over, and was not ended", c->number);
         lease_lost(c);
+    } else if (c->phase == PHASE_SESSION && reply->err == E_FULL && c->opened > TABLES_OWNER_SESSIONS) {
+        start_over(c); /* so often did it ask again that it may have all it can: they end with it alone */
     } else if (reply->err != E_OK && !reply->repeated && !client_may_be_refused(c, reply->err)) {
         violation(EXIT_CORRECTNESS, "client %u: operation refused with %u", c->number, reply->err);
     } else if (c->phase != PHASE_RUN) {

@@ -32,6 +32,7 @@ struct known { /* of a register, from an answer; revision all ones: nothing */
 
 struct client {
     uint32_t number, node; /* node: its number in the tables */
+    uint32_t opened;       /* sessions asked for since its boot; what became of most is not known */
     uint64_t boot, sequence, session, append_number, process;
     enum phase phase;
     enum want want;

@@ -268,6 +268,7 @@ void client_encode_setup(struct client *c)
         op = (struct tables_op){
             .kind = TABLES_SESSION_OPEN, .node = c->node, .boot = {c->boot, 0}, .sequence = ++c->sequence};
         op.session_open.process_id = c->number + 1;
+        c->opened++;
     }
     c->setup_bytes = (uint32_t)tables_encode(&op, c->setup, sizeof(c->setup));
     ASSERT(c->setup_bytes > 0);
