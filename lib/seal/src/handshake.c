@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <base/assert.h>
 #include <wire/wire.h>
 
 static const char protocol_name[] = "Noise_NNpsk0_25519_ChaChaPoly_SHA256";
@@ -181,5 +182,6 @@ err_t seal_identity_decode(const uint8_t from[SEAL_IDENTITY_BYTES], struct seal_
     identity->attempt = wire_get_u64(&r);
     wire_get_bytes(&r, identity->name, sizeof(identity->name));
     bool named = identity->name[sizeof(identity->name) - 1] == 0;
-    return wire_done(&r) && identity->protocol == SEAL_PROTOCOL && named ? E_OK : E_BAD_MESSAGE;
+    ASSERT(wire_done(&r));
+    return identity->protocol == SEAL_PROTOCOL && named ? E_OK : E_BAD_MESSAGE;
 }

@@ -215,20 +215,76 @@ static void test_handshakes_cut_short(void)
     CHECK_EQUAL(seal_first_read(&second, one, 31, payload), E_BAD_MESSAGE);
     CHECK_EQUAL(seal_first_read(&second, one, 32 + SEAL_TAG_BYTES - 1, payload), E_BAD_MESSAGE);
     CHECK_EQUAL(seal_second_read(&first, one, 31, payload, &keys), E_BAD_MESSAGE);
+    CHECK_EQUAL(seal_second_read(&first, one, 32 + SEAL_TAG_BYTES - 1, payload, &keys), E_BAD_MESSAGE);
     static uint8_t much[32 + SEAL_PAYLOAD_MAX + 2 * SEAL_TAG_BYTES + 1], more[sizeof(much)];
     CHECK_EQUAL(seal_first_read(&second, much, sizeof(much), more), E_ACCESS);
     CHECK_EQUAL(seal_second_read(&first, one, sizeof(one), payload, &keys), E_ACCESS);
 }
 
+/* What a member with other code could send: a first message under the right key, with an ephemeral key of small order.
+ */
+static void write_of_small_order(struct seal_handshake *h, uint8_t message[MESSAGE])
+{
+    uint8_t out[64];
+    memset(message, 0, 32);
+    memcpy(message + 32, "first", 5);
+    seal_sha256(h->hash, 32, message, 32, h->hash);
+    seal_hkdf(h->chain, 32, message, 32, "", 0, out, sizeof(out));
+    memcpy(h->chain, out, 32);
+    seal_encrypt(out + 32, 0, h->hash, 32, message + 32, 5);
+}
+
 /* A key that makes the shared secret the same for everybody is no key. */
 static void test_key_of_small_order(void)
 {
-    struct seal_handshake answerer;
-    struct seal_keys keys;
-    uint8_t one[MESSAGE] = {0}, two[MESSAGE], payload[5];
+    struct seal_handshake first, answerer;
+    struct seal_keys keys = {.send = {0}};
+    static const struct seal_handshake wiped;
+    static const struct seal_keys none;
+    uint8_t one[MESSAGE], two[MESSAGE], payload[5];
+    begin(&first, "lab", 1);
     begin(&answerer, "lab", 1);
-    if (seal_first_read(&answerer, one, sizeof(one), payload) == E_OK)
-        CHECK_EQUAL(seal_second_write(&answerer, "reply", 5, two, &keys), E_ACCESS);
+    write_of_small_order(&first, one);
+    CHECK_EQUAL(seal_first_read(&answerer, one, sizeof(one), payload), E_OK);
+    CHECK(!memcmp(payload, "first", 5));
+    CHECK_EQUAL(seal_second_write(&answerer, "reply", 5, two, &keys), E_ACCESS);
+    CHECK(!memcmp(&answerer, &wiped, sizeof(wiped)) && !memcmp(&keys, &none, sizeof(none)));
+
+    begin(&first, "lab", 1);
+    begin(&answerer, "lab", 1);
+    seal_first_write(&first, "first", 5, one);
+    CHECK_EQUAL(seal_first_read(&answerer, one, sizeof(one), payload), E_OK);
+    CHECK_EQUAL(seal_second_write(&answerer, "reply", 5, two, &keys), E_OK);
+    uint8_t kept[32];
+    memcpy(kept, two, 32);
+    memset(two, 0, 32);
+    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, &keys), E_ACCESS);
+    memcpy(two, kept, 32); /* the attempt goes on */
+    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, &keys), E_OK);
+}
+
+/* A key that was given up still tells whose hello it is, and nothing more. */
+static void test_hellos_of_old_keys(void)
+{
+    struct seal_cluster ours, theirs;
+    struct seal_identity identity = {.protocol = SEAL_PROTOCOL, .node_id = {9, 9}, .name = "n"}, back;
+    struct seal_counters counters = {0};
+    struct seal_header header;
+    const struct seal_secret *secret;
+    uint8_t frame[SEAL_HELLO_BYTES], fresh[32] = {1}, key[32];
+    memset(key, 7, sizeof(key));
+    make_cluster(&ours, "lab", 1);
+    make_cluster(&theirs, "lab", 7);
+    seal_hello_write(&theirs, &theirs.secrets[0], &identity, fresh, frame);
+    CHECK(seal_header_read(&ours, frame, sizeof(frame), &header, &counters));
+    CHECK_EQUAL(seal_hello_read(&ours, &header, frame, sizeof(frame), &secret, &back), E_ACCESS);
+    seal_secret_drop(&ours, seal_key_id(&ours, key)); /* it never had it */
+    CHECK_EQUAL(seal_hello_read(&ours, &header, frame, sizeof(frame), &secret, &back), E_ACCESS);
+    seal_secret_old(&ours, key);
+    CHECK_EQUAL(seal_hello_read(&ours, &header, frame, sizeof(frame), &secret, &back), E_OK);
+    CHECK(secret == &ours.old && seal_secret_find(&ours, secret->id) == NULL);
+    frame[SEAL_HEADER_BYTES + 40] ^= 1; /* forged under the right key's number */
+    CHECK_EQUAL(seal_hello_read(&ours, &header, frame, sizeof(frame), &secret, &back), E_ACCESS);
 }
 
 static void test_jump_beyond_the_window(void)
@@ -266,6 +322,7 @@ int main(void)
     RUN(test_frames_of_another_form);
     RUN(test_handshakes_cut_short);
     RUN(test_key_of_small_order);
+    RUN(test_hellos_of_old_keys);
     RUN(test_jump_beyond_the_window);
     RUN(test_names_that_do_not_end);
     return 0;
