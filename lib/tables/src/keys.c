@@ -37,7 +37,7 @@ bool tables_key_next(const struct tables *t, struct tables_text prefix, struct t
         bool passed = after.bytes && lowest && !tree_precedes(after, lowest);
         node = passed ? NULL : lowest;
     }
-    return node && begins_with(node, prefix) && view_key(node, view);
+    return view_key(node && begins_with(node, prefix) ? node : NULL, view);
 }
 
 static bool set_value(struct tables *t, struct key *key, struct tables_text head, struct tables_text tail)

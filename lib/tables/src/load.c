@@ -297,8 +297,8 @@ static bool part_follows(const struct tables *t, const struct tables_loader *loa
     if (loader->ended || (part == PART_HEAD) != (loader->part == 0))
         return false;
     if (part == PART_JOB)
-        return loader->part <= PART_INSTANCE && job_complete(t, loader);
-    return part >= loader->part || (loader->part == PART_INSTANCE && part == PART_INSTANCE);
+        return job_complete(t, loader);
+    return part >= loader->part;
 }
 
 static err_t load_record(struct tables *t, struct tables_loader *loader, const uint8_t *record, size_t bytes)

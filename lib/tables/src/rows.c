@@ -16,13 +16,13 @@ void tables_give(struct tables *t, void *block, size_t bytes)
 
 void *tables_take_named(struct tables *t, size_t bytes, struct tables_text name)
 {
+    ASSERT(name.bytes > 0);
     struct tree_node *node = tables_take(t, bytes + name.bytes);
     if (!node)
         return NULL;
     memset(node, 0, bytes);
     uint8_t *copy = (uint8_t *)node + bytes;
-    if (name.bytes)
-        memcpy(copy, name.at, name.bytes);
+    memcpy(copy, name.at, name.bytes);
     node->name = copy;
     node->name_bytes = name.bytes;
     return node;

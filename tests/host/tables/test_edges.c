@@ -179,6 +179,7 @@ static void test_no_process_takes_all_locks(void)
 static void test_keys_by_prefix(void)
 {
     struct tables_key_view view;
+    CHECK(!tables_key_next(r.t, text("p"), text("o"), &view)); /* nothing is there at all */
     CHECK(!tables_key_next(r.t, text("p"), text(""), &view));
     CHECK(!tables_key_next(r.t, text(""), text(""), &view));
     CHECK_EQUAL(put(&r, 1, "pa", "1"), E_OK);
@@ -261,6 +262,25 @@ static bool goes_well(struct replica *small, uint32_t limit)
     replica_close(small);
     CHECK(err == E_OK || err == E_NO_MEMORY);
     return err == E_OK;
+}
+
+static err_t place(uint64_t job, uint64_t boot, const char *why)
+{
+    return replica_apply(&r,
+                         (struct tables_op){.kind = TABLES_JOB_PLACE,
+                                            .job_place = {.job = job, .node = 1, .boot_id = {boot}, .why = text(why)}});
+}
+
+/* A report is of the boot that the instance was placed on. */
+static void test_jobs_of_another_boot(void)
+{
+    CHECK_EQUAL(submit(1, "c"), E_OK);
+    uint64_t job = r.result.value;
+    CHECK_EQUAL(place(job, 9, "why"), E_CONFLICT);
+    CHECK_EQUAL(place(job, 1, ""), E_OK);
+    CHECK_EQUAL(tables_job(r.t, job)->instances[0].why[0], 0);
+    CHECK_EQUAL(join(&r, 1, 2), 1);
+    CHECK_EQUAL(report(job, 0, TABLES_JOB_RUNNING), E_NOT_FOUND);
 }
 
 static err_t acquire(uint32_t mode, const char *name, uint64_t permits, uint64_t delay_ns, const char *value)
@@ -491,6 +511,7 @@ int main(void)
     FRESH(test_no_process_takes_all_locks);
     FRESH(test_keys_by_prefix);
     FRESH(test_jobs);
+    FRESH(test_jobs_of_another_boot);
     FRESH(test_fields_of_locks);
     FRESH(test_the_longest_delay_counts);
     FRESH(test_floors_of_fences);

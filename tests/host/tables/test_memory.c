@@ -97,7 +97,7 @@ static void test_it_ends_in_any_operation(void)
     CHECK(most > 60);
     for (uint32_t which = 0; taking(which).kind != 0; which++) {
         uint32_t well = 0, badly = 0;
-        for (uint32_t rows = most - 45; rows <= most; rows++) {
+        for (uint32_t rows = most - 24; rows <= most; rows++) {
             for (uint32_t bytes = 1; bytes < 200; bytes += 16) {
                 if (prepare(rows, bytes))
                     (*(apply(taking(which)) == E_OK ? &well : &badly))++;

@@ -256,15 +256,32 @@ static void put_row(uint32_t part, uint32_t i)
     end();
 }
 
-static err_t load_rows(uint32_t part, uint32_t count)
+/* A head and a node, and room for more behind them. */
+static void begin_rows(void)
 {
-    size_t bytes = write_rich(), kept = record_bytes(whole);
-    kept += record_bytes(whole + kept); /* head and node 1 */
+    write_rich();
+    size_t kept = record_bytes(whole);
+    kept += record_bytes(whole + kept);
     memcpy(made, whole, kept);
     memset(made + 33, 0xff, 2); /* an index that all of them are below */
     memset(made + 57, 0xff, 2); /* and a number of jobs */
     w = wire_writer(made, sizeof(made));
     w.used = kept;
+}
+
+static err_t load_made(void)
+{
+    begin(END);
+    wire_put_u64(&w, 0);
+    end();
+    CHECK(!w.failed);
+    mend(made, w.used);
+    return load(made, w.used);
+}
+
+static err_t load_rows(uint32_t part, uint32_t count)
+{
+    begin_rows();
     if (part == REQUEST) {
         begin(LOCK);
         NUMBERS(0xffff, 1, 0, 0, TABLES_SHARED);
@@ -273,12 +290,7 @@ static err_t load_rows(uint32_t part, uint32_t count)
     }
     for (uint32_t i = 0; i < count; i++)
         put_row(part, i);
-    begin(END);
-    wire_put_u64(&w, 0);
-    end();
-    CHECK(!w.failed && bytes > kept);
-    mend(made, w.used);
-    return load(made, w.used);
+    return load_made();
 }
 
 static void test_no_more_rows_than_there_is_room_for(void)
@@ -293,6 +305,36 @@ static void test_no_more_rows_than_there_is_room_for(void)
     }
 }
 
+/* One lock of that mode, and a request for it with that value, if it is to have one. */
+static err_t load_lock(uint32_t mode, uint32_t permits, const char *value)
+{
+    begin_rows();
+    begin(LOCK);
+    NUMBERS(0xffff, 1, 0, 0, mode | (uint64_t)permits << 32);
+    put_name("l", 0);
+    end();
+    if (value) {
+        begin(REQUEST);
+        NUMBERS(1, mode == TABLES_PARTY ? 0 : 1, 7, 1 | (uint64_t)mode << 32, 0, 0);
+        wire_put_u16(&w, (uint16_t)strlen(value));
+        wire_put_bytes(&w, value, strlen(value));
+        put_name("l", 0);
+        end();
+    }
+    return load_made();
+}
+
+static void test_locks_that_cannot_be(void)
+{
+    CHECK_EQUAL(load_lock(TABLES_CANDIDATE, 0, "value"), E_OK);
+    CHECK_EQUAL(load_lock(TABLES_EXCLUSIVE, 0, ""), E_OK);
+    CHECK_EQUAL(load_lock(TABLES_EXCLUSIVE, 0, "value"), E_BAD_MESSAGE);
+    CHECK_EQUAL(load_lock(TABLES_EXCLUSIVE, 0, NULL), E_BAD_MESSAGE); /* nothing would ever remove it */
+    CHECK_EQUAL(load_lock(TABLES_PARTY, 2, ""), E_OK);
+    CHECK_EQUAL(load_lock(TABLES_PARTY, 2, NULL), E_BAD_MESSAGE);
+    CHECK_EQUAL(load_lock(TABLES_PARTY, 1, ""), E_BAD_MESSAGE); /* it would have opened */
+}
+
 int main(void)
 {
     replica_open(&to);
@@ -301,6 +343,7 @@ int main(void)
     RUN(test_records_missing_moved_and_twice);
     RUN(test_cut_short);
     RUN(test_no_more_rows_than_there_is_room_for);
+    RUN(test_locks_that_cannot_be);
     replica_close(&to);
     return 0;
 }
