@@ -13,24 +13,24 @@
 #include <tables/op.h>
 
 /* Room. What is beyond it is refused with E_FULL. */
-#define TABLES_KEYS_MAX      10000u
-#define TABLES_NAMES_MAX     10000u
-#define TABLES_LOCKS_MAX     1000u
-#define TABLES_REQUESTS_MAX  4096u /* lock holders and waiters, all locks together */
-#define TABLES_SESSIONS_MAX  4096u
-#define TABLES_JOBS_MAX      256u
-#define TABLES_INSTANCES_MAX 64u                 /* of one job */
-#define TABLES_LEASE_NS      5000000000ull       /* after its last renewal a node's sessions may be expired */
-#define TABLES_PERMITS_MAX   TABLES_REQUESTS_MAX /* of a semaphore or barrier */
-#define TABLES_DELAY_MAX_NS  60000000000ull      /* of a lock whose holder died */
-#define TABLES_DELAYS_MAX    256u                /* requests that ask for a delay, and locks that one keeps, together */
-#define TABLES_OWNER_MAX     128u                /* lock requests of one process */
-#define TABLES_OWNER_DELAYS  16u                 /* and those among them that ask for a delay */
-#define TABLES_OWNER_SESSIONS 64u                /* sessions of one process */
-#define TABLES_HISTORY_MAX   1024u               /* changes that watchers can still be told */
-#define TABLES_HISTORY_BYTES 262144u             /* and their names and values */
-#define TABLES_WINDOW        512u                /* proposals of one node boot told apart, by sequence */
-#define TABLES_CHUNK_BYTES   65536u
+#define TABLES_KEYS_MAX       10000u
+#define TABLES_NAMES_MAX      10000u
+#define TABLES_LOCKS_MAX      1000u
+#define TABLES_REQUESTS_MAX   4096u /* lock holders and waiters, all locks together */
+#define TABLES_SESSIONS_MAX   4096u
+#define TABLES_JOBS_MAX       256u
+#define TABLES_INSTANCES_MAX  64u                 /* of one job */
+#define TABLES_LEASE_NS       5000000000ull       /* after its last renewal a node's sessions may be expired */
+#define TABLES_PERMITS_MAX    TABLES_REQUESTS_MAX /* of a semaphore or barrier */
+#define TABLES_DELAY_MAX_NS   60000000000ull      /* of a lock whose holder died */
+#define TABLES_DELAYS_MAX     256u    /* requests that ask for a delay, and locks that one keeps, together */
+#define TABLES_OWNER_MAX      128u    /* lock requests of one process */
+#define TABLES_OWNER_DELAYS   16u     /* and those among them that ask for a delay */
+#define TABLES_OWNER_SESSIONS 64u     /* sessions of one process */
+#define TABLES_HISTORY_MAX    1024u   /* changes that watchers can still be told */
+#define TABLES_HISTORY_BYTES  262144u /* and their names and values */
+#define TABLES_WINDOW         512u    /* proposals of one node boot told apart, by sequence */
+#define TABLES_CHUNK_BYTES    65536u
 
 /* Memory comes in chunks of TABLES_CHUNK_BYTES, aligned to 16, as it is needed. It is reused inside, never given back.
  */
