@@ -114,12 +114,17 @@ static void hear(const struct node *n, const struct other *o, struct recover_mem
     m->last_index = o->hello.last_index;
 }
 
+static struct raft_id own_id(const struct node *n)
+{
+    return raft_id_of(n->config.node_id, n->log_id);
+}
+
 static void look_at(struct node *n, const struct raft_member *member, struct recover_member *m)
 {
     const struct other *o = node_other_by_raft(n, member->id.node);
     *m = (struct recover_member){.id = member->id, .silent_ns = UINT64_MAX};
     m->voter = (member->flags & (RAFT_VOTER | RAFT_VOTER_OLD)) != 0;
-    m->self = raft_id_equal(member->id, raft_id_of(n->config.node_id, n->log_id));
+    m->self = raft_id_equal(member->id, own_id(n));
     if (m->self)
         own_end(n, m);
     else if (o)
@@ -164,6 +169,11 @@ static void look(struct node *n)
     for (uint32_t i = 0; i < v->count; i++)
         look_at(n, &v->conf->members[i], &v->members[i]);
     look_at_others(n, v);
+    if (!raft_conf_member(v->conf, own_id(n))) {
+        struct recover_member *m = &v->members[v->count++];
+        *m = (struct recover_member){.id = own_id(n), .self = true, .silent_ns = UINT64_MAX};
+        own_end(n, m);
+    }
 }
 
 /* ---- in words ---- */
@@ -193,7 +203,7 @@ static void put_member(struct node *n, struct text *t, const struct recover_memb
 {
     text_put(t, "  ");
     put_node(n, t, m->id);
-    text_put(t, m->voter ? "  voter    " : "  learner  ");
+    text_put(t, m->voter ? "  voter    " : raft_conf_member(n->view.conf, m->id) ? "  learner  " : "  outside  ");
     if (m->self || m->heard) {
         text_put(t, m->self ? "this one; " : "heard; ");
         put_log_end(t, m);
@@ -343,7 +353,7 @@ static void drop_writes(struct node *n)
 static struct raft_snapshot new_label(const struct node *n, const struct raft_status *s)
 {
     struct raft_snapshot label = {.index = s->last, .conf = {.count = 1}};
-    label.conf.members[0] = (struct raft_member){.id = raft_id_of(n->config.node_id, n->log_id), .flags = RAFT_VOTER};
+    label.conf.members[0] = (struct raft_member){.id = own_id(n), .flags = RAFT_VOTER};
     bool known = raft_term_at(n->raft, s->last, &label.term);
     ASSERT(known);
     return label;
@@ -359,7 +369,7 @@ static void begin_recovery(struct node *n)
     draw_epoch(n);
     drop_writes(n);
     if (applied)
-        tables_recover(n->tables, n->cluster_id, n->epoch);
+        tables_recover(n->tables, n->cluster_id, n->epoch, n->config.node_id);
     n->hard_state = (struct raft_hard_state){.term = s.term + 1, .commit = s.last};
     n->conf.count = 0;
     node_raft_stop(n);
@@ -411,11 +421,11 @@ static const char *not_to_be_wiped(const struct node *n)
     if (n->adopting || n->recording || !n->log_known || n->phase == LOG_PHASE_NONE ||
         (n->stage == STAGE_BLANK && n->log_state != LOG_DAMAGED))
         return "there is no log here that could be given up now";
-    if (!v->started || v->newer || !v->count)
+    if (!v->started || v->newer)
         return NULL;
     if (v->leader)
         return "this log takes part in the cluster, and a leader is heard";
-    return recover_majority(v) ? "a majority of the voters is heard: it will elect a leader by itself" : NULL;
+    return v->conf->count && recover_majority(v) ? "a majority of the voters is heard: it will elect a leader by itself" : NULL;
 }
 
 static err_t say_wipe(struct node *n, struct text *t)

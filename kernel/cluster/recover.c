@@ -23,11 +23,14 @@ bool recover_majority(const struct recover_view *v)
     return raft_conf_vote_result(v->conf, votes) == RAFT_VOTE_WON;
 }
 
+/* This node's log, whether its own configuration names it or not: who was removed, or is not known yet to its own log,
+ * may have the best one that is left. NULL: it has no entries, or knows no voters, whose silence would mean anything. */
 static const struct recover_member *self_of(const struct recover_view *v)
 {
-    for (uint32_t i = 0; i < v->conf->count; i++) {
-        if (v->members[i].self)
-            return &v->members[i];
+    for (uint32_t i = 0; i < v->count; i++) {
+        const struct recover_member *m = &v->members[i];
+        if (m->self)
+            return m->last_index && v->conf->count ? m : NULL;
     }
     return NULL;
 }

@@ -22,7 +22,7 @@ struct recover_member {
     uint64_t last_term, last_index;
 };
 
-#define RECOVER_MEMBERS_MAX (RAFT_MEMBERS_MAX + NODES_MAX)
+#define RECOVER_MEMBERS_MAX (RAFT_MEMBERS_MAX + NODES_MAX + 1) /* the last: this node */
 
 struct recover_view {
     bool started, healthy; /* takes part, and with nothing wrong */

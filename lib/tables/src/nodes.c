@@ -176,9 +176,12 @@ void nodes_apply_wish(struct tables *t, const struct tables_op *op, struct table
         end_boot(t, node, TABLES_LEASE_NS);
 }
 
-void tables_recover(struct tables *t, const uint64_t cluster_id[2], uint32_t epoch)
+void tables_recover(struct tables *t, const uint64_t cluster_id[2], uint32_t epoch, const uint64_t from[2])
 {
     ASSERT(epoch > t->epoch);
+    const struct tables_node *known = tables_node_by_id(t, from);
+    if (known && known->wish == TABLES_WISH_REMOVED)
+        t->nodes[known->number - 1].wish = TABLES_WISH_NONE;
     for (uint32_t n = 1; n <= NODES_MAX; n++) {
         struct tables_node *node = nodes_live(t, n);
         if (node)

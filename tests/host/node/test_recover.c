@@ -92,6 +92,31 @@ static void test_logs_outside_the_configuration(void)
     check(RECOVER_LEADER, 0);
 }
 
+/* Nor need the best log be a member of what it knows: all name it, and so it must say yes itself. */
+static void test_outside_its_own_configuration(void)
+{
+    see(3, 1);
+    view.members[0].self = false;
+    view.count = 4;
+    view.members[3] = (struct recover_member){
+        .id = {1, 1}, .self = true, .durable = true, .last_term = 5, .last_index = 101, .silent_ns = UINT64_MAX};
+    check(RECOVER_YES, 0);
+    view.members[0].heard = true;
+    check(RECOVER_YES, 0);
+    view.members[0].last_index = 102;
+    check(RECOVER_BETTER, 0);
+    view.members[1].heard = true; /* two of three: its own log has no voice among them */
+    check(RECOVER_MAJORITY, 0);
+    view.members[1].heard = false;
+    view.members[2].silent_ns = 1;
+    check(RECOVER_SOON, 2);
+    view.members[3].last_index = 0; /* it waits to be given the log */
+    check(RECOVER_NOT_STARTED, 0);
+    view.members[3].last_index = 101;
+    conf.count = 0; /* it knows of no voters */
+    check(RECOVER_NOT_STARTED, 0);
+}
+
 static void test_who_is_just_there(void)
 {
     see(5, 1);
@@ -369,6 +394,27 @@ static void test_the_best_log_is_not_in_the_configuration(void)
     lab_stop();
 }
 
+/* A leader that was removed knows so, and is all that is left of the cluster: its log is the best. */
+static void test_only_who_was_removed_is_left(void)
+{
+    begin(77);
+    lab_power_on(3, false);
+    CHECK(lab_until_members(15, 30000));
+    uint32_t left = lab_leader();
+    CHECK_EQUAL(lab_members(left, CLUSTER_MEMBERS_REMOVE, left + 1), E_OK);
+    lab_run(2000);
+    CHECK_EQUAL(lab_recover(left, RECOVER_LOOK), E_CONFLICT);
+    CHECK(strstr(lab.text, "a majority of the voters"));
+    lose(15 & ~(1u << left));
+    CHECK_EQUAL(lab_recover(left, RECOVER_LOOK), E_OK);
+    CHECK(strstr(lab.text, "  outside  this one"));
+    CHECK_EQUAL(lab_recover(left, RECOVER_DO), E_OK);
+    CHECK(lab_until_members(1u << left, 20000));
+    CHECK(lab_has(left, "kept", "yes") && lab_status(left).voter);
+    CHECK_EQUAL(lab_put(left, "since", "then"), E_OK);
+    lab_stop();
+}
+
 /* What is given up comes to the new epoch, and so does a blank disk, though others of the old one are there. */
 static void test_nobody_is_claimed_by_the_old_epoch(void)
 {
@@ -610,6 +656,7 @@ int main(void)
     RUN(test_when_it_may_not_be);
     RUN(test_which_of_equal_logs);
     RUN(test_logs_outside_the_configuration);
+    RUN(test_outside_its_own_configuration);
     RUN(test_who_is_just_there);
     RUN(test_refused_while_a_majority_lives);
     RUN(test_a_new_epoch);
@@ -618,6 +665,7 @@ int main(void)
     RUN(test_wiping_an_older_image);
     RUN(test_two_at_once);
     RUN(test_the_best_log_is_not_in_the_configuration);
+    RUN(test_only_who_was_removed_is_left);
     RUN(test_nobody_is_claimed_by_the_old_epoch);
     RUN(test_the_old_majority_comes_back);
     RUN(test_not_right_after_a_start);
