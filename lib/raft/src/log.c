@@ -71,8 +71,8 @@ void raft_log_truncate(struct raft *r, uint64_t from)
     r->last = from - 1;
     if (r->handed >= from) {
         r->handed = from - 1;
-        if (r->truncate_from == 0 || from < r->truncate_from)
-            r->truncate_from = from;
+        ASSERT(r->truncate_from == 0 || from < r->truncate_from); /* handed was below the one before */
+        r->truncate_from = from;
     }
     clip_durability(r, from - 1);
     if (r->conf_last >= from)

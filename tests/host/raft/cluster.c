@@ -1,5 +1,7 @@
 #include "cluster.h"
 
+#include <test/random.h>
+
 static struct raft_config config_of(const struct cluster *c, const struct unit *u)
 {
     return (struct raft_config){.id = u->id,
@@ -74,6 +76,14 @@ void cluster_add_blank(struct cluster *c, uint32_t unit, uint64_t log)
     CHECK(c->units[unit] == NULL);
     c->units[unit] = new_unit(unit, log);
     boot(c, unit);
+}
+
+uint32_t cluster_draw(struct cluster *c, uint32_t limit)
+{
+    struct random random = {c->drawn};
+    uint32_t drawn = random_below(&random, limit);
+    c->drawn = random.state;
+    return drawn;
 }
 
 void cluster_free(struct cluster *c)
@@ -191,10 +201,24 @@ static void install(struct unit *u, const struct raft_snapshot *snapshot)
     raft_snapshot_installed(u->r, true);
 }
 
+/* Sometimes, if a test wants that, so much is to be sent already that no message finds room. */
+static void maybe_fill(struct cluster *c, struct unit *u)
+{
+    if (c->full_percent == 0 || cluster_draw(c, 100) >= c->full_percent)
+        return;
+    u->r->messages_given = false;
+    u->r->message_count = RAFT_MESSAGES_MAX;
+    u->full = true;
+}
+
 static bool do_update(struct cluster *c, struct unit *u)
 {
     struct raft_update update;
+    maybe_fill(c, u);
     raft_update(u->r, &update);
+    if (u->full)
+        update.message_count = 0; /* they were none of its own */
+    u->full = false;
     bool busy = update.message_count > 0 || update.persist.id != 0 || update.apply.first != 0 ||
                 update.read_count > 0 || update.chunk.bytes > 0 || update.install != NULL;
     for (uint32_t i = 0; i < update.message_count; i++)
@@ -251,6 +275,7 @@ static void deliver_first(struct cluster *c)
     memmove(&c->packets[0], &c->packets[1], --c->packet_count * sizeof(c->packets[0]));
     if (u->up) {
         CHECK_EQUAL(raft_wire_decode(p.data, p.bytes, &m, &snapshot, &why), E_OK);
+        maybe_fill(c, u);
         raft_receive(u->r, &m);
         unit_work(c, p.to);
     }

@@ -27,6 +27,7 @@ struct unit {
     struct raft_id id;
     struct raft_slot slots[256];
     uint8_t *bytes;
+    bool full;          /* its queue of messages, with what is not its own */
     bool up, hold_disk; /* hold_disk: writes wait for unit_flush() */
     bool hold_chunk;    /* a snapshot's last chunk waits for unit_store_chunk() */
     /* durable */
@@ -61,12 +62,15 @@ struct cluster {
     uint32_t message_bytes;
     uint64_t commit_notice_ns; /* this and the next: of units that boot from now on */
     uint32_t inflight_short;
+    uint32_t full_percent; /* how often a unit has no room for messages */
+    uint64_t drawn;        /* where cluster_draw() is; the seed, to begin with */
     struct packet packets[4096];
     uint32_t packet_count;
 };
 
 struct cluster *cluster_make(uint32_t voters);
 void cluster_free(struct cluster *c);
+uint32_t cluster_draw(struct cluster *c, uint32_t limit); /* below it, at random */
 /* A machine with an empty disk that waits to be taken in. */
 void cluster_add_blank(struct cluster *c, uint32_t unit, uint64_t log);
 void cluster_settle(struct cluster *c);            /* delivers until nothing is under way; time stands still */

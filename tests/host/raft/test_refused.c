@@ -273,8 +273,119 @@ static void test_full_window_learns_of_commits(void)
     CHECK_EQUAL(status.commit, 60);
 }
 
+static const uint8_t eight_entries[] = {3, RAFT_ENTRY_DATA, 3, RAFT_ENTRY_DATA, 3, RAFT_ENTRY_DATA, 3, RAFT_ENTRY_DATA,
+                                        3, RAFT_ENTRY_DATA, 3, RAFT_ENTRY_DATA, 3, RAFT_ENTRY_DATA, 3, RAFT_ENTRY_DATA};
+
+static struct raft_message append_of(uint64_t index, uint64_t log_term, uint32_t count)
+{
+    return (struct raft_message){.type = RAFT_MSG_APPEND,
+                                 .term = 3,
+                                 .index = index,
+                                 .log_term = log_term,
+                                 .entry_count = count,
+                                 .entry_bytes = 2 * count,
+                                 .entries = eight_entries};
+}
+
+static struct raft_snapshot label_at_nine(uint64_t bytes_of_it)
+{
+    struct raft_snapshot label = label_of_three();
+    label.index = 9;
+    label.term = 3;
+    label.bytes = bytes_of_it;
+    return label;
+}
+
+static void receive_snapshot(const struct raft_snapshot *label, uint64_t offset, uint32_t count)
+{
+    receive((struct raft_message){.type = RAFT_MSG_SNAPSHOT,
+                                  .term = 3,
+                                  .snapshot = label,
+                                  .offset = offset,
+                                  .chunk_bytes = count,
+                                  .chunk = (const uint8_t *)"12345678"});
+}
+
+/* What a decoder lets through only of its own messages, said by a caller. */
+static void test_entries_of_an_earlier_term(void)
+{
+    begin(4, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    struct raft_message m = append_of(1, 4, 1);
+    m.term = 4;
+    uint64_t before = r.counters.messages_refused;
+    receive(m);
+    CHECK_EQUAL(r.counters.messages_refused, before + 1);
+}
+
+static void test_who_does_not_lead_has_no_peers(void)
+{
+    begin(3, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    raft_unreachable(&r, (struct raft_id){2, 2});
+    raft_commit_wanted(&r, (struct raft_id){2, 2}, 1);
+    CHECK(raft_peer(&r, (struct raft_id){2, 2}) == NULL);
+    r.fault = RAFT_FAULT_LOG_LOST;
+    CHECK_EQUAL(raft_read(&r, 1), E_NOT_DELIVERED);
+    CHECK_EQUAL(raft_deadline(&r), UINT64_MAX);
+}
+
+/* An empty snapshot is complete at once. While it waits to be installed a heartbeat that tells of more than the log has
+ * is no loss. */
+static void test_empty_snapshot(void)
+{
+    const struct raft_snapshot label = label_at_nine(0);
+    begin(3, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    receive_snapshot(&label, 0, 0);
+    CHECK(r.incoming_complete);
+    receive((struct raft_message){.type = RAFT_MSG_HEARTBEAT, .term = 3, .commit = 9});
+    CHECK_EQUAL(r.fault, RAFT_FAULT_NONE);
+}
+
+/* A chunk that could not be stored is asked for again; one of another snapshot of the same place begins anew. */
+static void test_chunks(void)
+{
+    struct raft_snapshot label = label_at_nine(8);
+    struct raft_update u;
+    begin(3, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    for (uint32_t attempt = 0; attempt < 2; attempt++) {
+        receive_snapshot(&label, 0, 4);
+        raft_update(&r, &u);
+        CHECK_EQUAL(u.chunk.bytes, 4);
+        raft_chunk_stored(&r, 0, attempt == 1);
+        CHECK_EQUAL(r.incoming_offset, attempt == 1 ? 4 : 0);
+    }
+    label.digest[0] ^= 1;
+    receive_snapshot(&label, 4, 4);
+    CHECK(r.incoming_offset == 0 && !r.incoming_chunk);
+}
+
+/* The entries come while the last chunk is being stored, and then the leader falls silent. */
+static void test_a_candidate_learns_what_a_snapshot_covers(void)
+{
+    const struct raft_snapshot label = label_at_nine(8);
+    struct raft_update u;
+    begin(3, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    receive_snapshot(&label, 0, 8);
+    raft_update(&r, &u);
+    receive(append_of(1, 1, 8));
+    CHECK_EQUAL(r.last, 9);
+    raft_tick(&r, 1 + 2 * sound_config().election_ns);
+    CHECK(r.role != RAFT_FOLLOWER && r.commit < 9);
+    raft_chunk_stored(&r, 0, true);
+    CHECK(r.commit == 9 && !r.incoming_complete);
+}
+
 int main(void)
 {
+    RUN(test_entries_of_an_earlier_term);
+    RUN(test_who_does_not_lead_has_no_peers);
+    RUN(test_empty_snapshot);
+    RUN(test_chunks);
+    RUN(test_a_candidate_learns_what_a_snapshot_covers);
     RUN(test_configurations);
     RUN(test_full_window_learns_of_commits);
     RUN(test_memory);
