@@ -115,7 +115,8 @@ void raft_reads_time(struct raft *r)
  */
 static bool commit_is_current(const struct raft *r)
 {
-    return r->role == RAFT_LEADER && r->commit >= r->term_start;
+    ASSERT(r->role == RAFT_LEADER);
+    return r->commit >= r->term_start;
 }
 
 void raft_reads_ask(struct raft *r)
@@ -125,8 +126,9 @@ void raft_reads_ask(struct raft *r)
     bool asked = false;
     for (uint32_t i = 0; i < r->read_count; i++) {
         struct raft_read_pending *read = &r->reads[i];
-        if (read->context != 0 || read->confirmed)
+        if (read->context != 0)
             continue;
+        ASSERT(!read->confirmed); /* nobody confirms what was not asked */
         read->context = r->read_context + 1;
         read->index = r->commit;
         asked = true;

@@ -45,7 +45,8 @@ static void encrypt_and_hash(struct seal_handshake *h, const void *payload, size
 static bool decrypt_and_hash(struct seal_handshake *h, const uint8_t *sealed, size_t bytes, uint8_t *payload_out)
 {
     uint8_t open[SEAL_PAYLOAD_MAX + SEAL_TAG_BYTES];
-    if (bytes < SEAL_TAG_BYTES || bytes > sizeof(open))
+    ASSERT(bytes >= SEAL_TAG_BYTES);
+    if (bytes > sizeof(open))
         return false;
     memcpy(open, sealed, bytes);
     bool good = seal_decrypt(h->key, h->counter++, h->hash, 32, open, bytes - SEAL_TAG_BYTES);

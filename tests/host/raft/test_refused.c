@@ -379,8 +379,101 @@ static void test_a_candidate_learns_what_a_snapshot_covers(void)
     CHECK(r.commit == 9 && !r.incoming_complete);
 }
 
+/* A change of the configuration that stays when another behind it is cut off is still looked for. */
+static void test_an_earlier_change_is_found(void)
+{
+    begin(2, 1);
+    CHECK_EQUAL(restore(2, 2, RAFT_ENTRY_CONF, 1), E_OK);
+    CHECK_EQUAL(restore(3, 2, RAFT_ENTRY_DATA, 1), E_OK);
+    CHECK_EQUAL(restore(4, 2, RAFT_ENTRY_CONF, 1), E_OK);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    CHECK_EQUAL(r.conf_last, 4);
+    receive(append_of(3, 2, 1));
+    CHECK_EQUAL(r.last, 4);
+    CHECK_EQUAL(r.conf_last, 2);
+}
+
+/* What was cut off makes less room than the entry in its place needs: the log only becomes shorter, also on the disk.
+ */
+static void test_a_log_is_cut_without_an_entry(void)
+{
+    static uint8_t entry[RAFT_ENTRY_BYTES_MAX + 8];
+    uint32_t length = RAFT_ENTRY_BYTES_MAX, head = 0;
+    struct raft_update u;
+    struct raft_entry gone;
+    begin(2, 1);
+    CHECK_EQUAL(restore(2, 2, RAFT_ENTRY_DATA, RAFT_ENTRY_BYTES_MAX), E_OK);
+    CHECK_EQUAL(restore(3, 2, RAFT_ENTRY_DATA, RAFT_ENTRY_BYTES_MAX / 2), E_OK);
+    CHECK_EQUAL(restore(4, 2, RAFT_ENTRY_DATA, 1), E_OK);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    entry[head++] = 3;
+    for (uint32_t value = length << 2 | RAFT_ENTRY_DATA; value > 0; value >>= 7)
+        entry[head++] = (uint8_t)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
+    struct raft_message m = append_of(3, 2, 1);
+    m.entries = entry;
+    m.entry_bytes = head + length;
+    receive(m);
+    CHECK_EQUAL(r.last, 3);
+    CHECK(!raft_entry_at(&r, 4, &gone));
+    raft_update(&r, &u);
+    raft_persisted(&r, u.persist.id);
+    CHECK(u.persist.truncate_from == 4 && u.persist.first == 0);
+}
+
+/* Reads that ended and were not fetched take room, too. */
+static void test_no_room_for_reads(void)
+{
+    begin(3, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    for (uint32_t round = 0; round < 2; round++) {
+        receive((struct raft_message){.type = RAFT_MSG_HEARTBEAT, .term = 3, .commit = 1});
+        for (uint32_t i = 0; i < RAFT_READS_MAX; i++)
+            CHECK_EQUAL(raft_read(&r, i), E_OK);
+        CHECK_EQUAL(raft_read(&r, 1), E_FULL);
+        r.message_count = 0; /* what it asks of the leader is sent; what has ended is not fetched */
+        raft_forget_leader(&r);
+    }
+    receive((struct raft_message){.type = RAFT_MSG_HEARTBEAT, .term = 3, .commit = 1});
+    CHECK_EQUAL(raft_read(&r, 1), E_FULL);
+}
+
+static void lead(void)
+{
+    struct raft_update u;
+    begin(3, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    CHECK_EQUAL(raft_campaign(&r), E_OK);
+    receive((struct raft_message){.type = RAFT_MSG_PREVOTE_REPLY, .term = 4});
+    raft_update(&r, &u);
+    raft_persisted(&r, u.persist.id);
+    receive((struct raft_message){.type = RAFT_MSG_VOTE_REPLY, .term = 4});
+    CHECK_EQUAL(r.role, RAFT_LEADER);
+    raft_update(&r, &u);
+}
+
+static void test_a_leader_refuses(void)
+{
+    struct raft_update u;
+    struct raft_snapshot label = label_of_three();
+    lead();
+    for (uint32_t i = 0; i <= RAFT_READS_MAX; i++)
+        receive((struct raft_message){.type = RAFT_MSG_READ, .term = 4, .context = i + 1});
+    CHECK_EQUAL(r.read_count, RAFT_READS_MAX);
+    raft_update(&r, &u);
+    CHECK(u.message_count > 0 && u.messages[0].type == RAFT_MSG_READ_REPLY && u.messages[0].reject);
+    CHECK(!raft_snapshot_saved(&r, &label)); /* it has that one */
+    raft_commit_wanted(&r, (struct raft_id){9, 9}, 5);
+    raft_commit_wanted(&r, (struct raft_id){2, 2}, 5);
+    raft_commit_wanted(&r, (struct raft_id){2, 2}, 4);
+    CHECK_EQUAL(raft_peer(&r, (struct raft_id){2, 2})->wanted_last, 5);
+}
+
 int main(void)
 {
+    RUN(test_no_room_for_reads);
+    RUN(test_a_leader_refuses);
+    RUN(test_an_earlier_change_is_found);
+    RUN(test_a_log_is_cut_without_an_entry);
     RUN(test_entries_of_an_earlier_term);
     RUN(test_who_does_not_lead_has_no_peers);
     RUN(test_empty_snapshot);

@@ -180,6 +180,9 @@ static void test_cut_short(void)
     size_t bytes = write_rich();
     for (size_t length = 0; length < bytes; length++)
         CHECK(!refused_or_written_alike(whole, length));
+    memset(whole + bytes, 0, 4);
+    for (size_t length = bytes + 1; length <= bytes + 4; length++)
+        CHECK(!refused_or_written_alike(whole, length));
 }
 
 /* ---- more rows than there is room for ---- */
