@@ -115,8 +115,7 @@ void raft_reads_time(struct raft *r)
  */
 static bool commit_is_current(const struct raft *r)
 {
-    ASSERT(r->role == RAFT_LEADER);
-    return r->commit >= r->term_start;
+    return r->role == RAFT_LEADER && r->commit >= r->term_start;
 }
 
 void raft_reads_ask(struct raft *r)
@@ -126,9 +125,8 @@ void raft_reads_ask(struct raft *r)
     bool asked = false;
     for (uint32_t i = 0; i < r->read_count; i++) {
         struct raft_read_pending *read = &r->reads[i];
-        if (read->context != 0)
+        if (read->context != 0 || read->confirmed)
             continue;
-        ASSERT(!read->confirmed); /* nobody confirms what was not asked */
         read->context = r->read_context + 1;
         read->index = r->commit;
         asked = true;

@@ -430,9 +430,8 @@ err_t raft_propose_conf(struct raft *r, const struct raft_conf_change *change, u
     err_t err = may_append(r, bytes);
     if (err != E_OK)
         return err;
-    if (r->applied < r->conf_barrier)
+    if (r->applied < r->conf_barrier || r->commit < r->term_start)
         return E_BUSY;
-    ASSERT(r->commit >= r->term_start); /* the barrier is not before it */
     err = raft_conf_apply(&r->conf, change, &next, why_out);
     if (err != E_OK)
         return err;
