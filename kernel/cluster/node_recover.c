@@ -425,7 +425,8 @@ static const char *not_to_be_wiped(const struct node *n)
         return NULL;
     if (v->leader)
         return "this log takes part in the cluster, and a leader is heard";
-    return v->conf->count && recover_majority(v) ? "a majority of the voters is heard: it will elect a leader by itself" : NULL;
+    return v->conf->count && recover_majority(v) ? "a majority of the voters is heard: it will elect a leader by itself"
+                                                 : NULL;
 }
 
 static err_t say_wipe(struct node *n, struct text *t)

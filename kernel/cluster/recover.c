@@ -24,7 +24,8 @@ bool recover_majority(const struct recover_view *v)
 }
 
 /* This node's log, whether its own configuration names it or not: who was removed, or is not known yet to its own log,
- * may have the best one that is left. NULL: it has no entries, or knows no voters, whose silence would mean anything. */
+ * may have the best one that is left. NULL: it has no entries, or knows no voters, whose silence would mean anything.
+ */
 static const struct recover_member *self_of(const struct recover_view *v)
 {
     for (uint32_t i = 0; i < v->count; i++) {

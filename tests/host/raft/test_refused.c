@@ -199,6 +199,20 @@ static void test_messages(void)
 }
 
 /* Nobody fetches what is to be sent: the rest is lost as on any wire, and counted. */
+/* A member says the last number there is: nothing wraps, nothing is answered, and the term stays what it was. */
+static void test_the_last_term(void)
+{
+    struct raft_snapshot label = label_of_three();
+    begin(3, 1);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    for (uint32_t type = RAFT_MSG_PREVOTE; type < RAFT_MSG_TYPES; type++) {
+        REFUSED(.type = type, .term = UINT64_MAX, .snapshot = &label);
+        REFUSED(.type = type, .term = UINT64_MAX, .reject = true, .transfer = true, .snapshot = &label);
+        CHECK_EQUAL(r.term, 3);
+        CHECK_EQUAL(r.message_count, 0);
+    }
+}
+
 static void test_no_room_for_messages(void)
 {
     begin(3, 1);
@@ -485,6 +499,7 @@ int main(void)
     RUN(test_beginnings);
     RUN(test_logs);
     RUN(test_messages);
+    RUN(test_the_last_term);
     RUN(test_no_room_for_messages);
     RUN(test_equal_configurations);
     return 0;

@@ -194,8 +194,8 @@ struct tables; /* about 40 KiB; lives in the memory given */
 err_t tables_init(const struct tables_memory *memory, const uint64_t cluster_id[2], uint32_t epoch,
                   struct tables **tables_out);
 /* The same tables under a new identity, after a recovery by hand: no node is live, so all sessions, locks and names
- * have ended; keys and jobs stay. The node that it is recovered from is one of the cluster, also if it was removed: there
- * is nobody else who could take it in. `epoch` must be above the one before. */
+ * have ended; keys and jobs stay. The node that it is recovered from is one of the cluster, also if it was removed:
+ * there is nobody else who could take it in. `epoch` must be above the one before. */
 void tables_recover(struct tables *t, const uint64_t cluster_id[2], uint32_t epoch, const uint64_t from[2]);
 void tables_watch(struct tables *t, const struct tables_watcher *watcher); /* NULL: nobody */
 
