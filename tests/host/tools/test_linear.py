@@ -53,6 +53,16 @@ def permit(client, number, fence):
     return done(client, number, "acquire", permits=2, answer={"tok": fence})
 
 
+def put(client, number, place, item):
+    return txn(client, number, 1, if_=[(place, None)], then=[(place, item)])
+
+
+def take(client, number, place, item, taken=1):
+    """The queue's first item, if it still is the first: what is before it is gone, and it is taken away in the same step."""
+    before = [(earlier, None) for earlier in range(place)]
+    return txn(client, number, taken, if_=[*before, (place, item)], then=[(place, None)])
+
+
 OVERLAPPING_WRITES = [event("a", 1, "invoke", "write", b=1), event("b", 1, "invoke", "write", b=2),
                       event("a", 1, "ok", "write"), event("b", 1, "ok", "write")]
 
@@ -85,6 +95,9 @@ GOOD = {
                                 + txn("b", 1, 1, if_=[(0, None), (1, None)]) + txn("b", 2, 1, if_=[(0, 7), (1, 7)]),
     "guarded": grant("a", 1, 10) + txn("a", 2, 1, if_=[held(10)], then=[(0, 5)]) + done("a", 3, "release", tok=10)
                + txn("a", 4, 0, if_=[held(10)], then=[(0, 6)]) + txn("b", 1, 1, if_=[(0, 5)]),
+    "items taken in turn": put("a", 1, 0, 7) + put("b", 1, 1, 8) + take("c", 1, 0, 7) + take("d", 1, 0, 7, taken=0)
+                           + take("d", 2, 1, 8) + txn("c", 2, 1, if_=[(0, None), (1, None)]),
+    "item taken, answer lost": put("a", 1, 0, 7) + take("c", 1, 0, 7)[:1] + take("d", 1, 0, 7, taken=0),
     "semaphore": permit("a", 1, 10) + permit("b", 1, 11) + done("c", 1, "acquire", "fail", permits=2)
                  + done("a", 2, "release", tok=10) + permit("c", 2, 12),
 }
@@ -114,6 +127,12 @@ BAD = {
     "wrongly refused transfer": txn("a", 1, 1, then=[(0, 7)]) + txn("b", 1, 0, if_=[(0, 7)], then=[(0, 9)]),
     "guarded by an old fence": grant("a", 1, 10) + done("a", 2, "release", tok=10) + grant("b", 1, 11)
                                + txn("a", 3, 1, if_=[held(10)], then=[(0, 5)]),
+    "item taken twice": put("a", 1, 0, 7) + take("c", 1, 0, 7) + take("d", 1, 0, 7),
+    "item taken by two at once": put("a", 1, 0, 7) + [e for pair in zip(take("c", 1, 0, 7), take("d", 1, 0, 7)) for e in pair],
+    "item lost": put("a", 1, 0, 7) + txn("c", 1, 1, if_=[(0, None)]),
+    "item lost to a refused taker": put("a", 1, 0, 7) + take("c", 1, 0, 7, taken=0),
+    "item there again": put("a", 1, 0, 7) + take("c", 1, 0, 7) + txn("d", 1, 1, if_=[(0, 7)]),
+    "item overtaken": put("a", 1, 0, 7) + put("a", 2, 1, 8) + take("c", 1, 1, 8),
     "too many permits": permit("a", 1, 10) + permit("b", 1, 11) + permit("c", 1, 12),
     "given up, yet held": grant("a", 1, 10) + [event("b", 1, "invoke", "acquire", mode="X")] + done("b", 2, "cancel", of=1)
                           + [event("b", 1, "info", "acquire", done=True)] + done("a", 2, "release", tok=10)
