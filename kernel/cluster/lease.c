@@ -4,10 +4,22 @@
 
 /* ---- the leader ---- */
 
+void lease_clock_follow(struct lease_clock *clock, const struct tables *t, uint64_t now_ns)
+{
+    if (clock->begun && clock->base_ns == tables_time_ns(t))
+        return;
+    *clock = (struct lease_clock){.begun = true, .since_ns = now_ns, .base_ns = tables_time_ns(t)};
+}
+
+/* After a long time without a leader, who is there gets time to be heard. The very first begins time: at 1, since a
+ * time of 0 is none to count from. */
 void lease_clock_begin(struct lease_clock *clock, const struct tables *t, uint64_t now_ns)
 {
-    clock->since_ns = now_ns;
-    clock->base_ns = tables_time_ns(t);
+    lease_clock_follow(clock, t, now_ns);
+    if (now_ns - clock->since_ns > LEASE_GAP_NS)
+        clock->since_ns = now_ns - LEASE_GAP_NS;
+    if (tables_time_ns(t) == 0)
+        *clock = (struct lease_clock){.begun = true, .since_ns = now_ns, .base_ns = 1};
 }
 
 uint64_t lease_clock_now(struct lease_clock *clock, const struct tables *t, uint64_t now_ns)

@@ -10,17 +10,26 @@
 
 #include <tables/tables.h>
 
-#define LEASE_RENEW_NS  2000000000ull /* a leader renews so often */
+#define LEASE_RENEW_NS 2000000000ull /* a leader renews so often */
+#define LEASE_GAP_NS                                                                                                   \
+    LEASE_RENEW_NS /* between the last renewal of one leader and the first of the next, counted at most */
 #define LEASE_DRIFT_PPM 500ull
 #define LEASE_MARGIN_NS 250000000ull
 #define LEASE_NOTES     8u
 
 /* ---- the leader ---- */
 
-/* Cluster time runs by this leader's clock from what it found; a later value in the log moves it on. */
+/* Cluster time runs by this leader's clock from the last value in the log, counted from when that was applied here, be
+ * it before this one led: else no lease would ever end where leaders change more often than they renew. A later value
+ * moves it on. Zeroed when the tables begin. */
 struct lease_clock {
+    bool begun;
     uint64_t since_ns, base_ns;
 };
+/* Who does not lead calls it in each round: the clock counts from the newest value alone, so that it is ahead of
+ * another's by no more than the drift since then. */
+void lease_clock_follow(struct lease_clock *clock, const struct tables *t, uint64_t now_ns);
+/* It leads now. Of the time before that at most LEASE_GAP_NS counts. */
 void lease_clock_begin(struct lease_clock *clock, const struct tables *t, uint64_t now_ns);
 uint64_t lease_clock_now(struct lease_clock *clock, const struct tables *t, uint64_t now_ns);
 

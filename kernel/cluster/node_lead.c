@@ -174,6 +174,7 @@ void node_lead_run(struct node *n)
     raft_status(n->raft, &s);
     if (s.role != RAFT_LEADER) {
         n->leading = false;
+        lease_clock_follow(&n->lead_clock, n->tables, n->now_ns);
         return;
     }
     bool begins = !n->leading;

@@ -398,9 +398,10 @@ void duties_clear_wishes(struct node *leader)
 
 static void begin_leading(struct node *n)
 {
-    n->duties =
-        (struct duties){.leading = true, .began_ns = w.now_ns, .changes_seen = UINT64_MAX, .voters_seen = UINT64_MAX};
-    lease_clock_begin(&n->duties.clock, n->tables, node_local_time(n));
+    struct lease_clock clock = n->duties.clock;
+    lease_clock_begin(&clock, n->tables, node_local_time(n));
+    n->duties = (struct duties){
+        .leading = true, .clock = clock, .began_ns = w.now_ns, .changes_seen = UINT64_MAX, .voters_seen = UINT64_MAX};
 }
 
 void duties_run(struct node *n)
@@ -408,6 +409,7 @@ void duties_run(struct node *n)
     uint64_t now_ns = node_local_time(n);
     if (n->raft->role != RAFT_LEADER) {
         n->duties.leading = false;
+        lease_clock_follow(&n->duties.clock, n->tables, now_ns);
         return;
     }
     if (!n->duties.leading)

@@ -377,6 +377,15 @@ static void conf_committed(const struct raft_entry *entry)
     w.s.conf_changes++;
 }
 
+/* A log that agrees with a snapshot at its index may have acknowledged what comes after it. */
+void ghost_install(const struct node *n, const struct raft_snapshot *snapshot)
+{
+    uint64_t term;
+    MUST(!raft_term_at(n->raft, snapshot->index, &term) || term != snapshot->term,
+         "node %u installs the snapshot of %llu over a log that has it and ends at %llu", n->number,
+         (ull)snapshot->index, (ull)n->raft->last);
+}
+
 /* A node has a configuration: it must be the one of its index. */
 void ghost_conf(struct node *n)
 {

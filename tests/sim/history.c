@@ -101,8 +101,10 @@ uint64_t history_invoke(const struct linear_op *op, const char *key, uint64_t of
     o->op.outcome = LINEAR_OPEN;
     o->op.invoked = ++order;
     snprintf(o->key, sizeof(o->key), "%s", key);
-    if (of != UINT64_MAX)
+    if (of != UINT64_MAX) {
+        o->op.ender = operations[of].op.ender;
         operations[of].op.ender = (uint32_t)count;
+    }
     write_event(count, "invoke", false);
     return count++;
 }

@@ -45,6 +45,7 @@ static void draw_faults(struct parameters *p)
     p->forget = maybe(100000);
     p->crash_after_promise = rng_chance(600000) ? 0 : (uint32_t)rng_below(rng_chance(500000) ? 5000 : 60000);
     p->same_timeouts = maybe(200000);
+    p->going_round = rng_chance(900000) ? 100000 : 500000;
     p->chance_timeouts = rng_chance(500000);
     p->torn = maybe(1000000);
     p->keep_all = maybe(500000);
@@ -402,7 +403,7 @@ static void administer(void)
     if (w.calm)
         duties_clear_wishes(leader);
     node_round(leader);
-    if (w.calm && going_round && rng_chance(100000))
+    if (w.calm && going_round && rng_chance(w.p.going_round))
         transfer();
 }
 

@@ -178,6 +178,7 @@ static void forget_volatile(struct node *n)
     memset(n->readers, 0, sizeof(n->readers));
     memset(n->seen, 0, sizeof(n->seen));
     n->duties.leading = false;
+    n->duties.clock = (struct lease_clock){.begun = false};
     n->seen_role = RAFT_FOLLOWER;
     n->wake_at_ns = UINT64_MAX;
 }
@@ -456,6 +457,7 @@ static void on_installed(struct node *n)
         n->taking_data = NULL;
         n->taking.index = 0;
     }
+    ghost_install(n, &n->installing);
     tables_make(n);
     tables_restore(n, n->incoming, n->incoming_bytes, n->installing.index);
     free(d->snapshot_data);

@@ -61,6 +61,7 @@ struct parameters {
         member;                                /* per million, each time the nemesis looks */
     uint64_t nemesis_every_ns, noise_every_ns; /* noise: proposals of every node that believes to lead; 0: none */
     uint32_t crash_after_promise, same_timeouts;
+    uint32_t going_round;     /* per million, each second least timeout of the calm: the leadership is handed over */
     uint32_t chance_timeouts; /* 0: followers time out by their place in line; else by chance alone */
     uint32_t torn, keep_all;  /* per million: a crash tears sectors; a crash loses nothing */
     uint32_t damage; /* per million, each time the nemesis looks: sectors at rest go bad, or were written elsewhere */
@@ -182,7 +183,7 @@ struct notice {
     uint64_t boot, index, term, stamp_ns;
 };
 
-/* What a leader needs for its duties; anew with each time it leads. */
+/* What a leader needs for its duties; but for the clock anew with each time it leads. */
 struct duties {
     bool leading;
     struct lease_clock clock;
@@ -374,6 +375,7 @@ void ghost_restored(const struct logformat_record *record);
 void ghost_send(struct node *n, const struct raft_message *m);
 void ghost_apply(struct node *n, const struct raft_entry *entry);
 void ghost_conf(struct node *n);
+void ghost_install(const struct node *n, const struct raft_snapshot *snapshot); /* in the place of its log */
 void ghost_restart(struct node *n);
 void ghost_wipe(struct node *n);
 uint64_t ghost_committed(void);

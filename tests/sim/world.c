@@ -222,9 +222,9 @@ static void liveness(void)
     if (!run_until(w.now_ns + bound, clients_are_served))
         violation(EXIT_LIVENESS, "a healed quorum does not serve its clients within %llu s",
                   (unsigned long long)(bound / SECOND));
-    nemesis_end(); /* a leader that sits less long than silence takes to be noticed ends no lease */
     if (!dead_are_gone() && !run_until(w.now_ns + LEASE_BOUND_NS + bound, dead_are_gone))
         violation(EXIT_LIVENESS, "the leases of dead clients do not end");
+    nemesis_end();
     clients_stop();
     if (!run_until(w.now_ns + bound, core_is_equal))
         violation(EXIT_LIVENESS, "the nodes of a healed quorum do not come to the same state");

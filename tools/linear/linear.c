@@ -133,12 +133,29 @@ static bool release(struct state *s, const struct linear_op *op)
     return true;
 }
 
+static bool ends(const struct linear_op *ops, uint32_t number, uint32_t acquire)
+{
+    uint32_t ender = ops[acquire].ender;
+    while (ender != LINEAR_NOBODY && ender != number)
+        ender = ops[ender].ender;
+    return ender == number;
+}
+
 static void give_up(struct state *s, const struct linear_op *ops, uint32_t number)
 {
     for (uint32_t i = s->count; i-- > 0;)
         if (ops[number].call == LINEAR_END ? s->holders[i].client == ops[number].client
-                                           : ops[s->holders[i].op].ender == number)
+                                           : ends(ops, number, s->holders[i].op))
             drop_holder(s, i);
+}
+
+/* Whichever of them comes first: one that was asked for may be done long before another that comes by itself. */
+static bool is_given_up(const struct linear_op *ops, uint32_t acquire, const bool *done)
+{
+    uint32_t ender = ops[acquire].ender;
+    while (ender != LINEAR_NOBODY && !done[ender])
+        ender = ops[ender].ender;
+    return ender != LINEAR_NOBODY;
 }
 
 /* `way`: 0 and, for an acquiring whose outcome is not known, 1: it came to nothing. */
@@ -151,7 +168,7 @@ static bool step_lock(struct state *s, const struct linear_op *ops, uint32_t num
             return op->permits > 0 ? s->count >= op->permits : s->count > 0;
         if (way == 1)
             return true;
-        return !(op->ender != LINEAR_NOBODY && done[op->ender]) && grant(s, op, number);
+        return !is_given_up(ops, number, done) && grant(s, op, number);
     case LINEAR_RELEASE:
     case LINEAR_RENEW:
         return release(s, op);

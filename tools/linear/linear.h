@@ -60,7 +60,8 @@ struct linear_op {
     uint8_t call, outcome; /* enum linear_call, enum linear_outcome */
     bool shared;           /* ACQUIRE */
     uint32_t permits;      /* ACQUIRE: of a semaphore, so many hold it; 0: a lock */
-    uint32_t ender;        /* ACQUIRE: position of the operation that gives it up; LINEAR_NOBODY: none */
+    uint32_t ender; /* ACQUIRE: position of an operation that gives it up; that one's: of another such; LINEAR_NOBODY:
+                       none */
     uint64_t a, b;
     const struct linear_txn *txn; /* TXN; must outlive the check */
     uint64_t invoked, completed;  /* moments of one clock, all different; OPEN: completed is not looked at */

@@ -289,8 +289,10 @@ static enum linear_verdict judge(const char *key)
         }
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; rows[origin[i]].of != UINT64_MAX && k < count; k++)
-            if (rows[origin[k]].number == rows[origin[i]].of && ops[k].client == ops[i].client)
+            if (rows[origin[k]].number == rows[origin[i]].of && ops[k].client == ops[i].client) {
+                ops[i].ender = ops[k].ender;
                 ops[k].ender = i;
+            }
     struct linear_result result = linear_check(kind_of(key), ops, count, STEPS_MAX);
     const struct row *stuck = count > 0 ? &rows[origin[result.stuck]] : NULL;
     if (result.verdict == LINEAR_BROKEN)

@@ -87,6 +87,10 @@ GOOD = {
     "given up": grant("a", 1, 10) + [event("b", 1, "invoke", "acquire", mode="X")] + done("a", 2, "release", tok=10)
                 + [event("b", 2, "invoke", "cancel", of=1)] + done("c", 1, "acquire", "fail", mode="X")
                 + [event("b", 2, "ok", "cancel"), event("b", 1, "info", "acquire", done=True)] + grant("c", 2, 20),
+    "given up long before its machine's end": [event("b", 1, "invoke", "acquire", mode="X")]
+                + done("c", 1, "acquire", "fail", mode="X") + [event("b", 2, "invoke", "cancel", of=1)] + grant("c", 2, 20)
+                + done("b", 3, "end", of=1) + [event("b", 2, "ok", "cancel"), event("b", 1, "info", "acquire", done=True)]
+                + done("c", 3, "renew", tok=20),
     "holder's end": grant("a", 1, 10) + done("a", 2, "end") + grant("b", 1, 11),
     "transfer": txn("a", 1, 1, if_=[(0, None), (1, None)], then=[(0, 7), (1, 8)]) + txn("b", 1, 1, if_=[(0, 7), (1, 8)]),
     "refused transfer": txn("a", 1, 1, then=[(0, 7)]) + txn("b", 1, 0, if_=[(0, 6)], then=[(0, 9)], other=[(1, 5)])
@@ -137,6 +141,9 @@ BAD = {
     "given up, yet held": grant("a", 1, 10) + [event("b", 1, "invoke", "acquire", mode="X")] + done("b", 2, "cancel", of=1)
                           + [event("b", 1, "info", "acquire", done=True)] + done("a", 2, "release", tok=10)
                           + done("c", 1, "acquire", "fail", mode="X"),
+    "ended after all, yet held": [event("b", 1, "invoke", "acquire", mode="X")] + done("c", 1, "acquire", "fail", mode="X")
+                          + [event("b", 2, "invoke", "cancel", of=1)] + done("b", 3, "end", of=1)
+                          + done("c", 2, "acquire", "fail", mode="X"),
 }
 
 
