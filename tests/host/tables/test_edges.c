@@ -360,7 +360,8 @@ static void test_recovered(void)
     CHECK_EQUAL(open_session(7), E_OK);
     CHECK_EQUAL(acquire(TABLES_EXCLUSIVE, "l", 0, 0, ""), E_OK);
     uint64_t fence = r.result.value;
-    tables_recover(r.t, cluster, 2);
+    const uint64_t unknown[2] = {77, 77}; /* of a node that the tables do not know nothing is changed */
+    tables_recover(r.t, cluster, 2, unknown);
     tables_counts(r.t, &counts);
     CHECK(tables_key(r.t, text("k"), &key) && counts.sessions == 0 && counts.requests == 0);
     CHECK(!tables_node(r.t, 1)->live);
@@ -368,6 +369,23 @@ static void test_recovered(void)
     CHECK_EQUAL(join(&r, 1, 2), 1);
     CHECK_EQUAL(acquire(TABLES_EXCLUSIVE, "l", 0, 0, ""), E_OK);
     CHECK(r.result.value >> 56 == 2 && r.result.value > fence);
+}
+
+/* Who is recovered from takes part, also if it had been removed; the others stay as they were. */
+static void test_recovered_from_a_removed_node(void)
+{
+    const uint64_t cluster[2] = {9, 9};
+    join(&r, 2, 1);
+    join(&r, 3, 1);
+    for (uint32_t node = 2; node <= 3; node++)
+        CHECK_EQUAL(
+            replica_apply(&r, (struct tables_op){.kind = TABLES_NODE_WISH, .node_wish = {node, TABLES_WISH_REMOVED}}),
+            E_OK);
+    tables_recover(r.t, cluster, 2, tables_node(r.t, 2)->node_id);
+    CHECK_EQUAL(tables_node(r.t, 2)->wish, TABLES_WISH_NONE);
+    CHECK_EQUAL(tables_node(r.t, 3)->wish, TABLES_WISH_REMOVED);
+    tables_recover(r.t, cluster, 3, tables_node(r.t, 1)->node_id); /* it was not removed */
+    CHECK_EQUAL(tables_node(r.t, 1)->wish, TABLES_WISH_NONE);
 }
 
 static void test_leases(void)
@@ -516,6 +534,7 @@ int main(void)
     FRESH(test_the_longest_delay_counts);
     FRESH(test_floors_of_fences);
     FRESH(test_recovered);
+    FRESH(test_recovered_from_a_removed_node);
     FRESH(test_leases);
     FRESH(test_the_highest_sequence_is_refused);
     FRESH(test_watching_everything_and_the_future);
