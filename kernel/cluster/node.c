@@ -60,6 +60,8 @@ static err_t open_link(struct node *n, const uint8_t random[32])
 {
     struct link_config config = {.cluster_name = n->config.cluster_name,
                                  .self = make_identity(n),
+                                 .log_key = n->log_key.pair,
+                                 .vet = {node_log_key_vet, n},
                                  .memory = {link_take, link_give, n, n->config.link_bytes},
                                  .entropy = {n->hooks.entropy, n->hooks.context},
                                  .port = n->config.port,
@@ -84,6 +86,7 @@ void node_draw_id(const struct node *n, const char *purpose, uint64_t id_out[2])
 void node_draw_ids(struct node *n)
 {
     node_draw_id(n, "log id", n->log_id);
+    node_log_key_draw(n);
     node_draw_id(n, "cluster id", n->fresh_cluster_id);
     n->fresh_cluster_id[1] = with_epoch(n->fresh_cluster_id[1], 1);
 }
@@ -141,7 +144,7 @@ void node_close(struct node *n)
 void node_identity_changed(struct node *n)
 {
     struct seal_identity self = make_identity(n);
-    link_identify(n->link, &self);
+    link_identify(n->link, &self, &n->log_key.pair);
     n->hello_changed = true;
 }
 

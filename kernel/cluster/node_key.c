@@ -25,6 +25,11 @@ static struct node_key *find(struct node *n, uint64_t id)
     return NULL;
 }
 
+bool node_keys_has(const struct node *n, uint64_t id)
+{
+    return find((struct node *)(uintptr_t)n, id) != NULL;
+}
+
 static const struct tables_cluster_key *decided(const struct node *n)
 {
     static const struct tables_cluster_key nothing;
@@ -41,7 +46,7 @@ static void record_key(const struct node *n, const uint8_t salt[32], uint8_t key
     seal_hkdf(salt, 32, n->keys.keeper, 32, purpose, sizeof(purpose) - 1, key_out, 32);
 }
 
-static void draw_salt(struct node *n, uint8_t salt[32])
+void node_keys_salt(struct node *n, uint8_t salt[32])
 {
     char purpose[32];
     struct text t = text_begin(purpose, sizeof(purpose));
@@ -67,7 +72,7 @@ static void make_record(struct node *n)
     uint32_t count = 0, at = 0;
     memset(n->keys.record, 0, sizeof(n->keys.record));
     struct wire_writer w = wire_writer(n->keys.record, sizeof(n->keys.record));
-    draw_salt(n, salt);
+    node_keys_salt(n, salt);
     record_key(n, salt, with);
     for (uint32_t i = 0; i < n->keys.count; i++)
         count += n->keys.held[i].kept;
@@ -81,6 +86,7 @@ static void make_record(struct node *n)
     }
     ASSERT(!w.failed);
     seal_wipe(with, sizeof(with));
+    node_log_key_seal(n);
     n->keys.record_due = true;
     n->keys.recorded = false;
 }
@@ -146,6 +152,7 @@ static bool hold(struct node *n, const uint8_t key[NODE_KEY_BYTES], bool kept)
     struct node_key *to = &k->held[k->count++];
     *to = (struct node_key){.id = link_key_id(n->link, key), .kept = kept};
     memcpy(to->key, key, NODE_KEY_BYTES);
+    node_log_key_try(n);
     make_record(n);
     return true;
 }
@@ -164,12 +171,17 @@ static void drop(struct node *n, uint64_t id)
     make_record(n);
 }
 
-void node_keys_open(struct node *n)
+void node_keys_keeper(const struct node *n, const uint8_t key[NODE_KEY_BYTES], uint8_t keeper_out[32])
 {
     static const char purpose[] = "shoal keeper";
-    uint8_t *key = n->config.cluster_key;
     seal_hkdf(n->config.cluster_name, strlen(n->config.cluster_name), key, NODE_KEY_BYTES, purpose, sizeof(purpose) - 1,
-              n->keys.keeper, 32);
+              keeper_out, 32);
+}
+
+void node_keys_open(struct node *n)
+{
+    uint8_t *key = n->config.cluster_key;
+    node_keys_keeper(n, key, n->keys.keeper);
     n->keys.boot_id = link_key_id(n->link, key);
     hold(n, key, false);
     seal_wipe(key, NODE_KEY_BYTES);
@@ -190,6 +202,7 @@ void node_keys_begin(struct node *n)
 void node_keys_close(struct node *n)
 {
     seal_wipe(&n->keys, sizeof(n->keys));
+    seal_wipe(&n->log_key, sizeof(n->log_key));
 }
 
 /* ---- a change ---- */
@@ -314,6 +327,7 @@ void node_keys_run(struct node *n)
     if (!n->raft_running || node_state(n) != CLUSTER_MEMBER) /* only then the tables here are the cluster's */
         return;
     drop_void(n);
+    node_log_key_run(n);
     if (!k->offering)
         node_keys_offer_decided(n); /* the change to it may have ended */
     go_on(n);

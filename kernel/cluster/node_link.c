@@ -167,6 +167,10 @@ static void take_hello(struct node *n, struct other *o, struct wire_reader *r)
         link_drop(n->link, node_other_slot(n, o), o->session);
         return;
     }
+    if (!same_id(h.log_id, o->log_id)) { /* it has another log since: then another session is to prove that */
+        link_drop(n->link, node_other_slot(n, o), o->session);
+        return;
+    }
     if (of_another_cluster(n, &h)) {
         send_hello(n, o);
         remember_refused(n, o->node_id, h.cluster_id, LINK_OTHER_CLUSTER);
@@ -200,6 +204,7 @@ static void send_loads(struct node *n)
     if (n->now_ns < n->load_due_ns)
         return;
     n->load_due_ns = n->now_ns + LOAD_NS;
+    link_vet_again(n->link); /* the tables may say more than when they began */
     wire_put_u64(&w, n->load.free_bytes);
     wire_put_u32(&w, n->load.running);
     wire_put_u32(&w, n->load.busy_percent);
@@ -294,6 +299,8 @@ static void link_up(struct node *n, struct other *o, const struct link_event *ev
     o->session = event->session;
     memcpy(o->node_id, view.identity.node_id, sizeof(o->node_id));
     memcpy(o->boot_id, view.identity.boot_id, sizeof(o->boot_id));
+    memcpy(o->log_id, view.identity.log_id, sizeof(o->log_id));
+    memcpy(o->log_key, view.log_key, sizeof(o->log_key));
     send_hello(n, o);
 }
 
@@ -311,7 +318,8 @@ static void refused(struct node *n, const struct link_event *event)
     static const char *const why[] = {
         [LINK_SAME_NODE] = "it has the same node id as this one (cloned disk or placeholder UUID?)",
         [LINK_OTHER_CLUSTER] = "its log is of another cluster of this name and key, or of an older epoch of this one",
-        [LINK_OLD_KEY] = "it has a cluster key that was dropped; `key enter` there gives it the new one"};
+        [LINK_OLD_KEY] = "it has a cluster key that was dropped; `key enter` there gives it the new one",
+        [LINK_FALSE_LOG] = "it has the cluster key, and not the key of the log it names"};
     uint64_t *said_ns = &n->turned_away_said_ns[event->reason];
     if (event->reason == LINK_KEY_DROPPED) {
         node_keys_told_dropped(n);
@@ -334,9 +342,13 @@ static void put_address(struct text *t, uint32_t ipv4)
 
 static void say_refused(struct node *n, const struct link_statistics *s, uint32_t which, uint64_t count)
 {
-    static const char *const why[SEAL_COUNTERS] = {"made with another key",   "played again",
-                                                   "damaged or altered",      "of another cluster",
-                                                   "made with a dropped key", "too many hellos"};
+    static const char *const why[SEAL_COUNTERS] = {"made with another key",
+                                                   "played again",
+                                                   "damaged or altered",
+                                                   "of another cluster",
+                                                   "made with a dropped key",
+                                                   "too many hellos",
+                                                   "made without the key of the log they name"};
     char words[96];
     struct text t = text_begin(words, sizeof(words));
     text_number(&t, count - n->refused_said[which].count);

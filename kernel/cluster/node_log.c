@@ -28,6 +28,7 @@ static size_t encode_superblock(const struct node *n, uint8_t to[LOG_PAYLOAD_MAX
     wire_put_u64(&w, h->commit);
     wire_put_u32(&w, n->epoch);
     wire_put_bytes(&w, n->keys.record, sizeof(n->keys.record));
+    wire_put_bytes(&w, n->log_key.record, sizeof(n->log_key.record));
     uint8_t *conf = wire_claim(&w, 0);
     ASSERT(conf && w.room - w.used >= RAFT_CONF_BYTES_MAX);
     return n->conf.count ? w.used + raft_conf_encode(&n->conf, conf) : w.used;
@@ -52,11 +53,11 @@ static bool decode_superblock(struct node *n, const uint8_t *from, size_t bytes)
     n->hard_state.vote.log = wire_get_u64(&r);
     n->hard_state.commit = wire_get_u64(&r);
     n->epoch = wire_get_u32(&r);
-    const uint8_t *keys = wire_take(&r, NODE_KEY_RECORD_BYTES);
+    const uint8_t *keys = wire_take(&r, NODE_KEY_RECORD_BYTES), *log_key = wire_take(&r, NODE_LOG_KEY_BYTES);
     size_t left = wire_left(&r);
     const uint8_t *conf = wire_take(&r, left);
     if (!ours || r.failed || stage == STAGE_BLANK || stage > STAGE_STARTED || !n->epoch || n->epoch > EPOCH_MAX ||
-        n->recorded_number > NODES_MAX || !node_keys_load(n, keys) ||
+        n->recorded_number > NODES_MAX || !node_keys_load(n, keys) || !node_log_key_load(n, log_key) ||
         (left && raft_conf_decode(conf, left, &n->conf) != E_OK))
         return false;
     n->stage = (enum stage)stage;

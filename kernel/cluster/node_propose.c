@@ -120,6 +120,7 @@ static void send_join(struct node *n, const struct raft_status *s)
     op.node_join.wanted = n->config.voter;
     op.node_join.durable = n->durable;
     op.node_join.cpus = n->config.cpus;
+    op.node_join.log_key = node_log_key_of(n, n->log_key.pair.public);
     op.node_join.name = (struct tables_text){n->config.name, (uint32_t)strlen(n->config.name)};
     size_t bytes = tables_encode(&op, n->record, TABLES_ENTRY_MAX);
     hand_over(n, s, n->record, bytes);
@@ -157,6 +158,7 @@ void node_take_propose(struct node *n, const struct other *o, const uint8_t *ent
     uint64_t index, term;
     struct tables_op op;
     if (n->raft_running && tables_decode(entry, bytes, &op) == E_OK &&
+        (op.kind != TABLES_NODE_JOIN || node_join_is_own(n, o, &op)) &&
         raft_propose(n->raft, entry, bytes, &index, &term) == E_OK)
         raft_commit_wanted(n->raft, raft_id_of(o->node_id, o->hello.log_id), index);
 }

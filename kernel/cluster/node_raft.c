@@ -206,6 +206,8 @@ void node_take_raft(struct node *n, struct other *o, const uint8_t *bytes, size_
         link_drop(n->link, node_other_slot(n, o), o->session);
         return;
     }
+    if (!raft_id_equal(m.from, raft_id_of(o->node_id, o->log_id))) /* nobody speaks for another log */
+        return;
     raft_tick(n->raft, n->now_ns);
     raft_receive(n->raft, &m);
     if (m.type == RAFT_MSG_APPEND || m.type == RAFT_MSG_SNAPSHOT)

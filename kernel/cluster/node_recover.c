@@ -59,6 +59,8 @@ const char *node_refused_note(const struct node *n, const struct refused *r)
                                         [KIN_EARLIER] = "refused: of an older epoch; `raft wipe` there ends that",
                                         [KIN_LATER] = "refused: of a later epoch; `raft wipe` here joins that",
                                         [KIN_BESIDE] = "refused: recovered beside this one; `raft wipe` ends one"};
+    if (r->reason == LINK_FALSE_LOG)
+        return "refused: it has not the key of the log it names";
     return r->reason == LINK_OLD_KEY ? "refused: its key was dropped; `key enter` there"
                                      : words[node_kin(n, r->cluster_id)];
 }
@@ -491,6 +493,8 @@ static void wipe(struct node *n)
     n->epoch_seen = 0;
     memset(n->seen, 0, sizeof(n->seen));
     draw_anew(n, "log after a wipe ", n->log_id);
+    node_log_key_draw(n);
+    node_log_key_seal(n);
     leave_links(n);
     node_say(n, "cluster: this node gave up its log by hand: ", "it waits to be taken in anew");
 }

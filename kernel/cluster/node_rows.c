@@ -215,6 +215,7 @@ static void put_links(struct node *n, struct cluster_status *s)
     s->frames_foreign = l.rejected.foreign;
     s->frames_old_key = l.rejected.old_key;
     s->frames_excess = l.rejected.excess;
+    s->frames_false_log = l.rejected.false_log;
     for (uint32_t i = 0; i < SEAL_COUNTERS; i++)
         s->refused_ipv4[i] = l.rejected_from[i].ipv4;
     s->frames_sent = l.frames_out;

@@ -83,6 +83,8 @@ struct other {
     bool told;        /* remote calls know of the session, as node `number` */
     uint32_t number;
     uint64_t node_id[2], boot_id[2];
+    uint64_t log_id[2]; /* and the key of that log: proven by the session */
+    uint8_t log_key[32];
     struct hello hello; /* valid if heard */
     uint64_t hello_ns;  /* when it came */
     bool heard, prepared;
@@ -130,6 +132,7 @@ struct pieces {
 /* ---- the cluster's key ---- */
 #define NODE_KEYS_MAX         2u
 #define NODE_KEY_RECORD_BYTES 154u
+#define NODE_LOG_KEY_BYTES    201u
 
 struct node_key {
     uint64_t id; /* 0: none */
@@ -150,6 +153,12 @@ struct node_keys {
     bool record_due, recorded;
     uint64_t deliver_due_ns, propose_due_ns;
     uint64_t told_ns; /* when others last said that this node's was dropped; 0: never */
+};
+
+struct node_log_key {
+    struct noise_pair pair;
+    uint8_t record[NODE_LOG_KEY_BYTES]; /* as on the superblock */
+    bool closed; /* that cannot be opened with the cluster keys at hand: `pair` was drawn in this boot */
 };
 
 /* ---- members ---- */
@@ -315,11 +324,12 @@ struct node {
 
     struct members members;
     struct node_keys keys;
+    struct node_log_key log_key;
     struct {
         uint64_t count, said_ns;
     } refused_said[SEAL_COUNTERS]; /* frames, when the log last told of them */
     uint64_t refused_look_ns;
-    uint64_t turned_away_said_ns[LINK_KEY_DROPPED + 1]; /* by enum link_refusal */
+    uint64_t turned_away_said_ns[LINK_FALSE_LOG + 1]; /* by enum link_refusal */
 };
 
 static inline bool same_id(const uint64_t a[2], const uint64_t b[2])
@@ -381,6 +391,21 @@ void node_keys_recorded(struct node *n, uint64_t record);                       
 void node_take_key(struct node *n, struct wire_reader *r);
 void node_keys_told_dropped(struct node *n);
 bool node_put_key_missing(const struct node *n, struct text *t); /* false, and nothing put: it is not */
+
+void node_keys_salt(struct node *n, uint8_t salt[32]);
+void node_keys_keeper(const struct node *n, const uint8_t key[NODE_KEY_BYTES], uint8_t keeper_out[32]);
+bool node_keys_has(const struct node *n, uint64_t id);
+
+/* node_log_key.c */
+void node_log_key_draw(struct node *n); /* with a log id */
+void node_log_key_seal(struct node *n); /* the record as it is to be: the keys at hand are others */
+bool node_log_key_load(struct node *n, const uint8_t record[NODE_LOG_KEY_BYTES]); /* false: it cannot be one */
+void node_log_key_try(struct node *n);                                            /* a cluster key came */
+void node_log_key_run(struct node *n);                                            /* of a member */
+struct tables_log_key node_log_key_of(const struct node *n, const uint8_t public[32]);
+uint32_t node_log_key_vet(void *context, const struct seal_identity *identity, const uint8_t log_key[32]);
+/* The sender joins as what its session proved. */
+bool node_join_is_own(const struct node *n, const struct other *o, const struct tables_op *op);
 
 /* node_genesis.c */
 void node_genesis_run(struct node *n);

@@ -38,6 +38,7 @@ static void open_link(uint32_t n)
     uint8_t key[32];
     memset(key, 3, sizeof(key));
     memset(config.random, (int)n + 1, sizeof(config.random));
+    config.log_key = noise_pair_of(config.random);
     MUST(link_open(&config, now_ns, &links[n]) == E_OK);
     MUST(link_key_add(links[n], key) == E_OK);
 }

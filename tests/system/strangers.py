@@ -7,7 +7,7 @@ from shoalcluster import packets
 
 PORT = 7447  # UDP: where the machines' kernels listen
 HELLO, DATA = 1, 4
-HELLO_BYTES, HANDSHAKE_BYTES = 176, 204
+HELLO_BYTES, HANDSHAKE_BYTES = 176, 252
 MAC, ADDRESS = b"\x02\0\0\0\0\x42", "10.0.0.66"
 
 
@@ -23,7 +23,7 @@ def crc32c(data):
 def cluster_frame(cluster, kind, length, session=0):
     """Of a cluster of that name, with a right checksum and a body that no key sealed."""
     tag = hashlib.sha256(b"shoal cluster " + cluster.encode()).digest()[:4]
-    head = struct.pack("<BBH", kind, 2, 0 if kind == DATA else 0x1234) + tag + struct.pack("<I", session)
+    head = struct.pack("<BBH", kind, 3, 0 if kind == DATA else 0x1234) + tag + struct.pack("<I", session)
     body = os.urandom(length - 16)
     return head + struct.pack("<I", crc32c(head + bytes(4) + body)) + body
 

@@ -48,8 +48,10 @@ struct cluster_status {
     uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
     uint64_t frames_old_key, frames_excess; /* made with a key that was dropped; more hellos than are looked at */
     /* Who sent the last of each, in network order; 0: nobody did: wrong key, replayed, damaged, foreign, old key,
-     * excess */
-    uint32_t refused_ipv4[6];
+     * excess, false log */
+    uint32_t refused_ipv4[7];
+    uint32_t reserved2;
+    uint64_t frames_false_log;                  /* made without the key that is pinned to the log they name */
     uint64_t carrier_malformed, carrier_broken; /* by the network server: records that are none; rings that cannot be */
 };
 

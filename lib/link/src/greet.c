@@ -90,19 +90,11 @@ static err_t read_payload(const struct link *l, const uint8_t payload[HANDSHAKE_
     return err || id_equal(node_id, l->config.self.node_id) ? err : E_NOT_FOUND;
 }
 
-static void begin_handshake(struct link *l, const struct seal_secret *secret, struct seal_handshake *h)
-{
-    uint8_t fresh[32];
-    draw_secret(l, fresh);
-    seal_handshake_again(h, &secret->begun, fresh);
-    seal_wipe(fresh, sizeof(fresh));
-}
-
 /* ---- beginning one ---- */
 
 static void begin_attempt(struct link *l, struct peer *p, uint64_t now_ns, struct standing renews)
 {
-    uint8_t payload[HANDSHAKE_PAYLOAD];
+    uint8_t payload[HANDSHAKE_PAYLOAD], fresh[32];
     const struct seal_secret *secret = seal_secret_find(&l->cluster, p->key_id);
     if (!secret)
         secret = &l->cluster.secrets[0];
@@ -113,9 +105,11 @@ static void begin_attempt(struct link *l, struct peer *p, uint64_t now_ns, struc
     p->attempt.next_ns = now_ns;
     p->attempt.key_id = secret->id;
     p->attempt.renews = renews;
-    begin_handshake(l, secret, &p->attempt.state);
+    seal_handshake_begin(&p->attempt.state, &secret->prepared, &l->config.log_key, true);
     make_payload(l, p, p->attempt.own, ++l->attempts, renews, payload);
-    seal_first_write(&p->attempt.state, payload, sizeof(payload), p->attempt.frame + SEAL_HEADER_BYTES);
+    draw_secret(l, fresh);
+    seal_first_write(&p->attempt.state, fresh, payload, sizeof(payload), p->attempt.frame + SEAL_HEADER_BYTES);
+    seal_wipe(fresh, sizeof(fresh));
     seal_header_write(&l->cluster, (struct seal_header){SEAL_FIRST, p->attempt.own, (uint16_t)secret->id},
                       p->attempt.frame, sizeof(p->attempt.frame));
 }
@@ -144,12 +138,27 @@ void greet_abandon(struct peer *p, uint64_t key_id)
         p->key_id = 0;
 }
 
+void greet_abandon_all(struct peer *p)
+{
+    end_attempt(p);
+    seal_wipe(p->pending, sizeof(p->pending));
+}
+
+/* Who never showed that it has the keys may have been anybody with the cluster key: its number makes no others old. */
 void greet_check(struct peer *p, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < BOOTS; i++) {
-        if (p->pending[i].own && now_ns >= p->pending[i].end_ns)
-            seal_wipe(&p->pending[i], sizeof(p->pending[i]));
+        if (!p->pending[i].own || now_ns < p->pending[i].end_ns)
+            continue;
+        seal_wipe(&p->pending[i], sizeof(p->pending[i]));
+        p->attempts[i].highest = p->attempts[i].proven;
     }
+}
+
+void greet_proven_attempt(struct peer *p, const struct seal_identity *identity)
+{
+    if (id_equal(p->attempts[BOOT_PROVEN].boot, identity->boot_id))
+        p->attempts[BOOT_PROVEN].highest = p->attempts[BOOT_PROVEN].proven = identity->attempt;
 }
 
 void greet_proven(struct peer *p, const uint64_t boot_id[2])
@@ -159,6 +168,7 @@ void greet_proven(struct peer *p, const uint64_t boot_id[2])
     bool known = id_equal(p->attempts[BOOT_OTHER].boot, boot_id);
     memcpy(p->attempts[BOOT_PROVEN].boot, boot_id, sizeof(p->attempts[BOOT_PROVEN].boot));
     p->attempts[BOOT_PROVEN].highest = known ? p->attempts[BOOT_OTHER].highest : 0;
+    p->attempts[BOOT_PROVEN].proven = 0;
     seal_wipe(&p->pending[BOOT_PROVEN], sizeof(p->pending[BOOT_PROVEN])); /* of the boot that is over */
 }
 
@@ -237,28 +247,40 @@ static bool attempt_is_new(const struct peer *p, const struct seal_identity *ide
 
 /* A handshake that was read, before it is answered. */
 struct first {
-    struct seal_handshake h;
+    struct noise h;
     const struct seal_secret *secret;
     struct seal_identity identity;
     uint32_t theirs;
     struct standing renews;
 };
 
+/* Fresh keys for a session are for who began it: the same boot, of the same log. */
+static bool same_end(const struct peer *p, const struct seal_identity *identity, const uint8_t log_key[32])
+{
+    return id_equal(p->identity.boot_id, identity->boot_id) && !memcmp(p->log_key, log_key, sizeof(p->log_key));
+}
+
 /* It takes the place of the last one of that boot, or, of those that no session proved, of any. */
 static void answer(struct link *l, struct peer *p, uint64_t now_ns, struct first *f)
 {
-    uint8_t payload[HANDSHAKE_PAYLOAD];
+    uint8_t payload[HANDSHAKE_PAYLOAD], fresh[32];
     struct seal_keys keys;
     enum boots boot = boot_of(p, &f->identity);
     struct pending *to = &p->pending[boot];
-    bool renews = session_stands(p, f->renews) && id_equal(p->identity.boot_id, f->identity.boot_id);
+    bool renews = session_stands(p, f->renews) && same_end(p, &f->identity, f->h.peer);
     seal_wipe(to, sizeof(*to));
+    if (!id_equal(p->attempts[boot].boot, f->identity.boot_id))
+        p->attempts[boot].proven = 0;
     memcpy(p->attempts[boot].boot, f->identity.boot_id, sizeof(p->attempts[boot].boot));
     p->attempts[boot].highest = f->identity.attempt;
+    memcpy(to->log_key, f->h.peer, sizeof(to->log_key));
     to->renews = renews ? f->renews : (struct standing){0, 0};
     uint32_t own = peer_new_number(l, p);
     make_payload(l, p, own, 0, to->renews, payload);
-    if (seal_second_write(&f->h, payload, sizeof(payload), to->answer + SEAL_HEADER_BYTES, &keys))
+    draw_secret(l, fresh);
+    err_t err = seal_second_write(&f->h, fresh, payload, sizeof(payload), to->answer + SEAL_HEADER_BYTES, &keys);
+    seal_wipe(fresh, sizeof(fresh));
+    if (err)
         return;
     seal_header_write(&l->cluster, (struct seal_header){SEAL_SECOND, f->theirs, (uint16_t)f->secret->id}, to->answer,
                       sizeof(to->answer));
@@ -284,7 +306,7 @@ static void confirm_named(struct link *l, struct peer *p, uint64_t now_ns, const
 /* What is an old one played again changes nothing but that an answer that is still awaited goes out once more. */
 static void take_proven_first(struct link *l, uint64_t now_ns, struct link_address from, struct first *f)
 {
-    struct peer *p = peer_acceptable(l, &f->identity) ? peer_make(l, &f->identity) : NULL;
+    struct peer *p = peer_vetted(l, &f->identity, f->h.peer) ? peer_make(l, &f->identity) : NULL;
     if (!p)
         return;
     if (attempt_is_new(p, &f->identity)) {
@@ -301,6 +323,7 @@ static void take_proven_first(struct link *l, uint64_t now_ns, struct link_addre
     if (last->own && last->theirs == f->theirs) {
         last->answer_owed = true; /* our answer was lost */
         last->to = from;
+        last->end_ns = now_ns + l->config.silence_ns; /* it may be this time that it arrives */
     } else {
         l->statistics.rejected.replayed++;
     }
@@ -313,7 +336,7 @@ static bool open_first(struct link *l, const struct seal_header *header, const u
         f->secret = &l->cluster.secrets[i];
         if (!f->secret->id || (uint16_t)f->secret->id != header->key)
             continue;
-        f->h = f->secret->begun;
+        seal_handshake_begin(&f->h, &f->secret->prepared, &l->config.log_key, false);
         if (!seal_first_read(&f->h, frame + SEAL_HEADER_BYTES, HANDSHAKE_FRAME - SEAL_HEADER_BYTES, payload))
             return true;
     }
@@ -345,7 +368,6 @@ void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from,
     } else if (err || f.theirs != header->session) {
         l->statistics.rejected.damaged++;
     } else {
-        draw_secret(l, f.h.secret);
         take_proven_first(l, now_ns, from, &f);
     }
     seal_wipe(&f, sizeof(f));
@@ -353,17 +375,25 @@ void greet_take_first(struct link *l, uint64_t now_ns, struct link_address from,
 
 /* ---- and its answer ---- */
 
-static void use_answer(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_keys *keys, uint32_t theirs,
-                       const struct standing *renews, const struct seal_identity *identity)
+/* An answer that was opened. */
+struct second {
+    struct seal_identity identity;
+    uint8_t log_key[32]; /* proven */
+    struct seal_keys keys;
+    uint32_t theirs;
+    struct standing renews;
+};
+
+static void use_answer(struct link *l, struct peer *p, uint64_t now_ns, const struct second *a)
 {
     struct seal_session seal;
     uint64_t key_id = p->attempt.key_id;
-    bool same = session_stands(p, p->attempt.renews) && id_equal(p->identity.boot_id, identity->boot_id);
-    if (!renews->own) {
-        session_start(l, p, now_ns, keys, p->attempt.own, theirs, identity);
-    } else if (same && session_stands(p, *renews)) {
-        seal_session_begin(&seal, keys);
-        session_renew(l, p, now_ns, &seal, p->attempt.own, theirs);
+    bool same = session_stands(p, p->attempt.renews) && same_end(p, &a->identity, a->log_key);
+    if (!a->renews.own) {
+        session_start(l, p, now_ns, &a->keys, p->attempt.own, a->theirs, &a->identity, a->log_key);
+    } else if (same && session_stands(p, a->renews)) {
+        seal_session_begin(&seal, &a->keys);
+        session_renew(l, p, now_ns, &seal, p->attempt.own, a->theirs);
         seal_wipe(&seal, sizeof(seal));
     } else {
         return; /* the session that it was for is over */
@@ -381,27 +411,25 @@ void greet_take_second(struct link *l, uint64_t now_ns, struct link_address from
                        const uint8_t *frame, size_t bytes)
 {
     struct peer *p = peer_by_number(l, session);
-    struct seal_identity identity;
-    struct seal_keys keys;
+    struct second a;
     uint8_t payload[HANDSHAKE_PAYLOAD];
-    uint32_t theirs;
-    struct standing renews;
     if (bytes != HANDSHAKE_FRAME) {
         l->statistics.rejected.damaged++;
         return;
     }
-    if (seal_second_read(&p->attempt.state, frame + SEAL_HEADER_BYTES, bytes - SEAL_HEADER_BYTES, payload, &keys)) {
+    if (seal_second_read(&p->attempt.state, frame + SEAL_HEADER_BYTES, bytes - SEAL_HEADER_BYTES, payload, a.log_key,
+                         &a.keys)) {
         l->statistics.rejected.wrong_key++;
         return;
     }
-    if (read_payload(l, payload, &identity, &theirs, &renews)) {
+    if (read_payload(l, payload, &a.identity, &a.theirs, &a.renews)) {
         l->statistics.rejected.damaged++;
-    } else if (peer_acceptable(l, &identity) && id_equal(identity.node_id, p->identity.node_id)) {
+    } else if (id_equal(a.identity.node_id, p->identity.node_id) && peer_vetted(l, &a.identity, a.log_key)) {
         p->address = from; /* the one that is known to be its own */
-        use_answer(l, p, now_ns, &keys, theirs, &renews, &identity);
+        use_answer(l, p, now_ns, &a);
     }
     end_attempt(p);
-    seal_wipe(&keys, sizeof(keys));
+    seal_wipe(&a, sizeof(a));
 }
 
 static size_t put_frame(uint8_t *to, const uint8_t *frame, size_t bytes)

@@ -16,7 +16,7 @@ err_t link_open(const struct link_config *config, uint64_t now_ns, struct link *
     seal_random_bytes(&l->random, &l->spare.state, sizeof(l->spare.state));
     l->seeking = true;
     l->hello_due_ns = now_ns;
-    link_identify(l, &config->self);
+    link_identify(l, &config->self, &config->log_key);
     *link_out = l;
     return E_OK;
 }
@@ -83,11 +83,28 @@ void link_key_drop(struct link *l, uint64_t now_ns, uint64_t id)
     }
 }
 
-void link_identify(struct link *l, const struct seal_identity *self)
+void link_identify(struct link *l, const struct seal_identity *self, const struct noise_pair *log_key)
 {
+    bool another = memcmp(l->config.log_key.public, log_key->public, 32) != 0;
     l->config.self = *self;
+    l->config.log_key = *log_key;
     l->config.self.protocol = SEAL_PROTOCOL;
     l->config.self.attempt = 0;
+    for (uint32_t i = 0; another && i < LINK_PEERS_MAX; i++) {
+        if (!l->peers[i])
+            continue;
+        greet_abandon_all(l->peers[i]);
+        session_end(l, l->peers[i]);
+    }
+}
+
+void link_vet_again(struct link *l)
+{
+    for (uint32_t i = 0; i < LINK_PEERS_MAX; i++) {
+        struct peer *p = l->peers[i];
+        if (p && p->session.own && !peer_vetted(l, &p->identity, p->log_key))
+            session_end(l, p);
+    }
 }
 
 void link_seek(struct link *l, bool quickly)

@@ -95,6 +95,19 @@ bool peer_acceptable(struct link *l, const struct seal_identity *identity)
     return true;
 }
 
+bool peer_vetted(struct link *l, const struct seal_identity *identity, const uint8_t log_key[32])
+{
+    const struct link_vet *vet = &l->config.vet;
+    if (!peer_acceptable(l, identity))
+        return false;
+    uint32_t reason = vet->ask ? vet->ask(vet->context, identity, log_key) : 0;
+    if (!reason)
+        return true;
+    l->statistics.rejected.false_log++;
+    peer_refuse(l, identity, (enum link_refusal)reason);
+    return false;
+}
+
 bool link_peer(const struct link *l, uint32_t slot, struct link_peer_view *view)
 {
     const struct peer *p = slot < LINK_PEERS_MAX ? l->peers[slot] : NULL;
@@ -106,6 +119,7 @@ bool link_peer(const struct link *l, uint32_t slot, struct link_peer_view *view)
                                     .key_id = p->session.key_id,
                                     .heard_ns = p->heard_ns,
                                     .rtt_ns = p->session.rtt_ns};
+    memcpy(view->log_key, p->log_key, sizeof(view->log_key));
     for (uint32_t c = 0; c < LINK_CHANNELS; c++)
         view->queued_bytes[c] = p->session.sending[c].queued_bytes;
     return true;

@@ -10,7 +10,7 @@
 #define DROPPED_SILENCES 2u
 
 void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_keys *keys, uint32_t own,
-                   uint32_t theirs, const struct seal_identity *identity)
+                   uint32_t theirs, const struct seal_identity *identity, const uint8_t log_key[32])
 {
     session_end(l, p);
     greet_proven(p, identity->boot_id);
@@ -24,6 +24,7 @@ void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct
     s->sent_ns = 0; /* something goes out at once, which shows that we have the keys */
     s->ack_due_ns = UINT64_MAX;
     p->identity = *identity;
+    memcpy(p->log_key, log_key, sizeof(p->log_key));
     pace_start(s);
     l->statistics.sessions++;
     event_put(l, &(struct link_event){.kind = LINK_UP, .peer = p->slot, .session = own});
@@ -182,11 +183,12 @@ bool session_confirm(struct link *l, struct peer *p, uint64_t now_ns, struct pen
     if (renews && stands)
         session_renew(l, p, now_ns, &answered->seal, answered->own, answered->theirs);
     else if (!renews)
-        session_start(l, p, now_ns, &none, answered->own, answered->theirs, &answered->identity);
+        session_start(l, p, now_ns, &none, answered->own, answered->theirs, &answered->identity, answered->log_key);
     if (!renews)
         p->session.seal = answered->seal;
     if (!renews || stands)
         p->session.key_id = answered->key_id;
+    greet_proven_attempt(p, &answered->identity);
     seal_wipe(answered, sizeof(*answered));
     return !renews || stands;
 }

@@ -99,12 +99,13 @@ struct standing {
 };
 
 #define HANDSHAKE_PAYLOAD (SEAL_IDENTITY_BYTES + 28u) /* identity, own session number, struct standing, for whom */
-#define HANDSHAKE_FRAME   (SEAL_HEADER_BYTES + 32u + HANDSHAKE_PAYLOAD + SEAL_TAG_BYTES)
+#define HANDSHAKE_FRAME   (SEAL_HEADER_BYTES + SEAL_MESSAGE_BYTES + HANDSHAKE_PAYLOAD)
 
 /* A handshake that we answered, until the peer shows that it has the keys; own 0: none. */
 struct pending {
     struct seal_session seal;
     struct seal_identity identity;
+    uint8_t log_key[32]; /* that it named */
     uint32_t own, theirs;
     uint64_t key_id, end_ns;
     struct standing renews;
@@ -126,14 +127,15 @@ struct rate {
 struct peer {
     uint32_t slot;
     struct seal_identity identity;
+    uint8_t log_key[32]; /* proven by the session */
     struct link_address address;
     struct session session;
     struct pending pending[BOOTS];
-    struct { /* of the peer's handshakes */
-        uint64_t boot[2], highest;
+    struct { /* of the peer's handshakes: those that are old now, and those that are so for ever */
+        uint64_t boot[2], highest, proven;
     } attempts[BOOTS];
     struct { /* a handshake that we began; own 0: none */
-        struct seal_handshake state;
+        struct noise state;
         uint32_t own, times;
         uint64_t key_id;
         struct standing renews;
@@ -192,7 +194,8 @@ struct peer *peer_find(struct link *l, const uint64_t node_id[2]);
 struct peer *peer_make(struct link *l, const struct seal_identity *identity); /* found or new; NULL: no room */
 struct peer *peer_at(const struct link *l, uint32_t slot, uint32_t session);  /* NULL unless that session stands */
 bool peer_acceptable(struct link *l, const struct seal_identity *identity);
-void peer_refuse(struct link *l, const struct seal_identity *identity, enum link_refusal reason); /* an event */
+bool peer_vetted(struct link *l, const struct seal_identity *identity, const uint8_t log_key[32]); /* and acceptable */
+void peer_refuse(struct link *l, const struct seal_identity *identity, enum link_refusal reason);  /* an event */
 uint32_t peer_new_number(struct link *l, const struct peer *p); /* of a session; says which slot it belongs to */
 static inline struct peer *peer_by_number(const struct link *l, uint32_t number)
 {
@@ -216,12 +219,14 @@ size_t greet_output_peer(struct link *l, struct peer *p, uint64_t now_ns, struct
 uint64_t greet_deadline(const struct peer *p);
 void greet_renew(struct link *l, struct peer *p, uint64_t now_ns); /* fresh keys for the session that stands */
 void greet_abandon(struct peer *p, uint64_t key_id);               /* handshakes under that key are over */
-void greet_check(struct peer *p, uint64_t now_ns);                 /* and answers that nobody came back to */
-void greet_proven(struct peer *p, const uint64_t boot_id[2]);      /* a session with that boot begins */
+void greet_abandon_all(struct peer *p);
+void greet_proven_attempt(struct peer *p, const struct seal_identity *identity); /* it was the peer's own */
+void greet_check(struct peer *p, uint64_t now_ns);            /* and answers that nobody came back to */
+void greet_proven(struct peer *p, const uint64_t boot_id[2]); /* a session with that boot begins */
 
 /* session.c */
 void session_start(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_keys *keys, uint32_t own,
-                   uint32_t theirs, const struct seal_identity *identity);
+                   uint32_t theirs, const struct seal_identity *identity, const uint8_t log_key[32]);
 void session_renew(struct link *l, struct peer *p, uint64_t now_ns, const struct seal_session *seal, uint32_t own,
                    uint32_t theirs);
 /* Takes the handshake that was answered for proven: its session is the session. False: what it renews is over. */

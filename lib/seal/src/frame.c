@@ -6,7 +6,7 @@
 #include <base/crc32c.h>
 #include <wire/wire.h>
 
-#define FRAME_VERSION 2u
+#define FRAME_VERSION 3u
 
 void seal_cluster_begin(struct seal_cluster *c, const char *name)
 {
@@ -34,14 +34,13 @@ uint64_t seal_key_id(const struct seal_cluster *c, const uint8_t key[32])
 
 void seal_secret_add(struct seal_cluster *c, const uint8_t key[32])
 {
-    static const uint8_t later[32]; /* each handshake has an ephemeral secret of its own */
     ASSERT(!c->secrets[SEAL_SECRETS_MAX - 1].id);
     memmove(&c->secrets[1], &c->secrets[0], (SEAL_SECRETS_MAX - 1) * sizeof(c->secrets[0]));
     struct seal_secret *s = &c->secrets[0];
     s->id = seal_key_id(c, key);
     memcpy(s->key, key, 32);
     derive(c, key, "shoal hello", s->hello_key, 32);
-    seal_handshake_begin(&s->begun, c->name_hash, sizeof(c->name_hash), key, later);
+    seal_handshake_prepare(&s->prepared, c->name_hash, sizeof(c->name_hash), key);
 }
 
 void seal_secret_old(struct seal_cluster *c, const uint8_t key[32])

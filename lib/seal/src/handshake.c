@@ -1,4 +1,3 @@
-/* Noise, revision 34, for the one pattern NNpsk0: names in comments are the specification's. */
 #include <seal/handshake.h>
 
 #include <string.h>
@@ -6,144 +5,58 @@
 #include <base/assert.h>
 #include <wire/wire.h>
 
-static const char protocol_name[] = "Noise_NNpsk0_25519_ChaChaPoly_SHA256";
+static const struct noise_pattern pattern = {
+    .name = "Noise_IXpsk0_25519_ChaChaPoly_SHA256",
+    .psk0 = true,
+    .messages = {{NOISE_E, NOISE_S}, {NOISE_E, NOISE_EE, NOISE_SE, NOISE_S, NOISE_ES}}};
 
-static void mix_hash(struct seal_handshake *h, const void *data, size_t bytes)
+void seal_handshake_prepare(struct noise *prepared, const void *prologue, size_t prologue_bytes,
+                            const uint8_t cluster_key[32])
 {
-    seal_sha256(h->hash, sizeof(h->hash), data, bytes, h->hash);
+    noise_begin(prepared, &pattern, prologue, prologue_bytes, cluster_key, NULL, false);
 }
 
-static void mix_key(struct seal_handshake *h, const uint8_t input[32])
+void seal_handshake_begin(struct noise *h, const struct noise *prepared, const struct noise_pair *log_key, bool begins)
 {
-    uint8_t out[64];
-    seal_hkdf(h->chain, 32, input, 32, "", 0, out, sizeof(out));
-    memcpy(h->chain, out, 32);
-    memcpy(h->key, out + 32, 32);
-    h->counter = 0;
-    seal_wipe(out, sizeof(out));
+    *h = *prepared;
+    h->own = *log_key;
+    h->begins = begins;
 }
 
-static void mix_key_and_hash(struct seal_handshake *h, const uint8_t input[32])
+void seal_first_write(struct noise *h, const uint8_t random[32], const void *payload, size_t payload_bytes,
+                      uint8_t *message_out)
 {
-    uint8_t out[96];
-    seal_hkdf(h->chain, 32, input, 32, "", 0, out, sizeof(out));
-    memcpy(h->chain, out, 32);
-    mix_hash(h, out + 32, 32);
-    memcpy(h->key, out + 64, 32);
-    h->counter = 0;
-    seal_wipe(out, sizeof(out));
+    (void)noise_write(h, pattern.messages[0], random, payload, payload_bytes,
+                      message_out); /* no key of theirs is in it */
 }
 
-static void encrypt_and_hash(struct seal_handshake *h, const void *payload, size_t bytes, uint8_t *out)
+err_t seal_first_read(struct noise *h, const uint8_t *message, size_t bytes, uint8_t *payload_out)
 {
-    memcpy(out, payload, bytes);
-    seal_encrypt(h->key, h->counter++, h->hash, 32, out, bytes);
-    mix_hash(h, out, bytes + SEAL_TAG_BYTES);
+    return noise_read(h, pattern.messages[0], message, bytes, payload_out);
 }
 
-/* Opens a copy: payload_out has no room for the tag, and gets nothing unless it is genuine. */
-static bool decrypt_and_hash(struct seal_handshake *h, const uint8_t *sealed, size_t bytes, uint8_t *payload_out)
+err_t seal_second_write(struct noise *h, const uint8_t random[32], const void *payload, size_t payload_bytes,
+                        uint8_t *message_out, struct seal_keys *keys)
 {
-    uint8_t open[SEAL_PAYLOAD_MAX + SEAL_TAG_BYTES];
-    ASSERT(bytes >= SEAL_TAG_BYTES);
-    if (bytes > sizeof(open))
-        return false;
-    memcpy(open, sealed, bytes);
-    bool good = seal_decrypt(h->key, h->counter++, h->hash, 32, open, bytes - SEAL_TAG_BYTES);
-    mix_hash(h, sealed, bytes);
+    bool good = noise_write(h, pattern.messages[1], random, payload, payload_bytes, message_out);
     if (good)
-        memcpy(payload_out, open, bytes - SEAL_TAG_BYTES);
-    seal_wipe(open, sizeof(open));
-    return good;
-}
-
-/* Token e: with a psk the ephemeral goes into the key as well. */
-static void mix_ephemeral(struct seal_handshake *h, const uint8_t public[32])
-{
-    mix_hash(h, public, 32);
-    mix_key(h, public);
-}
-
-void seal_handshake_begin(struct seal_handshake *h, const void *prologue, size_t prologue_bytes,
-                          const uint8_t cluster_key[32], const uint8_t random[32])
-{
-    memset(h, 0, sizeof(*h));
-    seal_sha256(protocol_name, sizeof(protocol_name) - 1, "", 0, h->hash);
-    memcpy(h->chain, h->hash, 32);
-    mix_hash(h, prologue, prologue_bytes);
-    mix_key_and_hash(h, cluster_key);
-    memcpy(h->secret, random, 32);
-}
-
-void seal_handshake_again(struct seal_handshake *h, const struct seal_handshake *begun, const uint8_t random[32])
-{
-    *h = *begun;
-    memcpy(h->secret, random, 32);
-}
-
-void seal_first_write(struct seal_handshake *h, const void *payload, size_t payload_bytes, uint8_t *message_out)
-{
-    seal_x25519_public(h->secret, message_out);
-    mix_ephemeral(h, message_out);
-    encrypt_and_hash(h, payload, payload_bytes, message_out + 32);
-}
-
-err_t seal_first_read(struct seal_handshake *h, const uint8_t *message, size_t bytes, uint8_t *payload_out)
-{
-    if (bytes < 32 + SEAL_TAG_BYTES)
-        return E_BAD_MESSAGE;
-    mix_ephemeral(h, message);
-    memcpy(h->peer, message, 32);
-    return decrypt_and_hash(h, message + 32, bytes - 32, payload_out) ? E_OK : E_ACCESS;
-}
-
-/* Token ee, and from then on the keys are fresh. */
-static bool mix_shared(struct seal_handshake *h, const uint8_t peer[32])
-{
-    uint8_t shared[32];
-    bool good = seal_x25519(h->secret, peer, shared);
-    mix_key(h, shared);
-    seal_wipe(shared, sizeof(shared));
-    return good;
-}
-
-static void split(const struct seal_handshake *h, uint8_t first[32], uint8_t second[32])
-{
-    uint8_t out[64];
-    seal_hkdf(h->chain, 32, "", 0, "", 0, out, sizeof(out));
-    memcpy(first, out, 32);
-    memcpy(second, out + 32, 32);
-    seal_wipe(out, sizeof(out));
-}
-
-err_t seal_second_write(struct seal_handshake *h, const void *payload, size_t payload_bytes, uint8_t *message_out,
-                        struct seal_keys *keys)
-{
-    seal_x25519_public(h->secret, message_out);
-    mix_ephemeral(h, message_out);
-    bool good = mix_shared(h, h->peer);
-    if (good) {
-        encrypt_and_hash(h, payload, payload_bytes, message_out + 32);
-        split(h, keys->receive, keys->send);
-    }
+        noise_split(h, keys->receive, keys->send);
     seal_wipe(h, sizeof(*h));
     return good ? E_OK : E_ACCESS;
 }
 
-err_t seal_second_read(struct seal_handshake *h, const uint8_t *message, size_t bytes, uint8_t *payload_out,
-                       struct seal_keys *keys)
+err_t seal_second_read(struct noise *h, const uint8_t *message, size_t bytes, uint8_t *payload_out,
+                       uint8_t peer_out[32], struct seal_keys *keys)
 {
-    struct seal_handshake attempt = *h;
-    if (bytes < 32 + SEAL_TAG_BYTES)
-        return E_BAD_MESSAGE;
-    mix_ephemeral(&attempt, message);
-    bool good = mix_shared(&attempt, message) && decrypt_and_hash(&attempt, message + 32, bytes - 32, payload_out);
-    if (good) {
-        split(&attempt, keys->send, keys->receive);
+    struct noise attempt = *h;
+    err_t err = noise_read(&attempt, pattern.messages[1], message, bytes, payload_out);
+    if (!err) {
+        noise_split(&attempt, keys->send, keys->receive);
+        memcpy(peer_out, attempt.peer, 32);
         seal_wipe(h, sizeof(*h));
     }
     seal_wipe(&attempt, sizeof(attempt));
-    return good ? E_OK : E_ACCESS;
+    return err;
 }
 
 static void put_id(struct wire_writer *w, const uint64_t id[2])

@@ -44,6 +44,7 @@ static err_t drop(struct tables *t, const struct tables_op *op)
     bool everywhere = op->cluster_key.action == TABLES_KEY_DROP;
     if (everywhere ? !tables_cluster_key_everywhere(t) : (op->cluster_key.from_id & ~k->ready) != 0)
         return E_BUSY;
+    nodes_cluster_key_changed(t, k->id, k->next_id, k->ready);
     k->id = k->next_id;
     k->changes++;
     end(k);

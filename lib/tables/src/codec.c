@@ -5,7 +5,7 @@
 #include <tables/op.h>
 #include <wire/wire.h>
 
-#define CODEC_VERSION 2u
+#define CODEC_VERSION 3u
 
 enum field_type { FIELD_NUMBER, FIELD_TEXT };
 
@@ -33,6 +33,9 @@ static const struct field fields[] = {
     NUMBER(TABLES_NODE_JOIN, node_join.wanted),
     NUMBER(TABLES_NODE_JOIN, node_join.durable),
     NUMBER(TABLES_NODE_JOIN, node_join.cpus),
+    ID(TABLES_NODE_JOIN, node_join.log_key.low),
+    ID(TABLES_NODE_JOIN, node_join.log_key.high),
+    NUMBER(TABLES_NODE_JOIN, node_join.log_key.cluster_key),
     TEXT(TABLES_NODE_JOIN, node_join.name, 31),
     NUMBER(TABLES_RENEW, renew.now_ns),
     NUMBER(TABLES_RENEW, renew.nodes),

@@ -93,10 +93,13 @@ static err_t load_node(struct tables *t, struct wire_reader *r)
     node.sequence_floor = wire_get_u64(r);
     for (size_t i = 0; i < TABLES_WINDOW / 64; i++)
         node.sequence_bits[i] = wire_get_u64(r);
+    get_id(r, node.log_key.low);
+    get_id(r, node.log_key.high);
+    node.log_key.cluster_key = wire_get_u64(r);
     wire_get_bytes(r, node.name, sizeof(node.name));
     bool right = node_follows(t, node.number) && node.durable <= 1 && node.live <= 1 && node.wish < TABLES_WISHES &&
-                 !(node.live && node.wish == TABLES_WISH_REMOVED) && node.renewed_ns <= t->now_ns &&
-                 node.renewal <= t->index && node.name[sizeof(node.name) - 1] == 0;
+                 !(node.live && node.wish == TABLES_WISH_REMOVED) && nodes_log_key_right(&node.log_key) &&
+                 node.renewed_ns <= t->now_ns && node.renewal <= t->index && node.name[sizeof(node.name) - 1] == 0;
     err_t err = check(r, right);
     if (!err)
         t->nodes[node.number - 1] = node;

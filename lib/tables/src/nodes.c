@@ -85,6 +85,49 @@ static struct tables_node *free_row(struct tables *t, uint64_t wanted)
     return NULL;
 }
 
+/* ---- the keys of logs ---- */
+
+static bool log_key_given(const struct tables_log_key *k)
+{
+    return k->low[0] || k->low[1] || k->high[0] || k->high[1];
+}
+
+bool nodes_log_key_right(const struct tables_log_key *k)
+{
+    return log_key_given(k) == (k->cluster_key != 0);
+}
+
+/* The first that is given stands for as long as the cluster key does under which it was proven; who proves another
+ * cluster key, which it got from the others or by hand, may give another. */
+static bool log_key_stands(const struct tables_node *node, const struct tables_op *op)
+{
+    const struct tables_log_key *pinned = &node->log_key, *given = &op->node_join.log_key;
+    return log_key_given(pinned) && same_id(node->log_id, op->node_join.log_id) &&
+           (pinned->cluster_key == given->cluster_key || !log_key_given(given)) &&
+           !(same_id(pinned->low, given->low) && same_id(pinned->high, given->high));
+}
+
+/* A log that the tables know belongs to its node. */
+static bool log_of_another(const struct tables *t, const struct tables_op *op)
+{
+    for (uint32_t i = 0; i < NODES_MAX; i++) {
+        const struct tables_node *node = &t->nodes[i];
+        if (node->number && log_key_given(&node->log_key) && same_id(node->log_id, op->node_join.log_id) &&
+            !same_id(node->node_id, op->node_join.node_id))
+            return true;
+    }
+    return false;
+}
+
+void nodes_cluster_key_changed(struct tables *t, uint64_t from, uint64_t to, uint64_t ready)
+{
+    for (uint32_t i = 0; i < NODES_MAX; i++) {
+        struct tables_log_key *k = &t->nodes[i].log_key;
+        if (ready >> i & 1 && k->cluster_key == from)
+            k->cluster_key = to;
+    }
+}
+
 static void begin_boot(struct tables *t, struct tables_node *node, const struct tables_op *op)
 {
     memcpy(node->log_id, op->node_join.log_id, sizeof(node->log_id));
@@ -116,6 +159,10 @@ void nodes_apply_join(struct tables *t, const struct tables_op *op, struct table
         result->err = E_NO_RIGHT;
         return;
     }
+    if (!nodes_log_key_right(&op->node_join.log_key) || (known && log_key_stands(node, op)) || log_of_another(t, op)) {
+        result->err = E_CONFLICT;
+        return;
+    }
     bool same_boot = known && same_id(node->boot_id, op->node_join.boot_id);
     if (known && node->live && !same_boot)
         end_boot(t, node, 0); /* the earlier boot is no more */
@@ -130,6 +177,7 @@ void nodes_apply_join(struct tables *t, const struct tables_op *op, struct table
         node->renewed_ns = t->now_ns;
         node->renewal = t->index;
     }
+    node->log_key = op->node_join.log_key;
     result->value = node->number;
 }
 

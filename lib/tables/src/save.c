@@ -49,6 +49,9 @@ static void put_node(const struct tables_node *node, struct wire_writer *w)
     wire_put_u64(w, node->sequence_floor);
     for (size_t i = 0; i < TABLES_WINDOW / 64; i++)
         wire_put_u64(w, node->sequence_bits[i]);
+    put_id(w, node->log_key.low);
+    put_id(w, node->log_key.high);
+    wire_put_u64(w, node->log_key.cluster_key);
     wire_put_bytes(w, node->name, sizeof(node->name));
 }
 

@@ -144,6 +144,9 @@ bool owners_add_session(struct tables *t, const struct session *s); /* false: no
 void owners_remove_session(struct tables *t, const struct session *s);
 void cluster_key_apply(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void cluster_key_boot_began(struct tables *t, uint32_t node);
+bool nodes_log_key_right(const struct tables_log_key *k);
+/* What the nodes of `ready` proved under the old cluster key is as good under the new one. */
+void nodes_cluster_key_changed(struct tables *t, uint64_t from, uint64_t to, uint64_t ready);
 
 /* An owner that ended: every row of `node`, or of one process of it, goes. */
 #define OWNER_ALL UINT64_MAX

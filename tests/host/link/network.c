@@ -29,8 +29,13 @@ void network_start(uint32_t nodes, uint64_t seed)
     net.renew_ms = 120000;
     net.renew_bytes = 1u << 30;
     net.transit = malloc(TRANSIT * sizeof(struct packet));
-    for (uint32_t i = 0; i < nodes; i++)
+    for (uint32_t i = 0; i < nodes; i++) {
+        uint8_t secret[32];
+        memset(secret, (int)(101 + i), sizeof(secret));
+        net.log_id[i] = 200 + i;
+        net.log_key[i] = noise_pair_of(secret);
         network_boot(i, "lab", 1, 100 + i);
+    }
 }
 
 void network_stop(void)
@@ -73,16 +78,19 @@ void network_boot(uint32_t node, const char *cluster, uint8_t key_byte, uint64_t
     n->index = node;
     n->boot = boot;
     n->message = message;
-    struct link_config config = {.cluster_name = cluster,
-                                 .self = {.node_id = {node_id, 7}, .boot_id = {node, boot}, .name = "node"},
-                                 .memory = {take, give, n, 8u << 20},
-                                 .entropy = {net.entropy ? entropy : NULL, n},
-                                 .port = 7447,
-                                 .silence_ns = 3000 * MS,
-                                 .keepalive_ns = 500 * MS,
-                                 .hello_ns = 1000 * MS,
-                                 .renew_ns = net.renew_ms * MS,
-                                 .renew_bytes = net.renew_bytes};
+    struct link_config config = {
+        .cluster_name = cluster,
+        .self = {.node_id = {node_id, 7}, .log_id = {net.log_id[node], 8}, .boot_id = {node, boot}, .name = "node"},
+        .log_key = net.log_key[node],
+        .vet = net.vet,
+        .memory = {take, give, n, 8u << 20},
+        .entropy = {net.entropy ? entropy : NULL, n},
+        .port = 7447,
+        .silence_ns = 3000 * MS,
+        .keepalive_ns = 500 * MS,
+        .hello_ns = 1000 * MS,
+        .renew_ns = net.renew_ms * MS,
+        .renew_bytes = net.renew_bytes};
     random_fill(&net.random, config.random, sizeof(config.random));
     CHECK_EQUAL(link_open(&config, net.now_ns, &n->l), E_OK);
     if (key_byte)

@@ -38,6 +38,9 @@ struct network {
     bool entropy;                                    /* the same */
     uint32_t loss_percent, double_percent, delay_ms; /* delay: at most, at random: reorders */
     bool cut[NODES][NODES];                          /* from, to */
+    uint64_t log_id[NODES];                          /* of links opened from now on, as the next two */
+    struct noise_pair log_key[NODES];
+    struct link_vet vet;
     struct node nodes[NODES];
     struct packet *transit;
     uint32_t transit_count;

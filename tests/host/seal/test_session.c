@@ -7,32 +7,54 @@
 
 static struct random random_source = {3};
 
-static void begin(struct seal_handshake *h, const char *prologue, uint8_t key_byte)
+static struct noise_pair make_pair(void)
 {
-    uint8_t key[32], fresh[32];
-    memset(key, key_byte, sizeof(key));
-    random_fill(&random_source, fresh, sizeof(fresh));
-    seal_handshake_begin(h, prologue, strlen(prologue), key, fresh);
+    uint8_t secret[32];
+    random_fill(&random_source, secret, sizeof(secret));
+    return noise_pair_of(secret);
 }
 
-#define MESSAGE (32 + 5 + SEAL_TAG_BYTES)
+static void begin_as(struct noise *h, const char *prologue, uint8_t key_byte, const struct noise_pair *own, bool begins)
+{
+    uint8_t key[32];
+    struct noise prepared;
+    memset(key, key_byte, sizeof(key));
+    seal_handshake_prepare(&prepared, prologue, strlen(prologue), key);
+    seal_handshake_begin(h, &prepared, own, begins);
+}
+
+static void begin(struct noise *h, const char *prologue, uint8_t key_byte, bool begins)
+{
+    struct noise_pair own = make_pair();
+    begin_as(h, prologue, key_byte, &own, begins);
+}
+
+static const uint8_t *fresh(void)
+{
+    static uint8_t bytes[32];
+    random_fill(&random_source, bytes, sizeof(bytes));
+    return bytes;
+}
+
+#define MESSAGE (SEAL_MESSAGE_BYTES + 5)
 
 static void make_sessions(struct seal_session *a, struct seal_session *b)
 {
-    struct seal_handshake first, second;
+    struct noise first, second;
     struct seal_keys keys_a, keys_b;
-    uint8_t one[MESSAGE], two[MESSAGE], payload[5];
-    begin(&first, "lab", 1);
-    begin(&second, "lab", 1);
-    seal_first_write(&first, "first", 5, one);
+    struct noise_pair of_first = make_pair(), of_second = make_pair();
+    uint8_t one[MESSAGE], two[MESSAGE], payload[5], peer[32];
+    begin_as(&first, "lab", 1, &of_first, true);
+    begin_as(&second, "lab", 1, &of_second, false);
+    seal_first_write(&first, fresh(), "first", 5, one);
     CHECK_EQUAL(seal_first_read(&second, one, sizeof(one), payload), E_OK);
-    CHECK(!memcmp(payload, "first", 5));
-    CHECK_EQUAL(seal_second_write(&second, "reply", 5, two, &keys_b), E_OK);
+    CHECK(!memcmp(payload, "first", 5) && !memcmp(second.peer, of_first.public, 32));
+    CHECK_EQUAL(seal_second_write(&second, fresh(), "reply", 5, two, &keys_b), E_OK);
     two[40] ^= 1; /* a forged answer does not end the attempt */
-    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, &keys_a), E_ACCESS);
+    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, peer, &keys_a), E_ACCESS);
     two[40] ^= 1;
-    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, &keys_a), E_OK);
-    CHECK(!memcmp(payload, "reply", 5));
+    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, peer, &keys_a), E_OK);
+    CHECK(!memcmp(payload, "reply", 5) && !memcmp(peer, of_second.public, 32));
     CHECK(!memcmp(keys_a.send, keys_b.receive, 32) && !memcmp(keys_a.receive, keys_b.send, 32));
     CHECK(memcmp(keys_a.send, keys_a.receive, 32));
     seal_session_begin(a, &keys_a);
@@ -47,13 +69,38 @@ static void test_handshake_binds(void)
         err_t err;
     } cases[] = {{"lab", 1, E_OK}, {"lab", 2, E_ACCESS}, {"home", 1, E_ACCESS}};
     for (size_t i = 0; i < 3; i++) {
-        struct seal_handshake first, second;
+        struct noise first, second;
         uint8_t one[MESSAGE], payload[5];
-        begin(&first, "lab", 1);
-        begin(&second, cases[i].prologue, cases[i].key);
-        seal_first_write(&first, "hello", 5, one);
+        begin(&first, "lab", 1, true);
+        begin(&second, cases[i].prologue, cases[i].key, false);
+        seal_first_write(&first, fresh(), "hello", 5, one);
         CHECK_EQUAL(seal_first_read(&second, one, sizeof(one), payload), cases[i].err);
     }
+}
+
+/* Who holds the cluster key and names the log key of another comes to no keys: as the answerer the beginner refuses it,
+ * as the beginner it gets keys that are not the other side's. */
+static void test_named_key_must_be_had(void)
+{
+    struct noise_pair victim = make_pair(), liar = make_pair();
+    struct noise first, second;
+    struct seal_keys keys_a, keys_b;
+    uint8_t one[MESSAGE], two[MESSAGE], payload[5], peer[32];
+    memcpy(liar.public, victim.public, 32);
+    begin(&first, "lab", 1, true);
+    begin_as(&second, "lab", 1, &liar, false);
+    seal_first_write(&first, fresh(), "first", 5, one);
+    CHECK_EQUAL(seal_first_read(&second, one, sizeof(one), payload), E_OK);
+    CHECK_EQUAL(seal_second_write(&second, fresh(), "reply", 5, two, &keys_b), E_OK);
+    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, peer, &keys_a), E_ACCESS);
+
+    begin_as(&first, "lab", 1, &liar, true);
+    begin(&second, "lab", 1, false);
+    seal_first_write(&first, fresh(), "first", 5, one);
+    CHECK_EQUAL(seal_first_read(&second, one, sizeof(one), payload), E_OK);
+    CHECK(!memcmp(second.peer, victim.public, 32)); /* named, not proven */
+    CHECK_EQUAL(seal_second_write(&second, fresh(), "reply", 5, two, &keys_b), E_OK);
+    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, peer, &keys_a), E_ACCESS);
 }
 
 static void test_handshake_keys_are_fresh(void)
@@ -206,61 +253,38 @@ static void test_frames_of_another_form(void)
 
 static void test_handshakes_cut_short(void)
 {
-    struct seal_handshake first, second;
+    struct noise first, second;
     struct seal_keys keys;
-    uint8_t one[MESSAGE], payload[SEAL_PAYLOAD_MAX] = {0};
-    begin(&first, "lab", 1);
-    begin(&second, "lab", 1);
-    seal_first_write(&first, "first", 5, one);
-    CHECK_EQUAL(seal_first_read(&second, one, 31, payload), E_BAD_MESSAGE);
-    CHECK_EQUAL(seal_first_read(&second, one, 32 + SEAL_TAG_BYTES - 1, payload), E_BAD_MESSAGE);
-    CHECK_EQUAL(seal_second_read(&first, one, 31, payload, &keys), E_BAD_MESSAGE);
-    CHECK_EQUAL(seal_second_read(&first, one, 32 + SEAL_TAG_BYTES - 1, payload, &keys), E_BAD_MESSAGE);
-    static uint8_t much[32 + SEAL_PAYLOAD_MAX + 2 * SEAL_TAG_BYTES + 1], more[sizeof(much)];
-    CHECK_EQUAL(seal_first_read(&second, much, sizeof(much), more), E_ACCESS);
-    CHECK_EQUAL(seal_second_read(&first, one, sizeof(one), payload, &keys), E_ACCESS);
+    uint8_t one[MESSAGE], payload[SEAL_PAYLOAD_MAX] = {0}, peer[32];
+    begin(&first, "lab", 1, true);
+    begin(&second, "lab", 1, false);
+    seal_first_write(&first, fresh(), "first", 5, one);
+    CHECK_EQUAL(seal_first_read(&second, one, SEAL_MESSAGE_BYTES - 1, payload), E_BAD_MESSAGE);
+    CHECK_EQUAL(seal_second_read(&first, one, SEAL_MESSAGE_BYTES - 1, payload, peer, &keys), E_BAD_MESSAGE);
+    static uint8_t much[SEAL_MESSAGE_BYTES + SEAL_PAYLOAD_MAX + 1], more[sizeof(much)];
+    CHECK_EQUAL(seal_first_read(&second, much, sizeof(much), more), E_BAD_MESSAGE);
+    CHECK_EQUAL(seal_second_read(&first, one, sizeof(one), payload, peer, &keys), E_ACCESS);
 }
 
-/* What a member with other code could send: a first message under the right key, with an ephemeral key of small order.
- */
-static void write_of_small_order(struct seal_handshake *h, uint8_t message[MESSAGE])
+/* A key that makes the shared secret the same for everybody is no key, be it the ephemeral one or the log's. */
+static void test_keys_of_small_order(void)
 {
-    uint8_t out[64];
-    memset(message, 0, 32);
-    memcpy(message + 32, "first", 5);
-    seal_sha256(h->hash, 32, message, 32, h->hash);
-    seal_hkdf(h->chain, 32, message, 32, "", 0, out, sizeof(out));
-    memcpy(h->chain, out, 32);
-    seal_encrypt(out + 32, 0, h->hash, 32, message + 32, 5);
-}
-
-/* A key that makes the shared secret the same for everybody is no key. */
-static void test_key_of_small_order(void)
-{
-    struct seal_handshake first, answerer;
-    struct seal_keys keys = {.send = {0}};
-    static const struct seal_handshake wiped;
-    static const struct seal_keys none;
-    uint8_t one[MESSAGE], two[MESSAGE], payload[5];
-    begin(&first, "lab", 1);
-    begin(&answerer, "lab", 1);
-    write_of_small_order(&first, one);
-    CHECK_EQUAL(seal_first_read(&answerer, one, sizeof(one), payload), E_OK);
-    CHECK(!memcmp(payload, "first", 5));
-    CHECK_EQUAL(seal_second_write(&answerer, "reply", 5, two, &keys), E_ACCESS);
-    CHECK(!memcmp(&answerer, &wiped, sizeof(wiped)) && !memcmp(&keys, &none, sizeof(none)));
-
-    begin(&first, "lab", 1);
-    begin(&answerer, "lab", 1);
-    seal_first_write(&first, "first", 5, one);
-    CHECK_EQUAL(seal_first_read(&answerer, one, sizeof(one), payload), E_OK);
-    CHECK_EQUAL(seal_second_write(&answerer, "reply", 5, two, &keys), E_OK);
-    uint8_t kept[32];
-    memcpy(kept, two, 32);
-    memset(two, 0, 32);
-    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, &keys), E_ACCESS);
-    memcpy(two, kept, 32); /* the attempt goes on */
-    CHECK_EQUAL(seal_second_read(&first, two, sizeof(two), payload, &keys), E_OK);
+    for (int log = 0; log < 2; log++) {
+        struct noise first, answerer;
+        struct noise_pair own = make_pair();
+        struct seal_keys keys;
+        uint8_t one[MESSAGE], two[MESSAGE], payload[5], secret[32];
+        if (log)
+            memset(own.public, 0, 32);
+        begin_as(&first, "lab", 1, &own, true);
+        begin(&answerer, "lab", 1, false);
+        memcpy(secret, fresh(), 32);
+        seal_first_write(&first, secret, "first", 5, one);
+        CHECK_EQUAL(seal_first_read(&answerer, one, sizeof(one), payload), E_OK);
+        if (!log)
+            memset(answerer.peer_ephemeral, 0, 32); /* a sealed zero would take a forger with the cluster key */
+        CHECK_EQUAL(seal_second_write(&answerer, fresh(), "reply", 5, two, &keys), E_ACCESS);
+    }
 }
 
 /* A key that was given up still tells whose hello it is, and nothing more. */
@@ -314,6 +338,7 @@ static void test_names_that_do_not_end(void)
 int main(void)
 {
     RUN(test_handshake_binds);
+    RUN(test_named_key_must_be_had);
     RUN(test_handshake_keys_are_fresh);
     RUN(test_identity);
     RUN(test_packets_any_order);
@@ -321,7 +346,7 @@ int main(void)
     RUN(test_strangers_and_damage);
     RUN(test_frames_of_another_form);
     RUN(test_handshakes_cut_short);
-    RUN(test_key_of_small_order);
+    RUN(test_keys_of_small_order);
     RUN(test_hellos_of_old_keys);
     RUN(test_jump_beyond_the_window);
     RUN(test_names_that_do_not_end);

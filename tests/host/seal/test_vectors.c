@@ -4,20 +4,7 @@
 #include <seal/random.h>
 #include <test/check.h>
 
-static size_t unhex(const char *hex, uint8_t *to)
-{
-    size_t bytes = 0;
-    for (; *hex; hex += 2, bytes++)
-        CHECK_EQUAL(sscanf(hex, "%2hhx", &to[bytes]), 1);
-    return bytes;
-}
-
-static void check_hex(const uint8_t *bytes, const char *hex)
-{
-    uint8_t expected[512];
-    size_t count = unhex(hex, expected);
-    CHECK(!memcmp(bytes, expected, count));
-}
+#include "hex.h"
 
 /* FIPS 180-4: the message in two parts, no message, one of two blocks in pieces of every size, and the million. */
 static void test_sha256(void)

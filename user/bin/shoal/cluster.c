@@ -66,9 +66,10 @@ static void show_node(const struct cluster_node *n, uint32_t self)
 /* Who is no member cannot have a row: what it sent has a line. */
 static void show_refused(const struct cluster_status *s)
 {
-    const uint64_t counts[] = {s->frames_wrong_key, s->frames_replayed, s->frames_damaged,
-                               s->frames_foreign,   s->frames_old_key,  s->frames_excess};
-    static const char *const words[] = {"wrong key", "replayed", "damaged", "foreign", "dropped key", "excess"};
+    const uint64_t counts[] = {s->frames_wrong_key, s->frames_replayed, s->frames_damaged,  s->frames_foreign,
+                               s->frames_old_key,   s->frames_excess,   s->frames_false_log};
+    static const char *const words[] = {"wrong key",   "replayed", "damaged",  "foreign",
+                                        "dropped key", "excess",   "false log"};
     const char *before = "refused frames: ";
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         uint32_t from = s->refused_ipv4[i];

@@ -47,10 +47,11 @@ static void show_cluster(void)
                s.leader, (unsigned long long)s.term, (unsigned long long)s.applied, (unsigned long long)s.last_index,
                s.quorum ? "" : "; NO QUORUM");
     printf("links       %u of %u nodes up; frames refused: %llu wrong key, %llu replayed, %llu damaged, %llu foreign, "
-           "%llu dropped key, %llu excess\n",
+           "%llu dropped key, %llu excess, %llu false log\n",
            s.nodes_up, s.nodes_known, (unsigned long long)s.frames_wrong_key, (unsigned long long)s.frames_replayed,
            (unsigned long long)s.frames_damaged, (unsigned long long)s.frames_foreign,
-           (unsigned long long)s.frames_old_key, (unsigned long long)s.frames_excess);
+           (unsigned long long)s.frames_old_key, (unsigned long long)s.frames_excess,
+           (unsigned long long)s.frames_false_log);
 }
 
 static void show_machine(handle_t system)

@@ -36,6 +36,21 @@ struct link_address {
 };
 #define LINK_BROADCAST 0xffffffffu
 
+enum link_refusal {
+    LINK_SAME_NODE = 1,     /* another machine uses our node id */
+    LINK_OTHER_CLUSTER = 2, /* it belongs to a cluster of the same name and key, but another id */
+    LINK_OLD_KEY = 3, /* it has only the key that was dropped. Its word for who it is: the key may be known to many */
+    LINK_KEY_DROPPED = 4, /* it says that the key we have was dropped; likewise */
+    LINK_FALSE_LOG = 5    /* it has not the key that is pinned to the log it names */
+};
+
+/* Asked of who holds the cluster key and names `log_key` (of the log in `identity`), before anything is changed for it:
+ * 0, or why it is turned away. NULL: all are welcome. */
+struct link_vet {
+    uint32_t (*ask)(void *context, const struct seal_identity *identity, const uint8_t log_key[32]);
+    void *context;
+};
+
 struct link_memory {
     void *(*take)(void *context, size_t bytes); /* NULL: none; at most LINK_MESSAGE_MAX at once */
     void (*give)(void *context, void *block, size_t bytes);
@@ -47,6 +62,8 @@ struct link_config {
     const char *cluster_name;
     uint8_t random[32];        /* fresh entropy */
     struct seal_identity self; /* attempt and protocol are filled in here */
+    struct noise_pair log_key; /* of the log in it */
+    struct link_vet vet;
     struct link_memory memory;
     struct { /* fresh entropy at each call, mixed into every secret that is drawn: so a machine that was saved and goes
                 on twice never seals two things with one key. NULL or false: none */
@@ -69,13 +86,6 @@ enum link_event_kind {
     LINK_REFUSED = 5   /* a holder of a key was turned away, or turned us away: reason */
 };
 
-enum link_refusal {
-    LINK_SAME_NODE = 1,     /* another machine uses our node id */
-    LINK_OTHER_CLUSTER = 2, /* it belongs to a cluster of the same name and key, but another id */
-    LINK_OLD_KEY = 3, /* it has only the key that was dropped. Its word for who it is: the key may be known to many */
-    LINK_KEY_DROPPED = 4 /* it says that the key we have was dropped; likewise */
-};
-
 struct link_event {
     enum link_event_kind kind;
     uint32_t peer;    /* slot, 0..LINK_PEERS_MAX-1; stays with a node id while it has a session */
@@ -94,7 +104,8 @@ struct link_peer_view {
     uint32_t session;  /* 0: none */
     uint64_t heard_ns; /* when something authentic last came */
     uint64_t rtt_ns;
-    uint64_t key_id; /* of the cluster key that the session's keys were proven with */
+    uint64_t key_id;     /* of the cluster key that the session's keys were proven with */
+    uint8_t log_key[32]; /* public; proven by the session that stands */
     uint32_t queued_bytes[LINK_CHANNELS];
 };
 
@@ -119,8 +130,11 @@ void link_key_old(struct link *l, const uint8_t key[32]);
 /* No longer valid, and wiped; sessions begun with it are given a few seconds to prove the other. */
 void link_key_drop(struct link *l, uint64_t now_ns, uint64_t id);
 
-/* For handshakes and hellos from now on; sessions that stand are not touched. */
-void link_identify(struct link *l, const struct seal_identity *self);
+/* For handshakes and hellos from now on. Sessions that stand are not touched, unless the log's key is another: then
+ * they end, since they were begun as another log. */
+void link_identify(struct link *l, const struct seal_identity *self, const struct noise_pair *log_key);
+/* Asks link_vet of all sessions that stand, and ends those that are turned away: it knows more than when they began. */
+void link_vet_again(struct link *l);
 /* Hellos at a quick pace while peers are missing; else slowly. */
 void link_seek(struct link *l, bool quickly);
 void link_greet(struct link *l); /* begins a round of hellos now: the network has just come */

@@ -30,7 +30,7 @@ enum seal_frame_kind {
 struct seal_secret {
     uint64_t id; /* names the key and tells nothing of it; 0: no key */
     uint8_t key[32], hello_key[32];
-    struct seal_handshake begun; /* every handshake begins alike */
+    struct noise prepared; /* every handshake begins alike */
 };
 
 #define SEAL_SECRETS_MAX 2u /* valid at once: the cluster's key and, during a change, the one that takes its place */
@@ -48,8 +48,9 @@ struct seal_cluster {
 /* Frames that were refused, by the reason. */
 struct seal_counters {
     uint64_t wrong_key, replayed, damaged, foreign;
-    uint64_t old_key; /* the key was valid once */
-    uint64_t excess;  /* more hellos and handshakes from one address than are looked at */
+    uint64_t old_key;   /* the key was valid once */
+    uint64_t excess;    /* more hellos and handshakes from one address than are looked at */
+    uint64_t false_log; /* by a holder of the cluster key that has not the key which is pinned to the log it names */
 };
 #define SEAL_COUNTERS (sizeof(struct seal_counters) / sizeof(uint64_t))
 

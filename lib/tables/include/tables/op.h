@@ -79,6 +79,12 @@ enum tables_lock_mode {
     TABLES_PARTY = 5      /* of a barrier: all who wait hold it as soon as they are `permits` */
 };
 
+/* The public key of a log, by which its node proves it, and the id of the cluster key under which it was proven. All 0:
+ * none. */
+struct tables_log_key {
+    uint64_t low[2], high[2], cluster_key;
+};
+
 #define TABLES_ANY_REVISION UINT64_MAX
 
 struct tables_op {
@@ -89,6 +95,7 @@ struct tables_op {
     union {
         struct {
             uint64_t node_id[2], log_id[2], boot_id[2], wanted /* number, if free */, durable, cpus;
+            struct tables_log_key log_key; /* of that log; all 0: none is given */
             struct tables_text name;
         } node_join;
         struct {

@@ -84,6 +84,7 @@ struct tables_node {
     uint64_t renewal;                           /* index of the entry that last renewed it */
     uint64_t sequence_floor;                    /* sequences below are applied or void */
     uint64_t sequence_bits[TABLES_WINDOW / 64]; /* those from the floor on that are applied */
+    struct tables_log_key log_key;              /* pinned to log_id for as long as that cluster key is valid */
     char name[32];
 };
 
