@@ -19,6 +19,11 @@ static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
     return value < least ? least : value > most ? most : value;
 }
 
+static uint64_t measured_timeout(const struct session *s)
+{
+    return clamp(s->rtt_ns + 4 * s->rtt_spread_ns, TIMEOUT_LEAST_NS, TIMEOUT_MOST_NS);
+}
+
 void pace_measured(struct session *s, uint64_t rtt_ns)
 {
     if (!s->rtt_ns) {
@@ -29,11 +34,15 @@ void pace_measured(struct session *s, uint64_t rtt_ns)
         s->rtt_spread_ns = (3 * s->rtt_spread_ns + off) / 4;
         s->rtt_ns = (7 * s->rtt_ns + rtt_ns) / 8;
     }
-    s->timeout_ns = clamp(s->rtt_ns + 4 * s->rtt_spread_ns, TIMEOUT_LEAST_NS, TIMEOUT_MOST_NS);
+    s->timeout_ns = measured_timeout(s);
 }
 
+/* That anything arrives ends the doubling: else a wire that loses much would be waited for a second at a time, since of
+ * fragments that were sent again no round trip can be measured. */
 void pace_arrived(struct session *s)
 {
+    if (s->rtt_ns)
+        s->timeout_ns = measured_timeout(s);
     if (s->window >= WINDOW)
         return;
     if (s->window < s->threshold) {

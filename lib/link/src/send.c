@@ -112,10 +112,8 @@ err_t link_send_datagram(struct link *l, uint32_t peer, uint32_t session, const 
     return E_OK;
 }
 
-static void arrived(struct session *s, uint64_t now_ns, struct fragment *f)
+static void arrived(struct session *s, struct fragment *f)
 {
-    if (f->times == 1)
-        pace_measured(s, now_ns - f->sent_ns);
     if (!f->lost)
         s->under_way--;
     f->arrived = true;
@@ -129,18 +127,26 @@ static void mark_lost(struct session *s, struct fragment *f)
     s->under_way--;
 }
 
-/* What the peer says it has. Claims about what was never sent are void. */
+/* What the peer says it has. Claims about what was never sent are void. The newest of what is acknowledged at once says
+ * how long the way is; if any was sent again, nothing does: the acknowledgement before may have been lost. */
 static uint32_t note_arrivals(struct session *s, struct sending *q, uint64_t now_ns, uint32_t next, uint64_t bits)
 {
     uint32_t highest = next;
+    uint64_t newest_ns = 0;
+    bool again = false;
     for (struct fragment *f = q->first; f && f != q->fresh; f = f->next) {
         uint32_t ahead = f->sequence - next;
         bool here = (int32_t)ahead < 0 || (ahead >= 1 && ahead <= 64 && bits >> (ahead - 1) & 1);
-        if (here && !f->arrived)
-            arrived(s, now_ns, f);
+        if (here && !f->arrived) {
+            again = again || f->times > 1;
+            newest_ns = f->sent_ns > newest_ns ? f->sent_ns : newest_ns;
+            arrived(s, f);
+        }
         if (here && (int32_t)(f->sequence - highest) > 0)
             highest = f->sequence;
     }
+    if (newest_ns && !again)
+        pace_measured(s, now_ns - newest_ns);
     return highest;
 }
 

@@ -176,6 +176,24 @@ static void test_throughput(void)
     network_stop();
 }
 
+/* A wire that loses three of ten frames each way still carries: a lost acknowledgement is no long way, and who waits
+ * for a second after each loss carries nothing. */
+static void test_a_wire_that_loses_much(void)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        begin(2, 300 + seed);
+        net.loss_percent = 30;
+        for (uint32_t i = 0; i < 300; i++) {
+            send_one(0, 1, LINK_RAFT, 300);
+            if (i % 10 == 0)
+                send_one(0, 1, LINK_CALLS, 60000);
+            network_run(100);
+        }
+        CHECK(expected[1][0][LINK_RAFT] >= 240 && expected[1][0][LINK_CALLS] >= 10);
+        network_stop();
+    }
+}
+
 int main(void)
 {
     RUN(test_random_traffic);
@@ -183,5 +201,6 @@ int main(void)
     RUN(test_limits);
     RUN(test_unsent_is_known);
     RUN(test_throughput);
+    RUN(test_a_wire_that_loses_much);
     return 0;
 }
