@@ -22,6 +22,16 @@ static void take_hard_state(struct raft *r, const struct raft_hard_state *hard_s
     r->commit = r->durable_commit = r->handed_commit = hard_state->commit;
 }
 
+/* What is on the disk shows a term that the hard state does not have yet: it was to be written next. No vote was given
+ * in that term, since a vote is not given before its term is written. */
+static void term_at_least(struct raft *r, uint64_t term)
+{
+    if (term <= r->term)
+        return;
+    r->term = term;
+    r->vote = RAFT_NOBODY;
+}
+
 static void take_snapshot(struct raft *r, const struct raft_snapshot *snapshot)
 {
     r->saved = *snapshot;
@@ -30,8 +40,7 @@ static void take_snapshot(struct raft *r, const struct raft_snapshot *snapshot)
     r->base_term = snapshot->term;
     if (r->commit < snapshot->index)
         r->commit = snapshot->index;
-    if (r->term < snapshot->term)
-        r->term = snapshot->term;
+    term_at_least(r, snapshot->term);
 }
 
 err_t raft_genesis_label(const struct raft_id *voters, uint32_t count, struct raft_snapshot *label_out)
@@ -98,11 +107,7 @@ err_t raft_restore(struct raft *r, const struct raft_entry *entry)
         return E_CORRUPT;
     if (!raft_log_room(r, entry->length, 0))
         return E_FULL;
-    if (entry->term >
-        r->term) { /* the entry became durable, the hard state after it did not; no vote was given in it */
-        r->term = entry->term;
-        r->vote = RAFT_NOBODY;
-    }
+    term_at_least(r, entry->term);
     raft_log_append(r, entry->term, entry->type, entry->data, entry->length);
     r->handed = r->stable = r->last;
     return E_OK;

@@ -137,8 +137,7 @@ void raft_chunk_stored(struct raft *r, uint64_t offset, bool ok)
 {
     ASSERT(r->incoming_chunk && r->incoming_data == NULL && offset == r->incoming_offset);
     r->incoming_chunk = false;
-    if (ok)
-        r->incoming_offset += r->incoming_chunk_bytes;
+    r->incoming_offset = ok ? r->incoming_offset + r->incoming_chunk_bytes : 0;
     ASSERT(r->incoming_offset <= r->incoming.bytes);
     reply_offset(r);
     if (r->incoming_offset < r->incoming.bytes)

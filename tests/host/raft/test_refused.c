@@ -371,9 +371,36 @@ static void test_chunks(void)
         raft_chunk_stored(&r, 0, attempt == 1);
         CHECK_EQUAL(r.incoming_offset, attempt == 1 ? 4 : 0);
     }
+    receive_snapshot(&label, 4, 2);
+    raft_update(&r, &u);
+    CHECK_EQUAL(u.chunk.bytes, 2);
+    raft_chunk_stored(&r, 4, false); /* who could not keep it may have lost what came before */
+    CHECK(r.incoming_offset == 0 && !r.incoming_complete);
+    receive_snapshot(&label, 0, 4);
+    raft_update(&r, &u);
+    CHECK_EQUAL(u.chunk.bytes, 4);
+    raft_chunk_stored(&r, 0, true);
     label.digest[0] ^= 1;
     receive_snapshot(&label, 4, 4);
     CHECK(r.incoming_offset == 0 && !r.incoming_chunk);
+}
+
+/* A snapshot, or an entry, of a term that the hard state does not have yet: the vote there was given in an older one.
+ */
+static void test_a_vote_is_of_its_term(void)
+{
+    const struct raft_config config = sound_config();
+    const struct raft_memory memory = sound_memory();
+    const struct raft_snapshot label = label_at_nine(8); /* of term 3 */
+    const struct raft_id nobody = {0, 0};
+    for (uint64_t term = 2; term <= 4; term++) {
+        const struct raft_hard_state state = {.term = term, .vote = {3, 3}, .commit = 9};
+        CHECK_EQUAL(raft_init(&r, &config, &memory, &state, &label, 1), E_OK);
+        CHECK_EQUAL(r.term, term < 3 ? 3 : term);
+        CHECK(raft_id_equal(r.vote, term < 3 ? nobody : state.vote));
+        CHECK_EQUAL(restore(10, 4, RAFT_ENTRY_DATA, 1), E_OK);
+        CHECK(r.term == 4 && raft_id_equal(r.vote, term < 4 ? nobody : state.vote));
+    }
 }
 
 /* The entries come while the last chunk is being stored, and then the leader falls silent. */
@@ -492,6 +519,7 @@ int main(void)
     RUN(test_who_does_not_lead_has_no_peers);
     RUN(test_empty_snapshot);
     RUN(test_chunks);
+    RUN(test_a_vote_is_of_its_term);
     RUN(test_a_candidate_learns_what_a_snapshot_covers);
     RUN(test_configurations);
     RUN(test_full_window_learns_of_commits);

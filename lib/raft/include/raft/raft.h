@@ -418,7 +418,8 @@ void raft_compact(struct raft *r, uint64_t index);
  */
 bool raft_snapshot_sending(const struct raft *r);
 
-/* The chunk of the last update is kept (ok), or not. */
+/* The chunk of the last update is kept (ok), or not: then what came before it is void too, and the snapshot is asked
+ * for again from its beginning. */
 void raft_chunk_stored(struct raft *r, uint64_t offset, bool ok);
 /* update.install is done; not ok: digest wrong or no room, it is dropped and asked for again. */
 void raft_snapshot_installed(struct raft *r, bool ok);
