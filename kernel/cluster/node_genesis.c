@@ -94,10 +94,26 @@ void node_genesis_recorded(struct node *n)
     begin(n);
 }
 
+/* Who finds no old state must be able to learn here that it is gone, not hidden. */
+static void say_new(struct node *n)
+{
+    char id[33];
+    struct text t = text_begin(id, sizeof(id));
+    text_hex(&t, n->cluster_id[0]);
+    text_hex(&t, n->cluster_id[1]);
+    node_say(n, "cluster: a new cluster begins; its id is ", id);
+    if (node_kept(n, &n->conf) == KEPT_NOTHING)
+        node_say(n, "cluster: its voters' logs are in memory: ",
+                 "what an earlier cluster of theirs held is gone, and this one's will be when they are off together");
+}
+
 static void start(struct node *n)
 {
+    bool begins = n->stage == STAGE_PREPARED;
     n->stage = STAGE_STARTED;
     node_say(n, "cluster: this node's log takes part now", "");
+    if (begins)
+        say_new(n);
     record(n, true);
 }
 

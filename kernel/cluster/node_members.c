@@ -608,8 +608,35 @@ static void put_half(const struct node *n, struct text *t, uint32_t half, const 
     text_put(t, " needed");
 }
 
+/* Unless it is known to be in memory only: nothing is claimed of a log that nobody told of. */
+static bool may_be_kept(const struct node *n, struct raft_id id)
+{
+    const struct other *o = node_other_by_raft((struct node *)(uintptr_t)n, id.node);
+    const struct tables_node *row = row_of(n, id.node);
+    if (is_own(n, id))
+        return n->durable;
+    if (o && o->heard && o->hello.log_id[0] == id.log)
+        return o->hello.durable;
+    return !row || row->log_id[0] != id.log || row->durable;
+}
+
+enum kept node_kept(const struct node *n, const struct raft_conf *conf)
+{
+    uint32_t voters = 0, kept = 0;
+    for (uint32_t i = 0; i < conf->count; i++) {
+        bool votes = conf->members[i].flags & RAFT_VOTER;
+        voters += votes;
+        kept += votes && may_be_kept(n, conf->members[i].id);
+    }
+    return !kept ? KEPT_NOTHING : kept <= voters / 2 ? KEPT_TOO_FEW : KEPT_MAJORITY;
+}
+
 void node_put_voters(const struct node *n, struct text *t)
 {
+    static const char *const kept_words[] = {
+        [KEPT_NOTHING] = "; no voter has a disk: what they hold is gone when they are off together",
+        [KEPT_TOO_FEW] = "; no majority has disks: when they were off together only `raft recover` goes on",
+        [KEPT_MAJORITY] = ""};
     const char *words;
     if (!n->raft_running || no_raft_conf(n))
         return;
@@ -623,6 +650,7 @@ void node_put_voters(const struct node *n, struct text *t)
         text_put(t, "; ");
         text_put(t, words);
     }
+    text_put(t, kept_words[node_kept(n, raft_conf_now(n->raft))]);
 }
 
 /* ---- so many logs are lost that nothing can be decided ever again ---- */

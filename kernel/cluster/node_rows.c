@@ -84,8 +84,9 @@ static void waiting_before_start(const struct node *n, struct text *t)
         text_put(t, "all voters of the new cluster; ");
         put_missing(t, n);
     } else {
-        text_put(t,
-                 "a node that is in the cluster (this one's log is blank, and it was not told to begin a new cluster)");
+        text_put(t, "a node that is in the cluster (this one's log ");
+        text_put(t, n->log_state == LOG_NONE ? "is in memory, so what it held before is gone" : "is blank");
+        text_put(t, ", and it was not told to begin a new cluster)");
     }
 }
 

@@ -523,6 +523,13 @@ void node_members_take_words(struct node *n, const struct other *o, struct wire_
 void node_put_voters(const struct node *n, struct text *t);
 /* False, and nothing put: enough voters have their logs. */
 bool node_put_lost_majority(const struct node *n, struct text *t);
+/* What is left of the voters' logs when all are off at once: those on disks. */
+enum kept {
+    KEPT_NOTHING = 0,
+    KEPT_TOO_FEW = 1, /* no majority */
+    KEPT_MAJORITY = 2
+};
+enum kept node_kept(const struct node *n, const struct raft_conf *conf);
 
 /* node_lease.c */
 void node_lease_renewed(struct node *n, uint64_t index, uint64_t term); /* the leader proposed that entry */

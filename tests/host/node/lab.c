@@ -126,7 +126,10 @@ static const uint8_t *call_next(void *context, uint32_t node, size_t *bytes)
 static void call_sent(void *context, uint32_t node) {}
 static void say(void *context, const char *line)
 {
-    ((struct machine *)context)->lines++;
+    struct machine *m = context;
+    size_t used = strlen(m->log);
+    m->lines++;
+    snprintf(m->log + used, sizeof(m->log) - used, "%s\n", line);
 }
 
 /* ---- machines ---- */
@@ -143,6 +146,7 @@ void lab_power_on(uint32_t index, bool genesis)
     CHECK(!m->n);
     m->boot++;
     m->calls_up = 0;
+    m->log[0] = 0;
     struct node_config config = {.cluster_name = "lab",
                                  .name = "machine",
                                  .node_id = {1000 + index, 1},

@@ -50,6 +50,7 @@ struct machine {
     uint32_t granted;  /* events seen */
     uint32_t call_ends;
     uint32_t lines; /* of log */
+    char log[4000]; /* their words, of this boot, as far as they fit */
     struct lab_answer answer;
     struct lab_members members;
     uint64_t read_token;

@@ -131,11 +131,107 @@ static void test_an_interrupted_one_is_finished(void)
     CHECK(prepared > 0 && prepared < 20);
 }
 
+/* ---- voters that keep nothing ---- */
+
+static bool says(uint32_t machine, const char *words)
+{
+    return strstr(lab.machines[machine].log, words) != NULL;
+}
+
+static bool says_new(uint32_t machine)
+{
+    char words[80];
+    struct cluster_status s = lab_status(machine);
+    snprintf(words, sizeof(words), "a new cluster begins; its id is %016llx%016llx",
+             (unsigned long long)s.cluster_id[0], (unsigned long long)s.cluster_id[1]);
+    return says(machine, words);
+}
+
+static void begin_with_disks(uint32_t disks, bool genesis)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        lab.machines[i].has_disk = i < disks;
+        lab_power_on(i, genesis);
+    }
+}
+
+/* All in memory, all off and on: another cluster, whose voters say that the old state is gone. */
+static void test_a_cold_start_in_memory_says_what_is_gone(void)
+{
+    static const char gone[] = "what an earlier cluster of theirs held is gone";
+    lab_start(3, 70);
+    begin_with_disks(0, true);
+    CHECK(lab_until_members(7, 20000));
+    CHECK_EQUAL(lab_put(0, "k", "v"), E_OK);
+    uint64_t first = lab_status(0).cluster_id[0];
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_cut(i);
+    begin_with_disks(0, false); /* nobody told them to begin: they do not, and say why */
+    lab_run(10000);
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(strstr(lab_status(i).waiting, "in memory, so what it held before is gone"));
+        lab_power_cut(i);
+    }
+    begin_with_disks(0, true);
+    CHECK(lab_until_members(7, 20000));
+    CHECK_EQUAL(clusters(), 1);
+    CHECK(lab_status(0).cluster_id[0] != first && !lab_has(0, "k", "v"));
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK(says_new(i) && says(i, gone) && strstr(lab_status(i).voters, "gone when they are off together"));
+    lab_power_on(3, false); /* a later one joins what is there: nothing is new */
+    CHECK(lab_until_members(15, 20000));
+    CHECK(!says(3, "a new cluster") && !says(3, gone));
+    lab_stop();
+}
+
+/* One disk of three: nothing is called gone that is on it, and it is the hand that it needs. */
+static void test_one_disk_is_no_majority(void)
+{
+    lab_start(3, 72);
+    begin_with_disks(1, true);
+    CHECK(lab_until_members(7, 20000));
+    CHECK_EQUAL(lab_put(0, "k", "v"), E_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK(!says(i, "gone") && strstr(lab_status(i).voters, "only `raft recover` goes on"));
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_cut(i);
+    begin_with_disks(1, true);
+    lab_run(20000);
+    CHECK(clusters() <= 1 && lab_leader() == LAB_NODES);
+    CHECK(strstr(lab_status(0).waiting, "of 3 voters 2 came back without their log"));
+    CHECK_EQUAL(lab_recover(0, RECOVER_DO), E_OK);
+    CHECK(lab_until_members(7, 20000));
+    CHECK(lab_has(2, "k", "v"));
+    lab_stop();
+}
+
+/* A majority with disks outlives that, and nothing else is said; nor again when it comes back. */
+static void test_a_majority_of_disks_keeps_what_it_has(void)
+{
+    lab_start(3, 71);
+    begin_with_disks(2, true);
+    CHECK(lab_until_members(7, 20000));
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK(says_new(i) && !says(i, "gone") && !strstr(lab_status(i).voters, "gone"));
+    CHECK_EQUAL(lab_put(0, "k", "v"), E_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_cut(i);
+    begin_with_disks(2, false);
+    CHECK(lab_until_members(7, 20000));
+    CHECK(lab_has(0, "k", "v"));
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK(!says(i, "a new cluster") && !says(i, "gone"));
+    lab_stop();
+}
+
 int main(void)
 {
     RUN(test_a_partition_begins_nothing);
     RUN(test_no_second_one_beside_the_first);
     RUN(test_what_is_not_blank);
     RUN(test_an_interrupted_one_is_finished);
+    RUN(test_a_cold_start_in_memory_says_what_is_gone);
+    RUN(test_one_disk_is_no_majority);
+    RUN(test_a_majority_of_disks_keeps_what_it_has);
     return 0;
 }

@@ -39,6 +39,11 @@ static void show_cluster(void)
         return;
     }
     printf("cluster     %s%s%s\n", s.cluster_name, s.cluster_name[0] ? ": " : "", states[s.state < 7 ? s.state : 0]);
+    if (s.cluster_id[0] | s.cluster_id[1])
+        printf("cluster id  %016llx%016llx\n", (unsigned long long)s.cluster_id[0],
+               (unsigned long long)s.cluster_id[1]);
+    if (s.voters[0])
+        printf("voters      %.256s\n", s.voters);
     if (s.waiting[0])
         printf("waiting     %s\n", s.waiting);
     if (s.node)
