@@ -1,6 +1,8 @@
 /* A cluster begins once: whatever is cut, lost or missing when it does. */
 #include "lab.h"
 
+#include "node_state.h"
+
 static void cut(uint32_t a, uint32_t b, bool yes)
 {
     lab.cut[a][b] = lab.cut[b][a] = yes;
@@ -224,6 +226,40 @@ static void test_a_majority_of_disks_keeps_what_it_has(void)
     lab_stop();
 }
 
+/* ---- a blank node beside a cluster that dies ---- */
+
+/* It joins as soon as it hears that there is a leader, and its disk records that when all others are long dead. Nobody
+ * can tell this from a node that joined a moment earlier: the next cluster does not begin beside its log, and all say
+ * what they wait for, until it is given up by hand. */
+static void test_a_dying_cluster_is_joined(void)
+{
+    lab_start(3, 80);
+    begin_with_disks(0, true);
+    CHECK(lab_until_members(7, 20000));
+    lab.machines[3].log_stuck = true;
+    lab_power_on(3, false);
+    for (uint32_t i = 0; i < 5000 && lab.machines[3].n->stage != STAGE_STARTED; i++)
+        lab_run(1);
+    CHECK(lab.machines[3].n->stage == STAGE_STARTED && lab.machines[3].disk.state == LOG_BLANK);
+    uint64_t dead = lab.machines[3].n->cluster_id[0];
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_cut(i);
+    lab_run(20000);
+    lab.machines[3].log_stuck = false;
+    lab_run(1000);
+    CHECK(lab.machines[3].disk.state == LOG_VALID);
+    CHECK(strstr(lab_status(3).waiting, "the leader to take this log in"));
+    begin_with_disks(0, true);
+    lab_run(10000);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK(!lab_status(i).role && strstr(lab_status(i).waiting, "to have a leader"));
+    CHECK_EQUAL(lab_recover(3, WIPE_DO), E_OK);
+    CHECK(lab_until_members(15, 30000));
+    CHECK_EQUAL(clusters(), 1);
+    CHECK(lab_status(3).cluster_id[0] != dead);
+    lab_stop();
+}
+
 int main(void)
 {
     RUN(test_a_partition_begins_nothing);
@@ -233,5 +269,6 @@ int main(void)
     RUN(test_a_cold_start_in_memory_says_what_is_gone);
     RUN(test_one_disk_is_no_majority);
     RUN(test_a_majority_of_disks_keeps_what_it_has);
+    RUN(test_a_dying_cluster_is_joined);
     return 0;
 }
