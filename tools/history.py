@@ -15,7 +15,8 @@ second: intervals only widen, which can hide a fault but never invents one.
 
 What a power cut loses. Lines that a machine had not sent when its power was cut are gone, beginnings of operations among
 them. Values tell who wrote them with which operation: what is seen of such an operation stands for its beginning. Of the
-operations on locks nothing can be seen; so a client of locks that was cut may have acquired once more.
+operations on locks nothing can be seen; so a client of locks that was cut may have acquired once more. Nor is seen who removed a
+task; so one that nobody is known to have taken may have been taken by a client that was cut.
 """
 import argparse
 import bisect
@@ -193,7 +194,7 @@ class History:
 
     def add_untold(self):
         """Beginnings that a power cut has lost, as far as their values were seen."""
-        for key, _, value in self.values_seen():
+        for key, register, value in self.values_seen():
             found = TAG.match(value or "")
             if not found:
                 continue
@@ -203,17 +204,48 @@ class History:
                 continue
             if at is None:
                 at = min(self.lives[life].sent.values())
-            self.add(client, number, self.parts_of(key, value), at)
+            self.add(client, number, self.parts_of(key, register, value), at)
             self.untold += 1
 
     @staticmethod
-    def parts_of(key, value):
+    def parts_of(key, register, value):
         if key.startswith("q/"):
             return {"f": "append", "k": key, "b": value}
         if key.startswith("r/"):
             return {"f": "write", "k": key, "b": value}
-        registers = [0] if key.startswith("l/") else [int(found[0]) for found in ACCOUNT.findall(value)]
+        if key.startswith("b/"):
+            registers = [int(found[0]) for found in ACCOUNT.findall(value)]
+        else:
+            registers = [register]
         return {"f": "txn", "k": key, "then": [{"r": register, "v": value} for register in registers]}
+
+    def add_lost_takes(self):
+        """A task is taken once: if nobody is known to have taken it, one of those may have whose last lines are lost."""
+        tasks, taken = set(), set()
+        for op in self.operations.values():
+            if op.parts["f"] != "txn" or not op.parts["k"].startswith("t/") or op.outcome in ("never", "fail"):
+                continue
+            for step in op.parts.get("then", []):
+                if step["v"] is not None:
+                    tasks.add((op.parts["k"], step["r"], step["v"]))
+                elif op.outcome == "ok" and op.answer["n"] == 1:
+                    taken.add((op.parts["k"], *next((r["r"], r["v"]) for r in op.parts["if"] if r["r"] == step["r"])))
+        for number, (key, register, value) in enumerate(sorted(tasks - taken)):
+            takers = [taker for taker in map(self.cut_taker, self.lives.values()) if taker and int(key[2:]) in taker[2]]
+            if takers:
+                client, at, _ = min(takers, key=lambda taker: taker[1])
+                self.add(client, 3 * ADDED + number, {"f": "txn", "k": key, "if": [{"c": "is", "r": register, "v": value}],
+                                                      "then": [{"r": register, "v": None}]}, at)
+
+    def cut_taker(self, life):
+        """(its name, not before, the generations it may have taken of) if operations of it may be lost."""
+        if life.finished or not life.sent:
+            return None
+        client = f"{life.name}.t1"
+        number, at = self.last.get(client, (0, min(life.sent.values())))
+        last = self.operations.get((client, number))
+        first = int(last.parts["k"][2:]) if last else 0
+        return client, at, {generation for generation in life.generations if generation >= first}
 
     def add_lost_acquires(self):
         for life in self.lives.values():
@@ -270,6 +302,61 @@ class History:
         return sum(1 for op in self.operations.values() if op.parts["f"] == "txn" and op.parts["k"].startswith("l/")
                    and op.outcome == "ok" and op.answer.get("n") == 0)
 
+    def two_holders(self):
+        """For how long, each time a lock went on to another while its holder believed in it: from the moment the other knew of
+        its grant until the first one was refused, or is last known to have used its fence."""
+        grants, believed = {}, {}
+        for op in self.operations.values():
+            if op.parts["f"] == "acquire" and op.outcome == "ok":
+                grants.setdefault(op.parts["k"], []).append(op)
+            for fence in self.fences_used(op):
+                refused = op.outcome == "fail" or op.outcome == "ok" and op.answer.get("n") == 0
+                until = op.ended if refused else op.invoked
+                used = (op.client, op.parts["k"], fence)
+                believed[used] = max(until, believed.get(used, until))
+        for key, listed in grants.items():
+            listed.sort(key=lambda op: op.answer["tok"])
+            for before, first in enumerate(listed):
+                until = believed.get((first.client, key, first.answer["tok"]))
+                heir = next((op for op in listed[before + 1:] if "X" in (op.parts["mode"], first.parts["mode"])), None)
+                if until is not None and heir is not None and until > heir.ended:
+                    yield until - heir.ended
+
+    @staticmethod
+    def fences_used(op):
+        """Those that its client believed in. One that lets go does so only if it is refused."""
+        if op.parts["f"] == "release" and op.outcome == "fail":
+            return [op.parts["tok"]]
+        if op.parts["f"] == "txn":
+            return [step["v"] for step in op.parts.get("if", []) if step["c"] == "fence"]
+        return []
+
+    # ---- numbers ----
+
+    def check_numbers(self):
+        """Each is given once, and to whoever asks after another had its own, a higher one; they rise as the revisions do."""
+        given = [op for op in self.operations.values() if op.parts["f"] == "number" and op.outcome == "ok"]
+        holders = {}
+        for op in given:
+            first = holders.setdefault(op.answer["n"], op)
+            if first is not op:
+                self.complain(f"the number {op.answer['n']} was given to {first.parts['b']} and to {op.parts['b']}")
+        by_revision = sorted(given, key=lambda op: op.revision)
+        for before, after in zip(by_revision, by_revision[1:]):
+            if before.answer["n"] > after.answer["n"]:
+                self.complain(f"{after.parts['b']} had the number {after.answer['n']} at revision {after.revision}, after "
+                              f"{before.answer['n']} at {before.revision}")
+        ended, highest = sorted(given, key=lambda op: op.ended), None
+        at = 0
+        for op in sorted(given, key=lambda op: op.invoked):
+            while ended[at].ended < op.invoked:
+                highest = max(highest or ended[at], ended[at], key=lambda other: other.answer["n"])
+                at += 1
+            if highest and highest.answer["n"] > op.answer["n"]:
+                self.complain(f"{op.parts['b']} had the number {op.answer['n']}, although {highest.parts['b']} had "
+                              f"{highest.answer['n']} before it asked")
+        return len(given)
+
     # ---- watches ----
 
     def check_watches(self):
@@ -304,7 +391,7 @@ class History:
     def write(self, path):
         events = []
         for op in self.operations.values():
-            if op.outcome == "never":
+            if op.outcome == "never" or op.parts["f"] == "number":
                 continue
             parts = dict(op.parts)
             if op.parts["f"] == "txn":
@@ -331,12 +418,14 @@ def judge(record, history):
     made.add_untold()
     made.end_grants()
     made.add_lost_acquires()
-    changes = made.check_watches()
+    made.add_lost_takes()
+    changes, numbers, twice = made.check_watches(), made.check_numbers(), list(made.two_holders())
     made.write(history)
     binary = pathlib.Path(os.environ.get("BUILD", TOP / "build")) / "host" / "linear"
     done = subprocess.run([str(binary), str(history)], capture_output=True, text=True, check=False)
     words = "".join(f"{complaint}\n" for complaint in made.complaints[:50]) + done.stdout + done.stderr
-    words += f"{changes} changes watched; {made.late_holders()} holders were refused by their fence; " \
+    words += f"{changes} changes watched; {numbers} numbers given; {made.late_holders()} holders were refused by their fence; " \
+             f"{len(twice)} times two believed that they held a lock, for {max(twice, default=0) / 1e9:.2f} s at most; " \
              f"{made.untold} beginnings lost by power cuts were seen otherwise\n"
     return (1 if made.complaints else done.returncode), words
 

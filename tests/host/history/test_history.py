@@ -3,6 +3,7 @@ import importlib.util
 import json
 import pathlib
 import random
+import re
 
 import pytest
 
@@ -142,7 +143,25 @@ def watches(one, two):
         watched(machine, 3, rev=104, key="g/1/0", a="n2.1.l1.3")
 
 
-ALL = (registers, queues, bank, locks, watches)
+def tasks(one, two):
+    one.do("t1", {"n": 1, "rev": 5}, f="txn", k="t/1", **{"if": is_(0, None), "then": set_(0, "n1.1.t1.1")})
+    two.do("t1", {"n": 1, "rev": 6}, f="txn", k="t/1", **{"if": is_(1, None), "then": set_(1, "n2.1.t1.1")})
+    one.do("t1", {"n": 1, "rev": 7}, f="txn", k="t/1", **{"if": is_(0, "n1.1.t1.1"), "then": set_(0, None)})
+    two.do("t1", {"n": 0, "rev": 8}, f="txn", k="t/1", **{"if": is_(0, "n1.1.t1.1"), "then": set_(0, None)})
+    two.do("t1", {"n": 1, "rev": 9}, f="txn", k="t/1", **{
+        "if": is_(0, None) + is_(1, "n2.1.t1.1"), "then": set_(1, None)})
+    one.do("final", {"n": 1, "if": is_(1, None)}, f="txn", k="t/1")
+
+
+def numbers(one, two):
+    one.do("s1", {"n": 4, "rev": 5}, f="number", k="s/1/", b="n1.1.s1.1")
+    begun = one.begin("s1", f="number", k="s/1/", b="n1.1.s1.2")
+    two.do("s1", {"n": 6, "rev": 8}, f="number", k="s/1/", b="n2.1.s1.1")
+    one.end(begun, n=5, rev=7)
+    two.do("s1", {"n": 9, "rev": 10}, f="number", k="s/1/", b="n2.1.s1.2")
+
+
+ALL = (registers, queues, bank, locks, tasks, numbers, watches)
 
 
 def run(work, change, tmp_path):
@@ -177,6 +196,12 @@ def insert(world, work):
     work(*world.machines)
 
 
+def all_finish(world):
+    """No line of theirs is lost."""
+    for machine in world.machines:
+        machine.say({"t": "finished"})
+
+
 WRONG = {
     "stale read": (registers, lambda w, rows: edit(rows, {"p": "n1.1.r1", "i": 2, "t": "ok"}, a="n1.1.r1.1")),
     "lost write": (registers, lambda w, rows: edit(rows, {"p": "n1.1.r1", "i": 2, "t": "ok"}, a=None)),
@@ -193,6 +218,16 @@ WRONG = {
     "write with an old fence": (locks, lambda w, rows: insert(w, lambda one, two: one.do(
         "l1", {"n": 1, "rev": 110}, f="txn", k="l/1/0", **{"if": fence(100), "then": set_(0, "n1.1.l1.4")}))),
     "lost lock of a node that is heard": (heard_locks, lambda w, rows: edit(rows, {"p": "n1.1.l1", "i": 3, "t": "ok"}, t="fail")),
+    "task taken twice": (tasks, lambda w, rows: edit(rows, {"p": "n2.1.t1", "i": 2, "t": "ok"}, n=1)),
+    "task refused to its only taker": (tasks, lambda w, rows: (all_finish(w), edit(
+        rows, {"p": "n1.1.t1", "i": 2, "t": "ok"}, n=0))),
+    "task overtaken": (tasks, lambda w, rows: edit(rows, {"p": "n2.1.t1", "i": 3, "t": "invoke"}, **{
+        "if": is_(0, "n1.1.t1.1") + is_(1, "n2.1.t1.1")})),
+    "task there again": (tasks, lambda w, rows: edit(rows, {"p": "n1.1.final", "t": "ok"}, **{"if": is_(0, "n1.1.t1.1")})),
+    "task gone that nobody took": (tasks, lambda w, rows: (all_finish(w), drop(w, p="n2.1.t1", i=3))),
+    "number given twice": (numbers, lambda w, rows: edit(rows, {"p": "n2.1.s1", "i": 1, "t": "ok"}, n=5)),
+    "number falls": (numbers, lambda w, rows: edit(rows, {"p": "n2.1.s1", "i": 2, "t": "ok"}, n=3, rev=3)),
+    "number against the revisions": (numbers, lambda w, rows: edit(rows, {"p": "n1.1.s1", "i": 2, "t": "ok"}, rev=9)),
     "watch leaves out": (watches, lambda w, rows: drop(w, p="n2.1.w", i=2)),
     "watch tells twice": (watches, lambda w, rows: insert(w, lambda one, two: watched(
         two, 4, rev=104, key="g/1/0", a="n2.1.l1.3"))),
@@ -228,6 +263,38 @@ def test_what_a_power_cut_lost_may_be_seen(tmp_path):
         cut(world, _)
         world.machines[0].say({"t": "finished"})
     assert run(registers, goes_on, tmp_path)[0] == 1
+
+
+def test_a_task_may_have_been_taken_by_who_was_cut(tmp_path):
+    """Its last lines are lost with its power; what it took before them was told."""
+    def cut(world, _):
+        drop(world, p="n2.1.t1", i=3)
+    assert run(tasks, cut, tmp_path)[0] == 0
+
+    def of_another_generation(world, rows):
+        cut(world, rows)
+        for machine in world.machines:
+            machine.do("t1", {"n": 1, "if": is_(0, None)}, f="txn", k="t/2")
+    assert run(tasks, of_another_generation, tmp_path)[0] == 1
+
+
+@pytest.mark.parametrize("refused_at, most", [("fence", 3.0), ("release", 3.0), (None, 0.0)])
+def test_the_time_with_two_holders_is_measured(refused_at, most, tmp_path):
+    """From the second one's grant until the first one is refused; one that let go in time is none."""
+    world = World()
+    one, two = world.machines
+    one.do("l1", {"tok": 100}, f="acquire", k="l/1/0", mode="X")
+    if refused_at is None:
+        one.do("l1", {}, f="release", k="l/1/0", tok=100)
+    two.do("l1", {"tok": 103}, f="acquire", k="l/1/0", mode="X")
+    world.now += int(most * 1000) * MS
+    if refused_at == "fence":
+        one.do("l1", {"n": 0, "rev": 104}, f="txn", k="l/1/0", **{"if": fence(100)})
+    elif refused_at == "release":
+        one.do("l1", {}, "fail", f="release", k="l/1/0", tok=100)
+    status, words = world.judge(tmp_path)
+    found = re.search(r"(\d+) times two believed .* for ([\d.]+) s at most", words)
+    assert status == 0 and int(found[1]) == (refused_at is not None) and most <= float(found[2]) <= most * 1.1, words
 
 
 @pytest.mark.parametrize("heard_every_ms, nodes, sound", [(400, [], False), (400, [2], False), (400, [1], True), (400, None, True),

@@ -148,3 +148,14 @@ err_t look(const char *key, struct seen *out)
         out->revision = 0;
     return err == E_NOT_FOUND ? E_OK : err;
 }
+
+bool look_at(struct client *c, const char *group, uint32_t number, const char *key, struct seen *out)
+{
+    client_begin(c, ",\"f\":\"txn\",\"k\":\"%s\"", group);
+    err_t err = look(key, out);
+    if (err)
+        client_failed(c, err);
+    else
+        client_end(c, "ok", ",\"n\":1,\"if\":[{\"c\":\"is\",\"r\":%u,\"v\":%s}]", number, json_value(out).text);
+    return err == E_OK;
+}

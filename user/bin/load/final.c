@@ -82,6 +82,11 @@ static void tell_generation(struct client *c)
         snprintf(group, sizeof group, "b/%u", c->generation);
         tell_member(c, group, i, key);
     }
+    for (uint32_t i = 0; i < PLACES; i++) {
+        snprintf(key, sizeof key, "t/%u/%u", c->generation, i);
+        snprintf(group, sizeof group, "t/%u", c->generation);
+        tell_member(c, group, i, key);
+    }
 }
 
 void final_run(struct client *c, uint32_t generations)

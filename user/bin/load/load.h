@@ -8,12 +8,13 @@
 
 #define CALL_MS     3000u
 #define BACK_OFF_MS 100u
-/* Of each generation: r/G/N are registers, q/G/N queues, b/G/N the accounts of a bank, l/G/N locks, g/G/N their keys.
- */
+/* Of each generation: r/G/N are registers, q/G/N queues, b/G/N the accounts of a bank, l/G/N locks, g/G/N their keys,
+ * t/G/N places for tasks, s/G/ begins the keys whose names get a number. */
 #define REGISTERS  4u
 #define QUEUES     3u
 #define ACCOUNTS   4u
 #define LOCKS      2u
+#define PLACES     4u
 #define KEY_ROOM   32u
 #define VALUE_ROOM 80u
 
@@ -62,6 +63,8 @@ struct json_value json_value(const struct seen *s);
 
 /* A linearizable read of one key. E_OK also where there is none. */
 err_t look(const char *key, struct seen *out);
+/* The same, told as an operation on register `number` of a group. False: it is not known. */
+bool look_at(struct client *c, const char *group, uint32_t number, const char *key, struct seen *out);
 
 /* ---- steps.c ---- */
 struct steps {
@@ -72,13 +75,19 @@ void steps_add(struct steps *s, struct txn_step head, const char *name, const ch
 /* If the key is still as it was seen. */
 void steps_unchanged(struct steps *s, const char *key, const struct seen *seen);
 void steps_put(struct steps *s, const char *key, const char *value);
+void steps_delete(struct steps *s, const char *key);
 err_t steps_run(const struct steps *s, uint64_t *revision_out, uint32_t *held_out);
+/* Runs them as the operation of the client that has begun, and tells its end. held_out: 1: it was done, 0: it was not,
+ * or that is not known. */
+err_t steps_told(struct client *c, const struct steps *s, uint32_t *held_out);
 
 /* ---- one a kind of client: runs until it is time to end ---- */
 void registers_run(void *client);
 void reader_run(void *client);
 void queues_run(void *client);
 void bank_run(void *client);
+void tasks_run(void *client);
+void numbers_run(void *client);
 void watch_run(void *client);
 void locks_run(void *client);
 

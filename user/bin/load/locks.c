@@ -44,7 +44,6 @@ static void write_guarded(struct client *c, struct hold *h)
 {
     struct steps s = {.used = 0};
     char value[VALUE_ROOM], then[VALUE_ROOM + 40] = "";
-    uint64_t revision;
     uint32_t held;
     steps_add(&s, (struct txn_step){.section = TXN_IF, .kind = TXN_FENCE, .number = h->fence}, h->lock, "");
     if (!h->shared) {
@@ -54,12 +53,7 @@ static void write_guarded(struct client *c, struct hold *h)
     }
     client_begin(c, ",\"f\":\"txn\",\"k\":\"%s\",\"if\":[{\"c\":\"fence\",\"v\":%llu}]%s", h->lock,
                  (unsigned long long)h->fence, then);
-    err_t err = steps_run(&s, &revision, &held);
-    h->lost = !err && !held;
-    if (err)
-        client_failed(c, err);
-    else
-        client_end(c, "ok", ",\"n\":%u,\"rev\":%llu", held, (unsigned long long)revision);
+    h->lost = steps_told(c, &s, &held) == E_OK && !held;
 }
 
 /* By its fence, or by closing the handle alone, which is not answered. */
@@ -76,17 +70,6 @@ static void release(struct client *c, struct hold *h)
     os_handle_close(h->handle);
 }
 
-static void read_guarded(struct client *c, const struct hold *h)
-{
-    struct seen seen;
-    client_begin(c, ",\"f\":\"txn\",\"k\":\"%s\"", h->lock);
-    err_t err = look(h->key, &seen);
-    if (err)
-        client_failed(c, err);
-    else
-        client_end(c, "ok", ",\"n\":1,\"if\":[{\"c\":\"is\",\"r\":0,\"v\":%s}]", json_value(&seen).text);
-}
-
 void locks_run(void *argument)
 {
     struct client *c = argument;
@@ -97,7 +80,7 @@ void locks_run(void *argument)
         snprintf(h.lock, sizeof h.lock, "l/%u/%u", c->generation, number);
         snprintf(h.key, sizeof h.key, "g/%u/%u", c->generation, number);
         if (!acquire(c, &h, client_draw(c, 100) < 40)) {
-            read_guarded(c, &h);
+            (void)look_at(c, h.lock, 0, h.key, &(struct seen){0});
             continue;
         }
         for (uint32_t i = 0; i < writes && !h.lost; i++) {

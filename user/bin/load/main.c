@@ -24,7 +24,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX 8u
+#define CLIENTS_MAX 9u
 #define STACK_BYTES 65536u
 
 struct load load;
@@ -136,6 +136,8 @@ static int run_all(const char *seed_text)
     start_client("q1", queues_run, seed);
     start_client("b1", bank_run, seed);
     start_client("b2", bank_run, seed);
+    start_client("t1", tasks_run, seed);
+    start_client("s1", numbers_run, seed);
     start_client("w", watch_run, seed);
     if (os_thread_create(listener, NULL, 0, 0, &hearer) != E_OK)
         return 1;

@@ -31,7 +31,25 @@ void steps_put(struct steps *s, const char *key, const char *value)
     steps_add(s, (struct txn_step){.section = TXN_THEN, .kind = TXN_PUT}, key, value);
 }
 
+void steps_delete(struct steps *s, const char *key)
+{
+    steps_add(s, (struct txn_step){.section = TXN_THEN, .kind = TXN_DELETE}, key, "");
+}
+
 err_t steps_run(const struct steps *s, uint64_t *revision_out, uint32_t *held_out)
 {
     return cluster_txn(load.cluster, os_deadline_ms(CALL_MS), s->bytes, s->used, revision_out, held_out);
+}
+
+err_t steps_told(struct client *c, const struct steps *s, uint32_t *held_out)
+{
+    uint64_t revision;
+    err_t err = steps_run(s, &revision, held_out);
+    if (err) {
+        *held_out = 0;
+        client_failed(c, err);
+    } else {
+        client_end(c, "ok", ",\"n\":%u,\"rev\":%llu", *held_out, (unsigned long long)revision);
+    }
+    return err;
 }
