@@ -18,7 +18,8 @@ from .record import Recorder, now
 HANG_S = float(os.environ.get("HANG_S", "300"))
 ASK_S = 30.0        # for an answer of a node that may be harmed
 WORDS_S = 10.0
-NODES = (1, 2, 3)
+FIRST_VOTERS = 3
+FIVE_EVERY = 3       # of the seeds, one in so many has five nodes
 SHORT_S, LONG_S = (1.0, 6.0), (6.0, 14.0)  # a fault; the latter outlasts leases, elections and suspicions
 VOTES = re.compile(r"^node .*, votes, durable;(?!.*NO QUORUM)", re.M)
 
@@ -26,9 +27,9 @@ VOTES = re.compile(r"^node .*, votes, durable;(?!.*NO QUORUM)", re.M)
 class Field:
     """The cluster of a round, its clients, and its machines' power."""
 
-    def __init__(self, cluster, recorder, draw, say):
+    def __init__(self, cluster, recorder, nodes, draw, say):
         self.cluster, self.recorder, self.random, self.say = cluster, recorder, draw, say
-        self.nodes = list(NODES)
+        self.nodes = list(nodes)
 
     def others(self, *without):
         return [node for node in self.nodes if node not in without]
@@ -123,11 +124,27 @@ def episode(field):
         field.recorder.fault(began, words, faults.end_leases(chosen))
 
 
+def nodes_of(seed):
+    return range(1, 1 + (5 if seed % FIVE_EVERY == 0 else FIRST_VOTERS))
+
+
 def begin(folder, seed, build):
     place = tempfile.mkdtemp(prefix="shoal-n")
-    cluster = Cluster.up(folder=os.path.join(place, "c"), attached=True, logs=str(folder), nodes=len(NODES), boot="pvh",
-                         accel="tcg", seed=seed, **({"build": build} if build else {}))
+    cluster = Cluster.up(folder=os.path.join(place, "c"), attached=True, logs=str(folder), nodes=len(nodes_of(seed)), boot="pvh",
+                         accel="tcg", seed=seed, power=False, **({"build": build} if build else {}))
     return cluster, place
+
+
+def power_on(cluster, nodes):
+    """Those that come later are numbered as they come, so each waits until the one before has its number: the same as its
+    machine's."""
+    for node in nodes:
+        if node > FIRST_VOTERS:
+            cluster.wait_quorum(range(1, node), HANG_S)
+        cluster.power_on(node)
+    for node in nodes:
+        cluster.wait_shell(node, HANG_S)
+    cluster.wait_quorum(nodes, HANG_S)
 
 
 def run_round(seed, seconds, folder, build=None, out=sys.stdout):
@@ -141,22 +158,23 @@ def run_round(seed, seconds, folder, build=None, out=sys.stdout):
         with open(folder / "nemesis.log", "a") as stream:
             stream.write(f"{time.monotonic() - started:7.1f} s  {words}\n")
 
+    nodes = nodes_of(seed)
     cluster, place = begin(folder, seed, build)
     recorder = field = None
     try:
-        for node in NODES:
-            cluster.wait_shell(node, HANG_S)
-        cluster.wait_quorum(NODES, HANG_S)
+        power_on(cluster, nodes)
         recorder = Recorder(cluster, folder / "record", seed, HANG_S)
-        field = Field(cluster, recorder, random.Random(seed), say)
-        for node in NODES:
+        field = Field(cluster, recorder, nodes, random.Random(seed), say)
+        for node in nodes:
             recorder.start(node)
+        field.whole()
+        say(f"{len(nodes)} nodes vote")
         episodes = 0
         while episodes == 0 or time.monotonic() < started + seconds:
             episode(field)
             episodes += 1
         recorder.stop()
-        recorder.read_all(field.random.choice(NODES))
+        recorder.read_all(field.random.choice(nodes))
     except BaseException as error:
         say(f"FAILED: {error!r}")
         if field:
@@ -173,9 +191,10 @@ def run_round(seed, seconds, folder, build=None, out=sys.stdout):
     status, words = history.judge(folder / "record", folder / "history")
     say(words)
     seen = history.counts(folder / "record")
-    print(f"seed {seed}: {episodes} episodes in {time.monotonic() - started:.0f} s, {seen.get('ok', 0)} acknowledged, "
+    print(f"seed {seed}: {len(nodes)} nodes, {episodes} episodes in {time.monotonic() - started:.0f} s, {seen.get('ok', 0)} acknowledged, "
           f"{seen.get('fail', 0)} refused, {seen.get('info', 0)} not known: "
           f"{'sound' if status == 0 else 'not known' if status == 3 else 'NOT SOUND'}", file=out, flush=True)
+    print(f"  {words.splitlines()[-1]}", file=out, flush=True)
     if status:
         print(words, file=out, flush=True)
     return status == 0
