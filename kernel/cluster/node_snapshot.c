@@ -176,6 +176,7 @@ void node_snapshot_saved(struct node *n)
 {
     struct raft_conf conf;
     take_over(n);
+    n->snapshot_wanted = false; /* the next update says whether another is wanted, now that this one is there */
     n->hello_changed |= n->snapshot_too_big; /* the others refuse proposals for our sake no longer */
     n->snapshot_too_big = false;
     if (!n->installing) {

@@ -110,10 +110,33 @@ static void test_no_memory_amid_it(void)
     lab_stop();
 }
 
+/* Each is taken when half of the window is in use again, not as soon as the one before is written. */
+static void test_no_more_than_are_wanted(void)
+{
+    uint64_t last = 0;
+    uint32_t taken = 0;
+    lab_start(3, 122);
+    lab.window_entries = 256;
+    for (uint32_t i = 0; i < 3; i++)
+        lab_power_on(i, true);
+    CHECK(lab_until_members(7, 20000));
+    for (uint32_t i = 0; i < 600; i++) {
+        CHECK_EQUAL(lab_put(i % 3, "k", "v"), E_OK);
+        uint64_t now = lab.machines[0].disk.snapshot_index;
+        CHECK(now == last || now >= last + lab.window_entries / 8);
+        taken += now != last;
+        last = now;
+    }
+    CHECK(taken >= 3);
+    printf("%u snapshots of 600 entries\n", taken);
+    lab_stop();
+}
+
 int main(void)
 {
     RUN(test_a_wrong_byte);
     RUN(test_its_own_takes_the_room);
     RUN(test_no_memory_amid_it);
+    RUN(test_no_more_than_are_wanted);
     return 0;
 }
