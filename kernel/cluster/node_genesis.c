@@ -9,9 +9,11 @@
 
 #define CONTROL_PREPARE_MAX (16u + RAFT_CONF_BYTES_MAX)
 
+/* Voters of different builds do not begin together: the tables of all must be the same from the first entry on. */
 static bool linked_voter(const struct node *n, const struct other *o, uint32_t voter)
 {
-    return o->session && o->heard && o->hello.ready && o->hello.voter == voter && voter != n->config.voter;
+    return o->session && o->heard && o->hello.ready && o->hello.voter == voter && voter != n->config.voter &&
+           o->hello.level == TABLES_LEVEL_NOW;
 }
 
 static struct other *voter_at(struct node *n, uint32_t voter)

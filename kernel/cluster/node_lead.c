@@ -157,6 +157,32 @@ static void place(struct node *n)
     }
 }
 
+/* ---- the cluster's level ---- */
+
+static bool all_have_rows(struct node *n)
+{
+    const struct raft_conf *conf = raft_conf_now(n->raft);
+    for (uint32_t i = 0; i < conf->count; i++) {
+        uint32_t number = 1;
+        for (; number <= NODES_MAX; number++) {
+            const struct tables_node *row = tables_node(n->tables, number);
+            if (row && row->log_id[0] == conf->members[i].id.log)
+                break;
+        }
+        if (number > NODES_MAX)
+            return false;
+    }
+    return true;
+}
+
+/* When the last node was started with the newer image. */
+static void raise_level(struct node *n)
+{
+    uint32_t possible = tables_level_possible(n->tables);
+    if (possible > tables_level(n->tables) && all_have_rows(n))
+        propose(n, &(struct tables_op){.kind = TABLES_LEVEL, .level = {possible}});
+}
+
 /* ---- a round ---- */
 
 static void begin_leading(struct node *n)
@@ -188,6 +214,7 @@ void node_lead_run(struct node *n)
     uint64_t nodes = who_is_present(n);
     renew(n, nodes);
     expire(n, nodes, s.term);
+    raise_level(n);
 }
 
 uint64_t node_lead_deadline(const struct node *n)

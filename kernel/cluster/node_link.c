@@ -1,7 +1,7 @@
 /* Links and what comes over them: sessions, hellos, loads, and the way to each part. */
 #include "node_state.h"
 
-#define HELLO_BYTES 72u
+#define HELLO_BYTES 76u
 #define LOAD_BYTES  (40u + MEMBERS_WHY_BYTES)
 
 #define TURNED_AWAY_NS (10 * SECOND_NS) /* between lines of log on that, for each reason */
@@ -68,6 +68,7 @@ static void send_hello(struct node *n, const struct other *o)
     wire_put_u64(&w, n->log_id[0]);
     wire_put_u64(&w, n->log_id[1]);
     put_log_end(n, &w);
+    wire_put_u32(&w, TABLES_LEVEL_NOW);
     node_send_control(n, o, CONTROL_HELLO, bytes, w.used);
 }
 
@@ -81,6 +82,7 @@ void node_hello_all(struct node *n)
     n->hello_due_ns = n->now_ns + (node_state(n) == CLUSTER_MEMBER ? 30 : 1) * HELLO_NS;
 }
 
+/* A build of level 1 says nothing of it, and a later one may say more than is known here. */
 static bool read_hello(struct wire_reader *r, struct hello *h)
 {
     h->stage = wire_get_u8(r);
@@ -101,8 +103,9 @@ static bool read_hello(struct wire_reader *r, struct hello *h)
     h->epoch = (uint32_t)epoch;
     h->last_term = wire_get_u64(r);
     h->last_index = wire_get_u64(r);
-    return wire_done(r) && h->stage <= STAGE_STARTED && h->voter <= NODE_VOTERS_MAX && h->number <= NODES_MAX &&
-           trouble < TROUBLE_COUNT && epoch && epoch <= EPOCH_MAX;
+    h->level = wire_left(r) ? wire_get_u32(r) : 1;
+    return !r->failed && h->level && h->stage <= STAGE_STARTED && h->voter <= NODE_VOTERS_MAX &&
+           h->number <= NODES_MAX && trouble < TROUBLE_COUNT && epoch && epoch <= EPOCH_MAX;
 }
 
 /* Remote calls name nodes by number; once both are known they may go there: a call from a node without a number means

@@ -311,7 +311,12 @@ static bool snapshot_read(struct node *n)
     memcpy(label->digest, n->superblock.snapshot_sha256, sizeof(label->digest));
     n->saved = n->incoming;
     memset(&n->incoming, 0, sizeof(n->incoming));
-    if (!node_snapshot_load(n, &n->saved, label->digest, &label->conf)) {
+    err_t err = node_snapshot_load(n, &n->saved, label->digest, &label->conf);
+    if (err == E_NOT_SUPPORTED) {
+        node_fail(n, NODE_TOO_OLD);
+        return true;
+    }
+    if (err != E_OK) {
         n->snapshot_lost = true; /* and what follows it is of no use without it */
         node_pieces_clear(n, &n->saved);
         *label = (struct raft_snapshot){0};

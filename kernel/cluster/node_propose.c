@@ -121,6 +121,7 @@ static void send_join(struct node *n, const struct raft_status *s)
     op.node_join.durable = n->durable;
     op.node_join.cpus = n->config.cpus;
     op.node_join.log_key = node_log_key_of(n, n->log_key.pair.public);
+    op.node_join.level = TABLES_LEVEL_NOW;
     op.node_join.name = (struct tables_text){n->config.name, (uint32_t)strlen(n->config.name)};
     size_t bytes = tables_encode(&op, n->record, TABLES_ENTRY_MAX);
     hand_over(n, s, n->record, bytes);

@@ -193,7 +193,8 @@ static void send_message(struct node *n, const struct raft_message *m)
     const uint8_t *chunk = m->type == RAFT_MSG_SNAPSHOT ? chunk_bytes(n, m) : NULL;
     if (m->type == RAFT_MSG_SNAPSHOT && !chunk)
         return;
-    if (raft_wire_encode(n->raft, m, chunk, n->scratch, n->scratch_bytes - 1, &bytes) == E_OK)
+    uint32_t version = o->hello.level < RAFT_WIRE_VERSION ? o->hello.level : RAFT_WIRE_VERSION;
+    if (raft_wire_encode_as(version, n->raft, m, chunk, n->scratch, n->scratch_bytes - 1, &bytes) == E_OK)
         node_send_control(n, o, CONTROL_RAFT, n->scratch, bytes);
 }
 
@@ -225,8 +226,9 @@ static bool apply_one(struct node *n, uint64_t index)
     bool there = raft_entry_at(n->raft, index, &e);
     ASSERT(there);
     bool data = e.type == RAFT_ENTRY_DATA;
-    if (tables_apply(n->tables, e.index, e.term, data ? e.data : NULL, data ? e.length : 0, &result) != E_OK) {
-        node_fail(n, "no memory for the cluster's tables");
+    err_t err = tables_apply(n->tables, e.index, e.term, data ? e.data : NULL, data ? e.length : 0, &result);
+    if (err != E_OK) {
+        node_fail(n, err == E_NOT_SUPPORTED ? NODE_TOO_OLD : "no memory for the cluster's tables");
         return false;
     }
     if (data)

@@ -185,10 +185,10 @@ void node_snapshot_saved(struct node *n)
         return;
     }
     n->installing = false;
-    bool good = node_snapshot_load(n, &n->saved, n->saved_label.digest, &conf);
-    raft_snapshot_installed(n->raft, good);
-    if (!good)
-        node_fail(n, "the leader's snapshot does not load");
+    err_t err = node_snapshot_load(n, &n->saved, n->saved_label.digest, &conf);
+    raft_snapshot_installed(n->raft, err == E_OK);
+    if (err != E_OK)
+        node_fail(n, err == E_NOT_SUPPORTED ? NODE_TOO_OLD : "the leader's snapshot does not load");
 }
 
 /* ---- receiving one ---- */
@@ -221,33 +221,39 @@ void node_snapshot_install(struct node *n, const struct raft_snapshot *snapshot)
     n->installing = n->install_due = true;
 }
 
-static bool load_pieces(struct node *n, const struct pieces *p, uint32_t skip)
+static err_t load_pieces(struct node *n, const struct pieces *p, uint32_t skip)
 {
     tables_load_begin(n->tables, n->loader);
     for (uint64_t at = 0; at < p->bytes; at += PIECE_BYTES) {
         uint32_t from = at ? 0 : skip;
         uint64_t left = p->bytes - at;
         uint32_t bytes = left < PIECE_BYTES ? (uint32_t)left : PIECE_BYTES;
-        if (from > bytes || tables_load(n->tables, n->loader, p->piece[at / PIECE_BYTES] + from, bytes - from) != E_OK)
-            return false;
+        if (from > bytes)
+            return E_BAD_MESSAGE;
+        err_t err = tables_load(n->tables, n->loader, p->piece[at / PIECE_BYTES] + from, bytes - from);
+        if (err != E_OK)
+            return err;
     }
-    return tables_load_end(n->tables, n->loader) == E_OK;
+    return tables_load_end(n->tables, n->loader);
 }
 
-bool node_snapshot_load(struct node *n, const struct pieces *p, const uint8_t sha256[32], struct raft_conf *conf)
+err_t node_snapshot_load(struct node *n, const struct pieces *p, const uint8_t sha256[32], struct raft_conf *conf)
 {
     uint8_t found[32];
     digest(p, found);
     if (p->bytes < 4 || memcmp(found, sha256, sizeof(found)) || node_tables_make(n) != E_OK)
-        return false;
+        return E_CORRUPT;
     struct wire_reader r = wire_reader(p->piece[0], p->bytes < PIECE_BYTES ? p->bytes : PIECE_BYTES);
     uint32_t conf_bytes = wire_get_u32(&r);
     const uint8_t *at = wire_take(&r, conf_bytes);
-    if (!at || raft_conf_decode(at, conf_bytes, conf) != E_OK || !load_pieces(n, p, 4 + conf_bytes))
-        return false;
+    if (!at || raft_conf_decode(at, conf_bytes, conf) != E_OK)
+        return E_CORRUPT;
+    err_t err = load_pieces(n, p, 4 + conf_bytes);
+    if (err != E_OK)
+        return err;
     n->hooks.replaced(n->hooks.context);
     node_tables_replaced(n);
-    return true;
+    return E_OK;
 }
 
 /* ---- a round ---- */

@@ -53,6 +53,8 @@ enum stage {
     STAGE_STARTED = 2   /* takes part */
 };
 
+#define NODE_TOO_OLD "the cluster came to a level that this image does not know: start this node with a newer one"
+
 /* What is wrong with a node's log, for the others to show. */
 enum trouble {
     TROUBLE_NONE = 0,
@@ -74,6 +76,7 @@ struct hello {
     uint64_t last_term, last_index; /* of its log */
     bool genesis, durable, ready;   /* ready: its log is open, so log_id is valid */
     bool led;                       /* it hears a leader, or is one */
+    uint32_t level;                 /* of its build, see tables.h */
     uint64_t cluster_id[2], log_id[2];
 };
 
@@ -496,7 +499,8 @@ void node_pieces_clear(struct node *n, struct pieces *p);
  * other yet. NULL: no memory, or that configuration is none. */
 const struct raft_snapshot *node_snapshot_genesis(struct node *n);
 /* Replaces the tables by what the pieces hold. */
-bool node_snapshot_load(struct node *n, const struct pieces *p, const uint8_t sha256[32], struct raft_conf *conf_out);
+/* E_NOT_SUPPORTED: of a level that this build does not know. Else whatever is wrong with it. */
+err_t node_snapshot_load(struct node *n, const struct pieces *p, const uint8_t sha256[32], struct raft_conf *conf_out);
 
 /* node_propose.c */
 void node_tables_replaced(struct node *n);

@@ -263,6 +263,7 @@ void client_encode_setup(struct client *c)
         op.node_join.node_id[0] = CLIENT_ID + c->number;
         op.node_join.log_id[0] = 1;
         op.node_join.boot_id[0] = c->boot;
+        op.node_join.level = TABLES_LEVEL_NOW;
         op.node_join.name = text("client");
     } else {
         op = (struct tables_op){

@@ -87,13 +87,22 @@ static void tell_row(struct node *n, uint32_t machine, uint64_t boot)
     tell_client(n, machine, &notice);
 }
 
+/* What a boot says of itself; what comes of an earlier one says nothing that counts any more. */
+static uint32_t level_of(uint32_t machine, uint64_t boot)
+{
+    if (is_client(machine))
+        return TABLES_LEVEL_NOW;
+    return w.nodes[machine].life == boot ? w.nodes[machine].level : 1;
+}
+
 /* Links are sessions between boots, and in order. */
 void duties_report(struct node *n, const struct report *report)
 {
     struct seen *seen = &n->seen[report->machine];
     if (seen->known && (report->boot < seen->boot || (report->boot == seen->boot && report->stamp_ns < seen->stamp_ns)))
         return;
-    *seen = (struct seen){true, report->boot, report->log, report->stamp_ns, node_local_time(n)};
+    *seen = (struct seen){
+        true, report->boot, report->log, report->stamp_ns, node_local_time(n), level_of(report->machine, report->boot)};
     if (is_client(report->machine) && report->asked == n->number)
         tell_row(n, report->machine, report->boot);
 }
@@ -102,7 +111,7 @@ void duties_linked(struct node *n, struct raft_id from, uint64_t boot)
 {
     struct seen *seen = &n->seen[from.node];
     if (!seen->known || boot > seen->boot)
-        *seen = (struct seen){true, boot, from.log, 0, node_local_time(n)};
+        *seen = (struct seen){true, boot, from.log, 0, node_local_time(n), level_of((uint32_t)from.node, boot)};
 }
 
 /* ---- time and leases ---- */
@@ -201,9 +210,49 @@ static void join(struct node *n, uint32_t number)
     op.node_join.boot_id[0] = boot;
     op.node_join.durable = 1;
     op.node_join.wanted = number;
+    op.node_join.level = number == n->number ? n->level : seen->level;
     op.node_join.name = (struct tables_text){.at = "node", .bytes = 4};
     propose(n, &op, &index, &term);
     n->duties.join_due_ns[number] = now_ns + SECOND;
+}
+
+/* ---- levels ---- */
+
+static bool all_have_rows(const struct node *n)
+{
+    const struct raft_conf *conf = raft_conf_now(n->raft);
+    for (uint32_t i = 0; i < conf->count; i++) {
+        const uint64_t id[2] = {conf->members[i].id.node, 0};
+        const struct tables_node *row = tables_node_by_id(n->tables, id);
+        if (row == NULL || row->log_id[0] != conf->members[i].id.log)
+            return false;
+    }
+    return true;
+}
+
+static void raise_level(struct node *n)
+{
+    struct tables_op op = {.kind = TABLES_LEVEL, .level = {tables_level_possible(n->tables)}};
+    uint64_t index, term;
+    if (op.level.level > tables_level(n->tables) && all_have_rows(n))
+        propose(n, &op, &index, &term);
+}
+
+/* Of level 2, and proposed by whoever knows it, also too early. */
+void duties_newer_operation(struct node *n)
+{
+    const uint64_t id[2] = {n->number, 0};
+    const struct tables_node *row = tables_node_by_id(n->tables, id);
+    uint64_t index, term;
+    if (n->level < 2 || row == NULL)
+        return;
+    bool begin = rng_chance(500000);
+    struct tables_op op = {.kind = TABLES_CLUSTER_KEY,
+                           .node = row->number,
+                           .boot = {row->boot_id[0]},
+                           .sequence = w.now_ns,
+                           .cluster_key = {begin ? TABLES_KEY_BEGIN : TABLES_KEY_CANCEL, 8, 7, 0}};
+    propose(n, &op, &index, &term);
 }
 
 /* ---- members: what is known of each log ---- */
@@ -421,4 +470,5 @@ void duties_run(struct node *n)
     uint64_t present = who_is_present(n);
     renew(n, present);
     expire(n, present);
+    raise_level(n);
 }

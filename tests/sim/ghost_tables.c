@@ -300,6 +300,9 @@ static void check_op(const struct tables *t, const struct tables_op *op, const s
         check_sequence(op, result);
     else if (op->kind == TABLES_RENEW)
         take_renewal(t, op);
+    if (op->kind == TABLES_CLUSTER_KEY && result->err != E_BAD_MESSAGE && tables_level(t) < 2)
+        violation(EXIT_CORRECTNESS, "an operation of level 2 is done at level 1");
+    w.s.levels += op->kind == TABLES_LEVEL && result->err == E_OK;
     w.s.joins += op->kind == TABLES_NODE_JOIN && result->err == E_OK;
     w.s.expiries += op->kind == TABLES_EXPIRE && result->err == E_OK;
     if (result->err == E_OK)

@@ -54,6 +54,8 @@ static void draw_faults(struct parameters *p)
     p->client_pause = maybe(150000);
     p->client_silence = maybe(100000);
     p->client_crash = maybe(60000);
+    p->older = rng_chance(250000);
+    p->upgrade = (uint32_t)rng_between(5000, 100000);
     p->client_jump = maybe(100000);
 }
 
@@ -318,6 +320,8 @@ static void noise(void)
         }
         if (rng_chance(50000))
             duties_hasty_expiry(n);
+        if (rng_chance(20000))
+            duties_newer_operation(n);
         node_round(n);
     }
 }
@@ -351,8 +355,27 @@ static void crash_now(struct node *n, uint64_t life)
               NULL, 0);
 }
 
+static void upgrade(struct node *n)
+{
+    if (n->level == TABLES_LEVEL_NOW)
+        return;
+    crash(n);
+    n->level = TABLES_LEVEL_NOW;
+    w.s.upgrades++;
+    trace("node %u gets a newer build", n->number);
+}
+
+/* It was removed, or not known of, when the others went on without it: with what it has it can do nothing more. */
+void nemesis_too_old(struct node *n)
+{
+    event_add(0, EVENT_CRASH, n->number, n->life, NULL, 0);
+    n->level = TABLES_LEVEL_NOW;
+}
+
 static void strike(void)
 {
+    if (rng_chance(w.p.upgrade))
+        upgrade(any_node());
     if (rng_chance(w.p.same_timeouts))
         same_timeouts();
     if (rng_chance(w.p.crash))
@@ -547,12 +570,22 @@ static bool can_lead(const struct node *n)
            raft_conf_vote_result(conf, votes) == RAFT_VOTE_WON;
 }
 
+/* Who leads decides what its log has, also that. */
+static bool a_change_takes_the_quorum(void)
+{
+    for (uint32_t i = 1; i <= w.p.nodes; i++)
+        if (can_lead(&w.nodes[i]) && !is_enough_for_pending(&w.nodes[i]))
+            return true;
+    return false;
+}
+
 /* Can anything be decided at all? An operator who takes votes away in the very moment that another voter loses its disk
- * has lost the majority. Where there is a majority, somebody can always lead: also when a leader gave up its vote and
- * was interrupted before the others knew that this is decided, since votes carry that news. */
+ * has lost the majority, or will have lost it when that is decided. Where there is a majority, somebody can always
+ * lead: also when a leader gave up its vote and was interrupted before the others knew that this is decided, since
+ * votes carry that news. */
 bool nemesis_may_live(void)
 {
-    if (!is_quorum_of(ghost_conf_now())) {
+    if (!is_quorum_of(ghost_conf_now()) || a_change_takes_the_quorum()) {
         w.s.majorities_lost++;
         return false;
     }
@@ -565,6 +598,8 @@ bool nemesis_may_live(void)
 void nemesis_calm(void)
 {
     w.calm = true;
+    for (uint32_t i = 1; i <= w.p.nodes; i++)
+        upgrade(&w.nodes[i]);
     heal();
     choose_core();
     for (uint32_t i = 1; i <= w.p.nodes; i++) {

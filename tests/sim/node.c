@@ -66,6 +66,7 @@ static void tables_make(struct node *n)
     tables_drop(n);
     err_t err = tables_init(&memory, cluster_id, 1, &n->tables);
     ASSERT(err == E_OK);
+    tables_pretend_level(n->tables, n->level);
     ghost_tables_watch(n);
 }
 
@@ -82,15 +83,20 @@ static uint8_t *tables_bytes(const struct tables *t, uint64_t *bytes_out)
     return bytes;
 }
 
-static void tables_restore(struct node *n, const uint8_t *bytes, uint64_t count, uint64_t index)
+/* False: it is of a level that its build does not know. */
+static bool tables_restore(struct node *n, const uint8_t *bytes, uint64_t count, uint64_t index)
 {
     struct tables_loader loader;
     tables_load_begin(n->tables, &loader);
-    if (tables_load(n->tables, &loader, bytes, count) != E_OK || tables_load_end(n->tables, &loader) != E_OK)
+    err_t err = tables_load(n->tables, &loader, bytes, count);
+    if (err == E_NOT_SUPPORTED && n->level < TABLES_LEVEL_NOW)
+        return false;
+    if (err != E_OK || tables_load_end(n->tables, &loader) != E_OK)
         violation(EXIT_CORRECTNESS, "node %u cannot load a snapshot", n->number);
     if (tables_applied_index(n->tables) != index)
         violation(EXIT_CORRECTNESS, "node %u: snapshot of %llu holds %llu", n->number, (unsigned long long)index,
                   (unsigned long long)tables_applied_index(n->tables));
+    return true;
 }
 
 static void digest_of(const uint8_t *bytes, uint64_t count, uint8_t digest_out[32])
@@ -133,6 +139,7 @@ static void first_snapshot(struct node *n, const struct raft_snapshot *label)
     struct platter *d = &n->disk;
     struct tables_result result;
     tables_make(n);
+    tables_pretend_level(n->tables, w.p.older ? 1 : TABLES_LEVEL_NOW);
     err_t err = tables_apply(n->tables, 1, 1, NULL, 0, &result);
     ASSERT(err == E_OK);
     d->snapshot = *label;
@@ -148,6 +155,7 @@ void node_genesis(void)
     for (uint32_t i = 1; i <= w.p.nodes; i++) {
         struct node *n = &w.nodes[i];
         n->number = i;
+        n->level = w.p.older && (i == 1 || rng_chance(500000)) ? 1 : TABLES_LEVEL_NOW;
         new_identity(n);
         voters[i - 1] = n->id;
         n->drift_ppm = (int64_t)rng_below(2 * w.p.drift_ppm + 1) - w.p.drift_ppm;
@@ -201,8 +209,8 @@ void node_start(struct node *n)
         disk_format(d);
     if (repair != 0)
         trace("node %u finds its log damaged, which reached %llu", n->number, (unsigned long long)repair);
-    if (d->has_snapshot)
-        tables_restore(n, d->snapshot_data, d->snapshot.bytes, d->snapshot.index);
+    if (d->has_snapshot && !tables_restore(n, d->snapshot_data, d->snapshot.bytes, d->snapshot.index))
+        violation(EXIT_CORRECTNESS, "node %u has a snapshot that it could not take", n->number);
     struct raft_config config = config_of(n);
     err_t err =
         raft_init(n->raft, &config, &n->memory, &hard_state, d->has_snapshot ? &d->snapshot : NULL, node_local_time(n));
@@ -253,9 +261,21 @@ static void send_one(struct node *n, const struct raft_message *m)
             return; /* the core has been told of a newer one since */
         chunk = n->disk.snapshot_data + m->offset;
     }
-    err_t err = raft_wire_encode(n->raft, m, chunk, buffer, sizeof(buffer), &bytes);
+    uint32_t level = n->seen[m->to.node].level;
+    level = level == 0 ? 1 : level < n->level ? level : n->level;
+    err_t err = raft_wire_encode_as(level, n->raft, m, chunk, buffer, sizeof(buffer), &bytes);
     ASSERT(err == E_OK);
     network_send(n, m->to, buffer, bytes);
+}
+
+/* Only who was removed, or never joined, may be left behind. */
+static void too_old(struct node *n)
+{
+    const uint64_t id[2] = {n->number, 0};
+    const struct tables_node *row = tables_node_by_id(n->tables, id);
+    if (row != NULL && row->wish != TABLES_WISH_REMOVED && row->boot_id[0] == n->life)
+        violation(EXIT_CORRECTNESS, "node %u is left behind at level %u", n->number, n->level);
+    nemesis_too_old(n);
 }
 
 static void apply_range(struct node *n)
@@ -270,6 +290,10 @@ static void apply_range(struct node *n)
         bool data = entry.type == RAFT_ENTRY_DATA;
         ghost_tables_before(n, i);
         err_t err = tables_apply(n->tables, i, entry.term, data ? entry.data : NULL, data ? entry.length : 0, &result);
+        if (err == E_NOT_SUPPORTED) {
+            too_old(n);
+            return;
+        }
         ASSERT(err == E_OK);
         ghost_apply(n, &entry);
         ghost_tables_after(n, &entry, &result);
@@ -416,6 +440,9 @@ static void on_packet(struct node *n, const struct event *e)
         try_damaged(e);
     if (raft_wire_decode(e->data, e->bytes, &m, &snapshot, &why) != E_OK)
         violation(EXIT_CORRECTNESS, "a message does not decode: %s", why);
+    if (*(const uint8_t *)e->data > n->level)
+        violation(EXIT_CORRECTNESS, "node %u is sent version %u, and knows %u", n->number, *(const uint8_t *)e->data,
+                  n->level);
     duties_linked(n, m.from, e->life);
     raft_receive(n->raft, &m);
     if (raft_id_equal(m.to, n->id))
@@ -459,7 +486,10 @@ static void on_installed(struct node *n)
     }
     ghost_install(n, &n->installing);
     tables_make(n);
-    tables_restore(n, n->incoming, n->incoming_bytes, n->installing.index);
+    if (!tables_restore(n, n->incoming, n->incoming_bytes, n->installing.index)) {
+        nemesis_too_old(n);
+        return;
+    }
     free(d->snapshot_data);
     d->snapshot = n->installing;
     d->snapshot_data = n->incoming;

@@ -52,6 +52,8 @@ struct parameters {
     uint64_t heartbeat_ns, election_ns;
     uint64_t delay_low_ns, delay_high_ns;
     uint32_t loss, duplication, slow_packet; /* per million */
+    bool older;                              /* some nodes begin with an older build */
+    uint32_t upgrade;                        /* one of them gets the newer */
     uint32_t slow_chunk;                     /* of a snapshot, to be stored */
     uint64_t slow_packet_ns;
     uint64_t flush_low_ns, flush_high_ns;
@@ -85,7 +87,8 @@ struct statistics {
     uint64_t answers_lost, cas_done, cas_failed, grants, grants_in_line, given_up, linear_steps, undecided;
     uint64_t joins, renewals, expiries, leases_lost, client_pauses, client_silences, client_crashes;
     uint64_t outlived, both_sure, guarded, stale_guards, txns_held, txns_not, semaphores, barriers, elected, delays;
-    uint64_t ephemeral_ended, sequences, wishes, rule_changes, votes_back, dead_in_calm, hashes, majorities_lost;
+    uint64_t ephemeral_ended, sequences, upgrades, levels, wishes, rule_changes, votes_back, dead_in_calm, hashes,
+        majorities_lost;
     uint64_t recoveries; /* that would have been allowed */
 };
 #define STATISTICS (sizeof(struct statistics) / sizeof(uint64_t))
@@ -177,6 +180,7 @@ struct report {
 struct seen { /* by a node, of a machine */
     bool known;
     uint64_t boot, log, stamp_ns, heard_ns;
+    uint32_t level; /* of its build, as its links say */
 };
 struct notice {
     bool row; /* how the row stands; else: of an entry that renews leases */
@@ -210,6 +214,7 @@ struct reader {
 };
 
 struct node {
+    uint32_t level; /* of the build that it runs */
     uint32_t number;
     struct raft_id id;
     bool up;
@@ -350,6 +355,7 @@ void duties_send(uint32_t machine, uint64_t boot, uint64_t log, uint64_t stamp_n
 void duties_linked(struct node *n, struct raft_id from, uint64_t boot); /* a frame of it came: it has said hello */
 void duties_report(struct node *n, const struct report *report);
 void duties_run(struct node *n);
+void duties_newer_operation(struct node *leader);
 void duties_wish(struct node *leader);         /* an operator wishes something of a node */
 void duties_hasty_expiry(struct node *leader); /* it would end a lease that is not over: refused when applied */
 void duties_clear_wishes(struct node *leader); /* and that all be as it was */
@@ -363,6 +369,7 @@ void nemesis_start(void);
 void nemesis_event(struct event *e);
 void nemesis_promised(struct node *n); /* it just sent a vote or an acknowledgement */
 bool nemesis_may_live(void);
+void nemesis_too_old(struct node *n);
 void nemesis_end(void);  /* nothing of an operator's happens any more */
 void nemesis_calm(void); /* heals a quorum for ever and leaves the rest broken */
 

@@ -72,20 +72,28 @@ static void put_snapshot(struct writer *w, const struct raft_message *m, const v
     put_bytes(w, chunk, m->chunk_bytes);
 }
 
-static void put_body(struct writer *w, const struct raft *r, const struct raft_message *m, const void *chunk)
+/* What a voter knows to be committed. */
+static void put_commit(struct writer *w, const struct raft_message *m, uint32_t version)
+{
+    if (version < 2)
+        return;
+    put_number(w, m->commit);
+    put_number(w, m->commit_term);
+}
+
+static void put_body(struct writer *w, uint32_t version, const struct raft *r, const struct raft_message *m,
+                     const void *chunk)
 {
     switch (m->type) {
     case RAFT_MSG_PREVOTE:
     case RAFT_MSG_VOTE:
         put_number(w, m->index);
         put_number(w, m->log_term);
-        put_number(w, m->commit);
-        put_number(w, m->commit_term);
+        put_commit(w, m, version);
         break;
     case RAFT_MSG_PREVOTE_REPLY:
     case RAFT_MSG_VOTE_REPLY:
-        put_number(w, m->commit);
-        put_number(w, m->commit_term);
+        put_commit(w, m, version);
         break;
     case RAFT_MSG_APPEND:
         put_number(w, m->index);
@@ -125,9 +133,16 @@ static void put_body(struct writer *w, const struct raft *r, const struct raft_m
 err_t raft_wire_encode(const struct raft *r, const struct raft_message *message, const void *chunk, void *to,
                        size_t room, size_t *bytes_out)
 {
+    return raft_wire_encode_as(RAFT_WIRE_VERSION, r, message, chunk, to, room, bytes_out);
+}
+
+err_t raft_wire_encode_as(uint32_t version, const struct raft *r, const struct raft_message *message, const void *chunk,
+                          void *to, size_t room, size_t *bytes_out)
+{
+    ASSERT(version >= RAFT_WIRE_OLDEST && version <= RAFT_WIRE_VERSION);
     ASSERT(message->type > 0 && message->type < RAFT_MSG_TYPES && message->entries == NULL);
     struct writer w = {.at = to, .end = (uint8_t *)to + room};
-    uint8_t head[4] = {RAFT_WIRE_VERSION, (uint8_t)message->type,
+    uint8_t head[4] = {(uint8_t)version, (uint8_t)message->type,
                        (uint8_t)((message->reject ? FLAG_REJECT : 0) | (message->transfer ? FLAG_TRANSFER : 0) |
                                  (message->lost ? FLAG_LOST : 0)),
                        0};
@@ -138,7 +153,7 @@ err_t raft_wire_encode(const struct raft *r, const struct raft_message *message,
     put_fixed(&w, message->to.node);
     put_fixed(&w, message->to.log);
     put_number(&w, message->term);
-    put_body(&w, r, message, chunk);
+    put_body(&w, version, r, message, chunk);
     *bytes_out = (size_t)(w.at - (uint8_t *)to);
     return w.full ? E_FULL : E_OK;
 }
@@ -256,20 +271,26 @@ static void get_snapshot(struct reader *rd, struct raft_message *m, struct raft_
     m->snapshot = s;
 }
 
-static void get_body(struct reader *rd, struct raft_message *m, struct raft_snapshot *snapshot)
+static void get_commit(struct reader *rd, struct raft_message *m, uint32_t version)
+{
+    if (version < 2)
+        return;
+    m->commit = get_index(rd);
+    m->commit_term = get_index(rd);
+}
+
+static void get_body(struct reader *rd, uint32_t version, struct raft_message *m, struct raft_snapshot *snapshot)
 {
     switch (m->type) {
     case RAFT_MSG_PREVOTE:
     case RAFT_MSG_VOTE:
         m->index = get_index(rd);
         m->log_term = get_index(rd);
-        m->commit = get_index(rd);
-        m->commit_term = get_index(rd);
+        get_commit(rd, m, version);
         break;
     case RAFT_MSG_PREVOTE_REPLY:
     case RAFT_MSG_VOTE_REPLY:
-        m->commit = get_index(rd);
-        m->commit_term = get_index(rd);
+        get_commit(rd, m, version);
         break;
     case RAFT_MSG_APPEND:
         m->index = get_index(rd);
@@ -306,17 +327,17 @@ static void get_body(struct reader *rd, struct raft_message *m, struct raft_snap
     }
 }
 
-static void get_head(struct reader *rd, struct raft_message *m)
+static uint32_t get_head(struct reader *rd, struct raft_message *m)
 {
     const uint8_t *head = get_bytes(rd, 4);
     if (head == NULL)
-        return;
+        return 0;
     m->type = head[1];
     m->reject = (head[2] & FLAG_REJECT) != 0;
     m->transfer = (head[2] & FLAG_TRANSFER) != 0;
     m->lost = (head[2] & FLAG_LOST) != 0;
-    if (head[0] != RAFT_WIRE_VERSION)
-        wrong(rd, "its version is not ours");
+    if (head[0] < RAFT_WIRE_OLDEST || head[0] > RAFT_WIRE_VERSION)
+        wrong(rd, "its version is not known");
     else if (m->type == 0 || m->type >= RAFT_MSG_TYPES)
         wrong(rd, "its type is unknown");
     else if ((head[2] & ~(FLAG_REJECT | FLAG_TRANSFER | FLAG_LOST)) != 0 || head[3] != 0)
@@ -327,6 +348,7 @@ static void get_head(struct reader *rd, struct raft_message *m)
     m->to.node = get_fixed(rd);
     m->to.log = get_fixed(rd);
     m->term = get_index(rd);
+    return head[0];
 }
 
 err_t raft_wire_decode(const void *from, size_t bytes, struct raft_message *message_out,
@@ -334,9 +356,9 @@ err_t raft_wire_decode(const void *from, size_t bytes, struct raft_message *mess
 {
     struct reader rd = {.at = from, .end = (const uint8_t *)from + bytes};
     *message_out = (struct raft_message){.type = 0};
-    get_head(&rd, message_out);
+    uint32_t version = get_head(&rd, message_out);
     if (rd.why == NULL)
-        get_body(&rd, message_out, snapshot_out);
+        get_body(&rd, version, message_out, snapshot_out);
     if (rd.why == NULL && rd.at != rd.end)
         wrong(&rd, "something follows its end");
     if (why_out != NULL)

@@ -17,6 +17,7 @@ err_t tables_init(const struct tables_memory *memory, const uint64_t cluster_id[
     t->cluster_id[0] = cluster_id[0];
     t->cluster_id[1] = cluster_id[1];
     t->epoch = epoch;
+    t->level = t->build_level = TABLES_LEVEL_NOW;
     history_clear(t);
     *tables_out = t;
     return E_OK;
@@ -57,32 +58,34 @@ typedef void apply_function(struct tables *t, const struct tables_op *op, struct
 
 struct rule {
     apply_function *apply;
-    bool leader; /* the leader's own: carries no origin. The others carry one */
+    bool leader;    /* the leader's own: carries no origin. The others carry one */
+    uint32_t level; /* that it came with; 0: it was always there */
 };
 
 static const struct rule rules[TABLES_KINDS] = {
-    [TABLES_NODE_JOIN] = {nodes_apply_join, true},
-    [TABLES_RENEW] = {nodes_apply_renew, true},
-    [TABLES_EXPIRE] = {nodes_apply_expire, true},
-    [TABLES_PROCESS_END] = {sessions_apply_process_end, false},
-    [TABLES_SESSION_OPEN] = {sessions_apply_open, false},
-    [TABLES_SESSION_CLOSE] = {sessions_apply_close, false},
-    [TABLES_KEY_PUT] = {keys_apply_put, false},
-    [TABLES_KEY_DELETE] = {keys_apply_delete, false},
-    [TABLES_KEY_APPEND] = {keys_apply_append, false},
-    [TABLES_LOCK] = {locks_apply_lock, false},
-    [TABLES_LOCK_CANCEL] = {locks_apply_cancel, false},
-    [TABLES_UNLOCK] = {locks_apply_unlock, false},
-    [TABLES_TXN] = {txn_apply, false},
-    [TABLES_ELECTED_SET] = {locks_apply_elected_set, false},
-    [TABLES_NAME_PUT] = {names_apply_put, false},
-    [TABLES_NAME_DELETE] = {names_apply_delete, false},
-    [TABLES_JOB_SUBMIT] = {jobs_apply_submit, false},
-    [TABLES_JOB_PLACE] = {jobs_apply_place, true},
-    [TABLES_JOB_REPORT] = {jobs_apply_report, false},
-    [TABLES_JOB_KILL] = {jobs_apply_kill, false},
-    [TABLES_NODE_WISH] = {nodes_apply_wish, true},
-    [TABLES_CLUSTER_KEY] = {cluster_key_apply, false},
+    [TABLES_NODE_JOIN] = {nodes_apply_join, true, 0},
+    [TABLES_RENEW] = {nodes_apply_renew, true, 0},
+    [TABLES_EXPIRE] = {nodes_apply_expire, true, 0},
+    [TABLES_PROCESS_END] = {sessions_apply_process_end, false, 0},
+    [TABLES_SESSION_OPEN] = {sessions_apply_open, false, 0},
+    [TABLES_SESSION_CLOSE] = {sessions_apply_close, false, 0},
+    [TABLES_KEY_PUT] = {keys_apply_put, false, 0},
+    [TABLES_KEY_DELETE] = {keys_apply_delete, false, 0},
+    [TABLES_KEY_APPEND] = {keys_apply_append, false, 0},
+    [TABLES_LOCK] = {locks_apply_lock, false, 0},
+    [TABLES_LOCK_CANCEL] = {locks_apply_cancel, false, 0},
+    [TABLES_UNLOCK] = {locks_apply_unlock, false, 0},
+    [TABLES_TXN] = {txn_apply, false, 0},
+    [TABLES_ELECTED_SET] = {locks_apply_elected_set, false, 0},
+    [TABLES_NAME_PUT] = {names_apply_put, false, 0},
+    [TABLES_NAME_DELETE] = {names_apply_delete, false, 0},
+    [TABLES_JOB_SUBMIT] = {jobs_apply_submit, false, 0},
+    [TABLES_JOB_PLACE] = {jobs_apply_place, true, 0},
+    [TABLES_JOB_REPORT] = {jobs_apply_report, false, 0},
+    [TABLES_JOB_KILL] = {jobs_apply_kill, false, 0},
+    [TABLES_NODE_WISH] = {nodes_apply_wish, true, 0},
+    [TABLES_CLUSTER_KEY] = {cluster_key_apply, false, 2},
+    [TABLES_LEVEL] = {levels_apply, true, 0},
 };
 
 /* Is it from a node that is taking part with this very boot (else E_GONE), and new? */
@@ -106,6 +109,13 @@ static void apply_op(struct tables *t, const struct tables_op *op, struct tables
         rule->apply(t, op, result);
 }
 
+/* What this build does not know (it may pretend to be an older one) does not decode, nor, to be the same, what others
+ * do not. */
+static bool known_to_all(const struct tables *t, uint32_t kind)
+{
+    return rules[kind].level <= t->build_level && rules[kind].level <= t->level;
+}
+
 err_t tables_apply(struct tables *t, uint64_t index, uint64_t term, const void *entry, size_t bytes,
                    struct tables_result *result)
 {
@@ -117,8 +127,12 @@ err_t tables_apply(struct tables *t, uint64_t index, uint64_t term, const void *
     t->grants = 0;
     if (bytes) {
         result->err = tables_decode(entry, bytes, &op);
+        if (!result->err && !known_to_all(t, op.kind))
+            result->err = E_BAD_MESSAGE;
         if (!result->err)
             apply_op(t, &op, result);
     }
+    if (t->level > t->build_level)
+        return E_NOT_SUPPORTED;
     return t->no_memory ? E_NO_MEMORY : E_OK;
 }

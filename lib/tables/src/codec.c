@@ -5,7 +5,7 @@
 #include <tables/op.h>
 #include <wire/wire.h>
 
-#define CODEC_VERSION 3u
+#define CODEC_VERSION 4u
 
 enum field_type { FIELD_NUMBER, FIELD_TEXT };
 
@@ -36,6 +36,7 @@ static const struct field fields[] = {
     ID(TABLES_NODE_JOIN, node_join.log_key.low),
     ID(TABLES_NODE_JOIN, node_join.log_key.high),
     NUMBER(TABLES_NODE_JOIN, node_join.log_key.cluster_key),
+    NUMBER(TABLES_NODE_JOIN, node_join.level),
     TEXT(TABLES_NODE_JOIN, node_join.name, 31),
     NUMBER(TABLES_RENEW, renew.now_ns),
     NUMBER(TABLES_RENEW, renew.nodes),
@@ -45,6 +46,7 @@ static const struct field fields[] = {
     NUMBER(TABLES_EXPIRE, expire.term),
     NUMBER(TABLES_NODE_WISH, node_wish.node),
     NUMBER(TABLES_NODE_WISH, node_wish.wish),
+    NUMBER(TABLES_LEVEL, level.level),
     NUMBER(TABLES_PROCESS_END, process_end.process_id),
     NUMBER(TABLES_SESSION_OPEN, session_open.process_id),
     NUMBER(TABLES_SESSION_CLOSE, session_close.session),

@@ -69,13 +69,15 @@ static err_t load_head(struct tables *t, struct wire_reader *r)
     t->now_ns = wire_get_u64(r);
     t->next_job = wire_get_u64(r);
     t->next_sequence = wire_get_u64(r);
+    t->level = wire_get_u32(r);
     t->cluster_key.id = wire_get_u64(r);
     t->cluster_key.next_id = wire_get_u64(r);
     t->cluster_key.ready = wire_get_u64(r);
     t->cluster_key.leaked = wire_get_u64(r);
     t->cluster_key.changes = wire_get_u64(r);
     bool ours = cluster_id[0] == t->cluster_id[0] && cluster_id[1] == t->cluster_id[1] && epoch == t->epoch;
-    return check(r, known && ours && cluster_key_right(&t->cluster_key));
+    err_t err = check(r, known && ours && t->level && cluster_key_right(&t->cluster_key));
+    return !err && t->level > t->build_level ? E_NOT_SUPPORTED : err;
 }
 
 static err_t load_node(struct tables *t, struct wire_reader *r)
@@ -85,6 +87,7 @@ static err_t load_node(struct tables *t, struct wire_reader *r)
     node.cpus = wire_get_u32(r);
     node.live = wire_get_u32(r);
     node.wish = wire_get_u32(r);
+    node.level = wire_get_u32(r);
     get_id(r, node.node_id);
     get_id(r, node.log_id);
     get_id(r, node.boot_id);
@@ -346,6 +349,7 @@ static void make_empty(struct tables *t)
     history_clear(t);
     memset(&t->cluster_key, 0, sizeof(t->cluster_key));
     memset(t->nodes, 0, sizeof(t->nodes));
+    t->level = t->build_level;
     t->sessions = t->keys = t->names = t->locks = t->requests = t->owners = t->jobs = (struct tree){NULL, 0};
 }
 

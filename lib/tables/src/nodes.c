@@ -134,6 +134,7 @@ static void begin_boot(struct tables *t, struct tables_node *node, const struct 
     memcpy(node->boot_id, op->node_join.boot_id, sizeof(node->boot_id));
     node->durable = op->node_join.durable != 0;
     node->cpus = (uint32_t)op->node_join.cpus;
+    node->level = (uint32_t)op->node_join.level;
     memset(node->name, 0, sizeof(node->name));
     if (op->node_join.name.bytes)
         memcpy(node->name, op->node_join.name.at, op->node_join.name.bytes);
@@ -161,6 +162,10 @@ void nodes_apply_join(struct tables *t, const struct tables_op *op, struct table
     }
     if (!nodes_log_key_right(&op->node_join.log_key) || (known && log_key_stands(node, op)) || log_of_another(t, op)) {
         result->err = E_CONFLICT;
+        return;
+    }
+    if (op->node_join.level < t->level || op->node_join.level > UINT32_MAX) {
+        result->err = E_NOT_SUPPORTED;
         return;
     }
     bool same_boot = known && same_id(node->boot_id, op->node_join.boot_id);

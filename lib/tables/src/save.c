@@ -27,6 +27,7 @@ static void put_head(const struct tables *t, struct wire_writer *w)
     wire_put_u64(w, t->now_ns);
     wire_put_u64(w, t->next_job);
     wire_put_u64(w, t->next_sequence);
+    wire_put_u32(w, t->level);
     wire_put_u64(w, t->cluster_key.id);
     wire_put_u64(w, t->cluster_key.next_id);
     wire_put_u64(w, t->cluster_key.ready);
@@ -41,6 +42,7 @@ static void put_node(const struct tables_node *node, struct wire_writer *w)
     wire_put_u32(w, node->cpus);
     wire_put_u32(w, node->live);
     wire_put_u32(w, node->wish);
+    wire_put_u32(w, node->level);
     put_id(w, node->node_id);
     put_id(w, node->log_id);
     put_id(w, node->boot_id);

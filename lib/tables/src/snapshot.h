@@ -1,7 +1,7 @@
 /* The form of a snapshot: records of u32 length (of what follows it), u8 part, fields; the parts in their order. */
 #pragma once
 
-#define SNAPSHOT_VERSION 5u
+#define SNAPSHOT_VERSION 6u
 #define SNAPSHOT_MAGIC   0x534c4254u /* "TBLS" */
 
 enum snapshot_part {

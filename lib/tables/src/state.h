@@ -89,8 +89,9 @@ struct tables {
     const struct tables_watcher *watcher;
     uint64_t cluster_id[2];
     uint64_t index, term, now_ns, next_job, next_sequence;
-    uint32_t epoch;
-    uint32_t grants; /* fences given by the entry being applied */
+    uint32_t epoch, level;
+    uint32_t build_level; /* not replicated */
+    uint32_t grants;      /* fences given by the entry being applied */
     uint32_t ephemeral_keys, delayed_locks;
     uint32_t delays; /* requests that ask for one */
     bool no_memory;
@@ -116,6 +117,7 @@ void tables_tell(struct tables *t, const struct tables_event *event);
 void nodes_apply_join(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void nodes_apply_renew(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void nodes_apply_expire(struct tables *t, const struct tables_op *op, struct tables_result *result);
+void levels_apply(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void nodes_apply_wish(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void sessions_apply_open(struct tables *t, const struct tables_op *op, struct tables_result *result);
 void sessions_apply_close(struct tables *t, const struct tables_op *op, struct tables_result *result);

@@ -63,9 +63,13 @@ struct tables_text text(const char *string)
 
 uint32_t join(struct replica *r, uint64_t node_id, uint64_t boot)
 {
-    struct tables_op op = {
-        .kind = TABLES_NODE_JOIN,
-        .node_join = {.node_id = {node_id}, .log_id = {node_id}, .boot_id = {boot}, .cpus = 1, .name = text("n")}};
+    struct tables_op op = {.kind = TABLES_NODE_JOIN,
+                           .node_join = {.node_id = {node_id},
+                                         .log_id = {node_id},
+                                         .boot_id = {boot},
+                                         .cpus = 1,
+                                         .level = TABLES_LEVEL_NOW,
+                                         .name = text("n")}};
     CHECK_EQUAL(replica_apply(r, op), E_OK);
     r->sequence[r->result.value] = 0;
     return (uint32_t)r->result.value;

@@ -241,7 +241,8 @@ static bool goes_well(struct replica *small, uint32_t limit)
         snprintf(name, sizeof(name), "%u", round);
         struct tables_text long_name = {name, sizeof(name)}, much = {value, sizeof(value)};
         struct tables_op ops[] = {
-            {.kind = TABLES_NODE_JOIN, .node_join = {.node_id = {1}, .boot_id = {1}, .wanted = 1}},
+            {.kind = TABLES_NODE_JOIN,
+             .node_join = {.node_id = {1}, .boot_id = {1}, .wanted = 1, .level = TABLES_LEVEL_NOW}},
             {.kind = TABLES_KEY_PUT, .key_put = {.if_revision = TABLES_ANY_REVISION, .name = long_name, .value = much}},
             {.kind = TABLES_KEY_PUT,
              .key_put = {.if_revision = TABLES_ANY_REVISION, .name = text("same"), .value = much}},

@@ -11,6 +11,7 @@ static err_t join_as(uint64_t node_id, uint64_t log_id, uint64_t boot, uint64_t 
                            .node_join = {.node_id = {node_id},
                                          .log_id = {log_id},
                                          .boot_id = {boot},
+                                         .level = TABLES_LEVEL_NOW,
                                          .name = text("n"),
                                          .log_key = {.high = {0, key}, .cluster_key = cluster_key}}};
     return replica_apply(&r, op);

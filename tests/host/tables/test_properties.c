@@ -45,7 +45,8 @@ static struct tables_op random_op(struct random *random, uint64_t index)
 {
     struct tables_text name = text(names[random_below(random, 6)]);
     struct tables_op op = {.kind = 1 + random_below(random, TABLES_KINDS - 1)};
-    bool leader = op.kind <= TABLES_EXPIRE || op.kind == TABLES_JOB_PLACE || op.kind == TABLES_NODE_WISH;
+    bool leader = op.kind <= TABLES_EXPIRE || op.kind == TABLES_JOB_PLACE || op.kind == TABLES_NODE_WISH ||
+                  op.kind == TABLES_LEVEL;
     uint64_t process = random_below(random, 4);
     op.node = leader ? 0 : 1 + random_below(random, 4);
     op.boot[0] = 1 + random_below(random, 8) / 7;
@@ -55,6 +56,7 @@ static struct tables_op random_op(struct random *random, uint64_t index)
     case TABLES_NODE_JOIN:
         op.node_join.node_id[0] = 1 + random_below(random, 4);
         op.node_join.boot_id[0] = 1 + random_below(random, 8) / 7;
+        op.node_join.level = TABLES_LEVEL_NOW - random_below(random, 20) / 19;
         op.node_join.name = name;
         break;
     case TABLES_RENEW:
@@ -70,6 +72,9 @@ static struct tables_op random_op(struct random *random, uint64_t index)
     case TABLES_NODE_WISH:
         op.node_wish.node = 1 + random_below(random, 5);
         op.node_wish.wish = random_below(random, 8);
+        break;
+    case TABLES_LEVEL:
+        op.level.level = random_below(random, TABLES_LEVEL_NOW + 1);
         break;
     case TABLES_CLUSTER_KEY:
         op.cluster_key.action = random_below(random, 7);

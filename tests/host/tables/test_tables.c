@@ -21,7 +21,8 @@ static void test_nodes_get_numbers(void)
     CHECK_EQUAL(join(&r, 200, 1), 2);
     CHECK_EQUAL(join(&r, 100, 1), 1);
     CHECK_EQUAL(join(&r, 100, 2), 1); /* a new boot keeps its number */
-    struct tables_op op = {.kind = TABLES_NODE_JOIN, .node_join = {.node_id = {300}, .boot_id = {1}, .wanted = 9}};
+    struct tables_op op = {.kind = TABLES_NODE_JOIN,
+                           .node_join = {.node_id = {300}, .boot_id = {1}, .wanted = 9, .level = TABLES_LEVEL_NOW}};
     CHECK_EQUAL(replica_apply(&r, op), E_OK);
     CHECK_EQUAL(r.result.value, 9);
     for (uint64_t id = 1000; id < 1000 + NODES_MAX - 3; id++)
@@ -53,7 +54,8 @@ static void test_a_removed_node_has_nothing_and_may_come_again(void)
     CHECK(tables_lock(r.t, text("L"), &view) && view.node == other);
     CHECK_EQUAL(put(&r, node, "a", "too late"), E_GONE);
     for (uint64_t boot = 1; boot <= 2; boot++) {
-        struct tables_op again = {.kind = TABLES_NODE_JOIN, .node_join = {.node_id = {100}, .boot_id = {boot}}};
+        struct tables_op again = {.kind = TABLES_NODE_JOIN,
+                                  .node_join = {.node_id = {100}, .boot_id = {boot}, .level = TABLES_LEVEL_NOW}};
         CHECK_EQUAL(replica_apply(&r, again), E_NO_RIGHT);
     }
     CHECK(!tables_node(r.t, node)->live);

@@ -47,7 +47,8 @@ enum tables_kind {
     TABLES_TXN = 20,
     TABLES_ELECTED_SET = 21, /* the holder of an election publishes another value */
     TABLES_CLUSTER_KEY = 22, /* a step of a change of the cluster's key: enum tables_key_action */
-    TABLES_KINDS = 23
+    TABLES_LEVEL = 23, /* leader: all know what came with that level, and may be told of it; E_BUSY: some do not */
+    TABLES_KINDS = 24
 };
 
 /* The old and the new key are both valid between BEGIN and DROP or CANCEL. */
@@ -94,7 +95,7 @@ struct tables_op {
     uint64_t sequence;
     union {
         struct {
-            uint64_t node_id[2], log_id[2], boot_id[2], wanted /* number, if free */, durable, cpus;
+            uint64_t node_id[2], log_id[2], boot_id[2], wanted /* number, if free */, durable, cpus, level;
             struct tables_log_key log_key; /* of that log; all 0: none is given */
             struct tables_text name;
         } node_join;
@@ -107,6 +108,9 @@ struct tables_op {
         struct {
             uint64_t node, wish;
         } node_wish;
+        struct {
+            uint64_t level;
+        } level;
         struct {
             uint64_t process_id;
         } process_end;

@@ -32,6 +32,11 @@
 #define TABLES_WINDOW         512u    /* proposals of one node boot told apart, by sequence */
 #define TABLES_CHUNK_BYTES    65536u
 
+/* What a build knows of operations, and of messages between nodes. A level never changes what an operation of an
+ * earlier one does; it adds some, which do nothing before the whole cluster is at that level, just as where they are
+ * not known. 1: the first. 2: the cluster's key changes; votes tell what is committed. */
+#define TABLES_LEVEL_NOW 2u
+
 /* Memory comes in chunks of TABLES_CHUNK_BYTES, aligned to 16, as it is needed. It is reused inside, never given back.
  */
 struct tables_memory {
@@ -77,8 +82,9 @@ struct tables_watcher {
 struct tables_node {
     uint32_t number; /* 1..NODES_MAX, 0: no such node */
     uint32_t durable, cpus;
-    uint32_t live; /* its present boot's lease has not ended */
-    uint32_t wish; /* enum tables_wish; what is REMOVED is not live */
+    uint32_t live;  /* its present boot's lease has not ended */
+    uint32_t wish;  /* enum tables_wish; what is REMOVED is not live */
+    uint32_t level; /* of its build */
     uint64_t node_id[2], log_id[2], boot_id[2];
     uint64_t renewed_ns;                        /* cluster time of its last renewal */
     uint64_t renewal;                           /* index of the entry that last renewed it */
@@ -198,17 +204,23 @@ err_t tables_init(const struct tables_memory *memory, const uint64_t cluster_id[
  * have ended; keys and jobs stay. The node that it is recovered from is one of the cluster, also if it was removed:
  * there is nobody else who could take it in. `epoch` must be above the one before. */
 void tables_recover(struct tables *t, const uint64_t cluster_id[2], uint32_t epoch, const uint64_t from[2]);
+/* For tests, before anything is applied: behaves as a build of that level does, and a new cluster begins at it. */
+void tables_pretend_level(struct tables *t, uint32_t level);
 void tables_watch(struct tables *t, const struct tables_watcher *watcher); /* NULL: nobody */
 
 /* Applies the entry at `index` of `term`. Index must be the last applied plus one. An empty entry (a new leader's
- * no-op) and one that does not decode change nothing but the index (err E_OK, E_BAD_MESSAGE). Returns E_OK, or
- * E_NO_MEMORY: then this replica is finished. */
+ * no-op) and one that does not decode, or is of a level above the cluster's, change nothing but the index (err E_OK,
+ * E_BAD_MESSAGE). Returns E_OK, or E_NO_MEMORY or, when the cluster came to a level that this build does not know,
+ * E_NOT_SUPPORTED: then this replica is finished. */
 err_t tables_apply(struct tables *t, uint64_t index, uint64_t term, const void *entry, size_t bytes,
                    struct tables_result *result_out);
 
 uint64_t tables_applied_index(const struct tables *t);
 uint64_t tables_applied_term(const struct tables *t);
 uint64_t tables_time_ns(const struct tables *t); /* cluster time */
+uint32_t tables_level(const struct tables *t);
+/* The highest level that all nodes know which were not removed. Above tables_level(): the leader may propose LEVEL. */
+uint32_t tables_level_possible(const struct tables *t);
 /* A hash of everything that is replicated; equal at equal applied index on all replicas. Costs a walk over all. */
 uint64_t tables_hash(struct tables *t);
 void tables_counts(const struct tables *t, struct tables_counts *counts_out);
@@ -278,7 +290,8 @@ void tables_save_begin(const struct tables *t, struct tables_saver *saver);
 size_t tables_save(const struct tables *t, struct tables_saver *saver, void *to, size_t room);
 
 /* Takes a snapshot in pieces of any size. After load_begin the tables are empty until load_end says E_OK; on any error
- * they stay empty at index 0, and only another load_begin may follow. Sizes, order and hash are all checked. */
+ * they stay empty at index 0, and only another load_begin may follow. Sizes, order and hash are all checked.
+ * E_NOT_SUPPORTED: it is of a level that this build does not know. */
 struct tables_loader {
     uint64_t hash;
     uint32_t part, failed; /* failed: an err_t */
