@@ -7,13 +7,14 @@ static struct replica r;
 
 static err_t join_as(uint64_t node_id, uint64_t log_id, uint64_t boot, uint64_t key, uint64_t cluster_key)
 {
-    struct tables_op op = {.kind = TABLES_NODE_JOIN,
-                           .node_join = {.node_id = {node_id},
-                                         .log_id = {log_id},
-                                         .boot_id = {boot},
-                                         .level = TABLES_LEVEL_NOW,
-                                         .name = text("n"),
-                                         .log_key = {.high = {0, key}, .cluster_key = cluster_key}}};
+    struct tables_op op = {
+        .kind = TABLES_NODE_JOIN,
+        .node_join = {.node_id = {node_id},
+                      .log_id = {log_id},
+                      .boot_id = {boot},
+                      .level = TABLES_LEVEL_NOW,
+                      .name = text("n"),
+                      .log_key = {.low = {key / 100}, .high = {0, key % 100}, .cluster_key = cluster_key}}};
     return replica_apply(&r, op);
 }
 
@@ -29,6 +30,7 @@ static void test_a_pin_stands(void)
     CHECK_EQUAL(join_as(100, 1, 1, 7, OLD), E_OK);
     CHECK(row_is(1, 1, 7, OLD));
     CHECK_EQUAL(join_as(100, 1, 2, 8, OLD), E_CONFLICT); /* another key */
+    CHECK_EQUAL(join_as(100, 1, 2, 107, OLD), E_CONFLICT);
     CHECK_EQUAL(join_as(100, 1, 1, 8, OLD), E_CONFLICT); /* also for the boot that is there */
     CHECK_EQUAL(join_as(100, 1, 2, 0, 0), E_CONFLICT);   /* none */
     CHECK_EQUAL(join_as(100, 1, 2, 0, NEW), E_CONFLICT); /* what cannot be */
