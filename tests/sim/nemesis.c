@@ -368,8 +368,8 @@ static void upgrade(struct node *n)
 /* It was removed, or not known of, when the others went on without it: with what it has it can do nothing more. */
 void nemesis_too_old(struct node *n)
 {
-    event_add(0, EVENT_CRASH, n->number, n->life, NULL, 0);
-    n->level = TABLES_LEVEL_NOW;
+    n->too_old = true;
+    event_add(0, EVENT_UPGRADE, n->number, n->life, NULL, 0);
 }
 
 static void strike(void)
@@ -633,6 +633,9 @@ void nemesis_event(struct event *e)
             node_start(&w.nodes[e->who]);
     } else if (e->kind == EVENT_HEAL) {
         heal();
+    } else if (e->kind == EVENT_UPGRADE) {
+        if (w.nodes[e->who].life == e->life)
+            upgrade(&w.nodes[e->who]);
     } else if (e->kind == EVENT_CRASH) {
         crash_now(&w.nodes[e->who], e->life);
     } else if (e->kind == EVENT_NOISE) {

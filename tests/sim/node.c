@@ -180,8 +180,9 @@ static void forget_volatile(struct node *n)
     free(n->incoming);
     n->taking_data = n->incoming = NULL;
     n->incoming_bytes = 0;
-    n->snapshotting = false;
+    n->snapshotting = n->too_old = false;
     n->applying = (struct raft_apply){.first = 0};
+    n->installing = (struct raft_snapshot){.index = 0};
     memset(n->waiters, 0, sizeof(n->waiters));
     memset(n->readers, 0, sizeof(n->readers));
     memset(n->seen, 0, sizeof(n->seen));
@@ -304,7 +305,8 @@ static void apply_range(struct node *n)
 
 static void take_snapshot(struct node *n)
 {
-    if (n->disk.queue_count > DISK_QUEUE / 2 || n->snapshotting || n->applying.first != 0 || n->installing.index != 0)
+    if (n->disk.queue_count > DISK_QUEUE / 2 || n->snapshotting || n->too_old || n->applying.first != 0 ||
+        n->installing.index != 0)
         return;
     if (raft_snapshot_sending(n->raft))
         return;

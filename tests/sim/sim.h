@@ -107,6 +107,7 @@ enum event_kind {
     EVENT_CLIENT,
     EVENT_NEMESIS,
     EVENT_RESTART,
+    EVENT_UPGRADE,
     EVENT_HEAL,
     EVENT_ADMIN,
     EVENT_NOISE,
@@ -215,6 +216,7 @@ struct reader {
 
 struct node {
     uint32_t level; /* of the build that it runs */
+    bool too_old;   /* that was told of what it does not know, and stopped there */
     uint32_t number;
     struct raft_id id;
     bool up;

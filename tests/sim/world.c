@@ -152,8 +152,8 @@ static bool is_client_event(uint32_t kind)
 }
 static bool is_nemesis_event(uint32_t kind)
 {
-    return kind == EVENT_NEMESIS || kind == EVENT_RESTART || kind == EVENT_HEAL || kind == EVENT_ADMIN ||
-           kind == EVENT_NOISE || kind == EVENT_CRASH;
+    return kind == EVENT_NEMESIS || kind == EVENT_RESTART || kind == EVENT_UPGRADE || kind == EVENT_HEAL ||
+           kind == EVENT_ADMIN || kind == EVENT_NOISE || kind == EVENT_CRASH;
 }
 
 static void dispatch(struct event *e)
