@@ -7,6 +7,7 @@
 /* ---- memory ---- */
 
 struct committed {
+    uint64_t by_term; /* of who declared it */
     uint64_t term, state_hash;
     uint32_t sum;
     bool hashed;
@@ -201,7 +202,7 @@ static void commit_one(struct node *n, uint64_t index)
         memset(log_ + log_room, 0, log_room * sizeof(*log_));
         log_room *= 2;
     }
-    log_[index] = (struct committed){.term = entry.term, .sum = sum_of(&entry)};
+    log_[index] = (struct committed){.term = entry.term, .by_term = n->raft->term, .sum = sum_of(&entry)};
     committed_to = index;
     w.s.commits++;
     if (entry.type == RAFT_ENTRY_CONF)
@@ -229,6 +230,15 @@ static void check_commit(struct node *n)
 
 /* ---- elections ---- */
 
+/* Whose votes were late learns that it leads when a later term has gone on without it. */
+static uint64_t committed_before(uint64_t term)
+{
+    uint64_t index = committed_to;
+    while (index > 0 && log_[index].by_term >= term)
+        index--;
+    return index;
+}
+
 static void check_new_leader(struct node *n)
 {
     const struct raft *r = n->raft;
@@ -241,12 +251,12 @@ static void check_new_leader(struct node *n)
     if (led_count == led_room)
         led = realloc(led, (led_room = led_room ? 2 * led_room : 256) * sizeof(*led));
     led[led_count++] = (struct led){.term = r->term, .leader = n->id};
-    MUST(r->last >= committed_to, "leader %u of term %llu has entries up to %llu, committed are %llu", n->number,
-         (ull)r->term, (ull)r->last, (ull)committed_to);
-    uint64_t term;
-    if (committed_to > 0 && raft_term_at(r, committed_to, &term))
-        MUST(term == log_[committed_to].term, "leader %u of term %llu lacks committed entry %llu", n->number,
-             (ull)r->term, (ull)committed_to);
+    uint64_t term, index = committed_before(r->term);
+    MUST(r->last >= index, "leader %u of term %llu has entries up to %llu, committed are %llu", n->number, (ull)r->term,
+         (ull)r->last, (ull)index);
+    if (index > 0 && raft_term_at(r, index, &term))
+        MUST(term == log_[index].term, "leader %u of term %llu lacks committed entry %llu", n->number, (ull)r->term,
+             (ull)index);
 }
 
 static void vote_sent(struct node *n, const struct raft_message *m)
