@@ -44,8 +44,10 @@ class RecordError(Exception):
 class Clock:
     """One machine's clock against the host's: bounds of the host's moment for a moment there."""
 
-    def __init__(self, marks, lines):
-        """marks: [(sent on the host, taken there)], lines: [(written there, read on the host)], in order."""
+    def __init__(self, marks, lines, first_sent=None):
+        """marks: [(sent on the host, taken there)], lines: [(written there, read on the host)], in order. first_sent: of all
+        marks, also those whose answer was lost on the console; nothing is done before one was taken."""
+        self.first_sent = first_sent
         self.mark_at, self.lower_base = [], []
         base = float("-inf")
         for sent, taken in sorted(marks, key=lambda mark: mark[1]):
@@ -62,8 +64,10 @@ class Clock:
 
     def not_before(self, at):
         found = bisect.bisect_left(self.mark_at, at) - 1
-        if found < 0:
+        if found < 0 and self.first_sent is None:
             raise RecordError("something happened on a machine before it had a mark")
+        if found < 0:
+            return self.first_sent
         return self.lower_base[found] + at * (1 - DRIFT)
 
     def not_after(self, at):
@@ -111,7 +115,8 @@ def read_record(path):
 
 def clock_of(life):
     marks = [(life.sent[line["m"]], line["at"]) for _, line in life.lines if line["t"] == "mark"]
-    return Clock(marks, [(line["at"], read) for read, line in life.lines if "at" in line])
+    lines = [(line["at"], read) for read, line in life.lines if "at" in line]
+    return Clock(marks, lines, min(life.sent.values(), default=None))
 
 
 class History:

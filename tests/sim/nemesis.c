@@ -43,8 +43,8 @@ static void draw_faults(struct parameters *p)
     p->stall = maybe(100000);
     p->jump = maybe(100000);
     p->forget = maybe(100000);
-    p->crash_after_promise = rng_chance(600000) ? 0 : (uint32_t)rng_below(rng_chance(500000) ? 5000 : 60000);
-    p->same_timeouts = maybe(200000);
+    p->crash_after_promise = rng_chance(500000) ? 0 : (uint32_t)rng_below(rng_chance(500000) ? 5000 : 60000);
+    p->same_timeouts = maybe(400000);
     p->going_round = rng_chance(900000) ? 100000 : 500000;
     p->chance_timeouts = rng_chance(500000);
     p->torn = maybe(1000000);

@@ -334,3 +334,11 @@ def test_bounds_hold_whatever_the_clock_does():
             lines.append((guest, host + draw.uniform(0, 20 * MS)))
         clock = history.Clock(marks, lines)
         assert all(clock.not_before(at) <= host_at <= clock.not_after(at) for at, host_at in truth)
+
+
+def test_the_first_answers_to_marks_are_lost():
+    """What was done before the first answer that came was not done before the first mark was sent."""
+    clock = history.Clock([(9000, 70)], [(60, 8500), (80, 9500)], first_sent=8000)
+    assert clock.not_before(60) == 8000 and clock.not_before(80) > 8000
+    with pytest.raises(history.RecordError):
+        history.Clock([(9000, 70)], [(60, 8500)]).not_before(60)
