@@ -416,6 +416,9 @@ static void must_be_found(struct platter *d, const struct raft_hard_state *hard_
     if (s->damaged && s->damaged_index < d->promised_last)
         violation(EXIT_CORRECTNESS, "a damaged log is said to have reached %llu, and %llu had been flushed",
                   (unsigned long long)s->damaged_index, (unsigned long long)d->promised_last);
+    if (d->repairing && (!s->damaged || s->damaged_index < d->once_durable))
+        violation(EXIT_CORRECTNESS, "a log under repair up to %llu is taken for whole, or for one that reached %llu",
+                  (unsigned long long)d->once_durable, (unsigned long long)(s->damaged ? s->damaged_index : 0));
     if (hard_state->term < d->promised_term)
         violation(EXIT_CORRECTNESS, "a log has term %llu, and %llu had been flushed",
                   (unsigned long long)hard_state->term, (unsigned long long)d->promised_term);
@@ -437,7 +440,8 @@ enum disk_verdict disk_open(struct platter *d, struct raft_hard_state *hard_stat
     ASSERT(s->super.payload_bytes == sizeof(*hard_state_out));
     memcpy(hard_state_out, s->super.payload, sizeof(*hard_state_out));
     must_be_found(d, hard_state_out);
-    d->once_durable = d->promised_last;
+    if (!d->repairing || d->once_durable < d->promised_last) /* not less by a crash on the way back to it */
+        d->once_durable = d->promised_last;
     d->durable_last = d->promised_last = s->last_index;
     d->durable_term = d->promised_term = hard_state_out->term;
     d->hurt = d->repairing = s->damaged; /* until it is whole again */
