@@ -315,8 +315,10 @@ void disk_crash(struct platter *d)
     if (d->batch > 0) {
         w.s.torn_writes++;
         d->power_left = rng_between(1, 8);
-        for (uint32_t i = 0; i < d->batch; i++)
+        for (uint32_t i = 0; i < d->batch; i++) {
             unpromise(d, queue_at(d, i));
+            d->perhaps_whole |= queue_at(d, i)->whole;
+        }
         for (uint32_t i = 0; i < d->batch && err == E_OK; i++)
             err = work(d, queue_at(d, i));
         if (err == E_OK)
@@ -416,7 +418,7 @@ static void must_be_found(struct platter *d, const struct raft_hard_state *hard_
     if (s->damaged && s->damaged_index < d->promised_last)
         violation(EXIT_CORRECTNESS, "a damaged log is said to have reached %llu, and %llu had been flushed",
                   (unsigned long long)s->damaged_index, (unsigned long long)d->promised_last);
-    if (d->repairing && (!s->damaged || s->damaged_index < d->once_durable))
+    if (d->repairing && !d->perhaps_whole && (!s->damaged || s->damaged_index < d->once_durable))
         violation(EXIT_CORRECTNESS, "a log under repair up to %llu is taken for whole, or for one that reached %llu",
                   (unsigned long long)d->once_durable, (unsigned long long)(s->damaged ? s->damaged_index : 0));
     if (hard_state->term < d->promised_term)
@@ -445,6 +447,7 @@ enum disk_verdict disk_open(struct platter *d, struct raft_hard_state *hard_stat
     d->durable_last = d->promised_last = s->last_index;
     d->durable_term = d->promised_term = hard_state_out->term;
     d->hurt = d->repairing = s->damaged; /* until it is whole again */
+    d->perhaps_whole = false;
     *repair_out = s->damaged ? s->damaged_index : 0;
     w.s.damage_found += s->damaged;
     start_checksums(d);

@@ -164,6 +164,7 @@ struct platter {
     uint64_t durable_last, durable_term, promised_last, promised_term;
     uint64_t once_durable; /* the same, before the damage that is being repaired */
     bool hurt, repairing;  /* something of it was damaged in this life, or is found to be */
+    bool perhaps_whole;    /* the power went while that it is whole again was being written */
     bool hurt_once;        /* what was damaged where nothing of the log stood may be found in a later life */
     uint64_t stalled_until_ns;
 };
