@@ -498,13 +498,16 @@ static bool is_wish_pending(const struct node *n)
     return false;
 }
 
+static bool wished_at_calm;
+
 /* Leaves out nodes by chance as long as the rest is a quorum. */
 static void choose_core(void)
 {
     memset(w.broken, 0, sizeof(w.broken));
     for (uint32_t i = 1; i <= w.p.nodes; i++)
-        if (is_wish_pending(&w.nodes[i]))
-            return;
+        wished_at_calm |= is_wish_pending(&w.nodes[i]);
+    if (wished_at_calm)
+        return;
     for (uint32_t tries = 0; tries < w.p.nodes; tries++) {
         uint32_t one = (uint32_t)rng_between(1, w.p.nodes);
         bool was = w.broken[one];
@@ -593,6 +596,15 @@ bool nemesis_may_live(void)
         if (can_lead(&w.nodes[i]))
             return true;
     violation(EXIT_LIVENESS, "nobody of a healed quorum can lead");
+}
+
+/* A wish that was on its way when the calm came took the vote that was needed in the place of a disk lost just before.
+ */
+bool nemesis_lost_by_wish(void)
+{
+    bool lost = wished_at_calm && !is_quorum_of(ghost_conf_now());
+    w.s.majorities_lost += lost;
+    return lost;
 }
 
 void nemesis_calm(void)

@@ -372,6 +372,7 @@ void nemesis_start(void);
 void nemesis_event(struct event *e);
 void nemesis_promised(struct node *n); /* it just sent a vote or an acknowledgement */
 bool nemesis_may_live(void);
+bool nemesis_lost_by_wish(void);
 void nemesis_too_old(struct node *n);
 void nemesis_end(void);  /* nothing of an operator's happens any more */
 void nemesis_calm(void); /* heals a quorum for ever and leaves the rest broken */

@@ -219,9 +219,12 @@ static void liveness(void)
     clients_calm();
     clients_mark();
     uint64_t bound = 60 * w.p.election_ns + 100 * w.p.flush_high_ns + 20 * SECOND;
-    if (!run_until(w.now_ns + bound, clients_are_served))
+    if (!run_until(w.now_ns + bound, clients_are_served)) {
+        if (nemesis_lost_by_wish())
+            return;
         violation(EXIT_LIVENESS, "a healed quorum does not serve its clients within %llu s",
                   (unsigned long long)(bound / SECOND));
+    }
     if (!dead_are_gone() && !run_until(w.now_ns + LEASE_BOUND_NS + bound, dead_are_gone))
         violation(EXIT_LIVENESS, "the leases of dead clients do not end");
     nemesis_end();
