@@ -18,13 +18,29 @@ static err_t platter_read(void *context, uint64_t offset, void *to, uint32_t byt
     return E_OK;
 }
 
-/* Each sector may be there or not, or be cut in the middle. */
+/* Cut in the middle, by some disks with rubbish from there on. */
+static void tear_sector(uint8_t *to, const uint8_t *from)
+{
+    uint64_t whole = rng_below(SECTOR_BYTES + 1);
+    memcpy(to, from, whole);
+    if (!rng_chance(300000))
+        return;
+    for (uint64_t i = whole; i < SECTOR_BYTES; i++)
+        to[i] = (uint8_t)rng();
+}
+
+/* Each sector may be there or not, or be torn. */
 static void land_some_sectors(struct platter *d, const struct volatile_write *write, uint32_t keep)
 {
-    for (uint32_t at = 0; at < write->bytes; at += SECTOR_BYTES)
-        if (rng_chance(keep))
-            memcpy(d->image + write->offset + at, write->data + at,
-                   rng_chance(w.p.torn) ? rng_below(SECTOR_BYTES + 1) : SECTOR_BYTES);
+    for (uint32_t at = 0; at < write->bytes; at += SECTOR_BYTES) {
+        uint8_t *to = d->image + write->offset + at;
+        if (!rng_chance(keep))
+            continue;
+        if (rng_chance(w.p.torn))
+            tear_sector(to, write->data + at);
+        else
+            memcpy(to, write->data + at, SECTOR_BYTES);
+    }
 }
 
 static bool power_fails(struct platter *d)

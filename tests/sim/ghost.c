@@ -222,6 +222,8 @@ static void check_commit(struct node *n)
         check_durable(n, r->commit);
     if (r->role == RAFT_LEADER)
         nemesis_promised(n);
+    if (r->role == RAFT_LEADER && n->seen_commit < r->term_start)
+        nemesis_leads(n);
     trace_json(n, "Commit");
     for (uint64_t i = n->seen_commit + 1; i <= r->commit; i++)
         commit_one(n, i);
@@ -244,6 +246,7 @@ static void check_new_leader(struct node *n)
     const struct raft *r = n->raft;
     w.s.leaders++;
     nemesis_promised(n);
+    nemesis_leads(n);
     trace("node %u leads term %llu, last %llu, commit %llu", n->number, (ull)r->term, (ull)r->last, (ull)r->commit);
     for (size_t i = 0; i < led_count; i++)
         MUST(led[i].term != r->term, "two leaders of term %llu: %llu and %u", (ull)r->term, (ull)led[i].leader.node,

@@ -57,6 +57,7 @@ static void draw_faults(struct parameters *p)
     p->older = rng_chance(250000);
     p->upgrade = (uint32_t)rng_between(5000, 100000);
     p->client_jump = maybe(100000);
+    p->lonely = maybe(400000);
 }
 
 static void draw_sizes(struct parameters *p)
@@ -339,6 +340,18 @@ static void isolate(struct node *n)
     for (uint32_t other = 1; other <= w.p.nodes; other++)
         cut(n->number, other, true);
     event_add(rng_between(w.p.election_ns, 4 * w.p.election_ns), EVENT_HEAL, 0, 0, NULL, 0);
+}
+
+/* Who has just won is cut off with entries of its term that only its own disk gets: a log that is newer than the
+ * others', and shorter. Who has just decided something for the first time is cut off before many know. */
+void nemesis_leads(struct node *n)
+{
+    if (w.calm || w.p.lonely == 0 || !rng_chance(w.p.lonely))
+        return;
+    w.s.lonely++;
+    isolate(n);
+    if (rng_chance(500000))
+        event_add(rng_below(2 * w.p.flush_high_ns), EVENT_CRASH, n->number, n->life, NULL, 0);
 }
 
 static void crash_now(struct node *n, uint64_t life)

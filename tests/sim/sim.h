@@ -62,7 +62,7 @@ struct parameters {
     uint32_t crash, pause, partition, wipe, transfer, stall, jump, forget,
         member;                                /* per million, each time the nemesis looks */
     uint64_t nemesis_every_ns, noise_every_ns; /* noise: proposals of every node that believes to lead; 0: none */
-    uint32_t crash_after_promise, same_timeouts;
+    uint32_t crash_after_promise, same_timeouts, lonely;
     uint32_t going_round;     /* per million, each second least timeout of the calm: the leadership is handed over */
     uint32_t chance_timeouts; /* 0: followers time out by their place in line; else by chance alone */
     uint32_t torn, keep_all;  /* per million: a crash tears sectors; a crash loses nothing */
@@ -81,7 +81,7 @@ struct statistics {
     uint64_t virtual_ns, events;
     uint64_t elections, leaders, commits, snapshots_taken, snapshots_installed, conf_changes, transfers;
     uint64_t packets, lost, duplicated, cut, malformed;
-    uint64_t noise, split_votes, crashes, torn_writes, pauses, partitions, wipes, stalls, jumps, truncations;
+    uint64_t noise, split_votes, lonely, crashes, torn_writes, pauses, partitions, wipes, stalls, jumps, truncations;
     uint64_t operations, reads, retries, reads_failed;
     uint64_t members_moved, groups, damages, misdirected, bad_superblocks, damage_found, repaired;
     uint64_t answers_lost, cas_done, cas_failed, grants, grants_in_line, given_up, linear_steps, undecided;
@@ -371,6 +371,7 @@ void nemesis_draw(void);
 void nemesis_start(void);
 void nemesis_event(struct event *e);
 void nemesis_promised(struct node *n); /* it just sent a vote or an acknowledgement */
+void nemesis_leads(struct node *n);    /* it was just elected, or decides for the first time */
 bool nemesis_may_live(void);
 bool nemesis_lost_by_wish(void);
 void nemesis_too_old(struct node *n);

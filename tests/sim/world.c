@@ -211,6 +211,18 @@ static bool dead_are_gone(void)
 /* Silence is seen, the lease runs from the last renewal, and the leader looks at each of its own. */
 #define LEASE_BOUND_NS (SILENCE_NS + TABLES_LEASE_NS + 2 * LEASE_RENEW_NS + 2 * REPORT_NS)
 
+/* Nodes that apply entry by entry, and slowly, have a way to go before they answer. */
+static uint64_t catching_up_ns(void)
+{
+    uint64_t behind = 0;
+    for (uint32_t i = 1; i <= w.p.nodes; i++) {
+        uint64_t applied = w.nodes[i].up ? tables_applied_index(w.nodes[i].tables) : 0;
+        if (!w.broken[i] && ghost_committed() > applied + behind)
+            behind = ghost_committed() - applied;
+    }
+    return w.p.apply_bytes == 1 ? behind * w.p.apply_ns : 0;
+}
+
 static void liveness(void)
 {
     nemesis_calm();
@@ -218,7 +230,7 @@ static void liveness(void)
         return;
     clients_calm();
     clients_mark();
-    uint64_t bound = 60 * w.p.election_ns + 100 * w.p.flush_high_ns + 20 * SECOND;
+    uint64_t bound = 60 * w.p.election_ns + 100 * w.p.flush_high_ns + 20 * SECOND + catching_up_ns();
     if (!run_until(w.now_ns + bound, clients_are_served)) {
         if (nemesis_lost_by_wish())
             return;
