@@ -289,11 +289,14 @@ static void forget(struct node *n)
     node_round(n);
 }
 
+static uint64_t compete_until_ns;
+
 /* All time out together: split votes. */
 static void same_timeouts(void)
 {
     uint64_t timeout_ns = rng_between(w.p.heartbeat_ns, w.p.election_ns);
     w.s.split_votes++;
+    compete_until_ns = w.now_ns + timeout_ns + w.p.election_ns;
     for (uint32_t i = 1; i <= w.p.nodes; i++) {
         struct node *n = &w.nodes[i];
         if (!n->up || n->paused_until_ns > w.now_ns || n->raft->role == RAFT_LEADER)
@@ -327,10 +330,12 @@ static void noise(void)
     }
 }
 
-/* The worst moment for a crash is right after a promise, or after a leader has just declared something committed. */
+/* The worst moment for a crash is right after a promise, or after a leader has just declared something committed; worse
+ * yet while several want votes. */
 void nemesis_promised(struct node *n)
 {
-    if (!w.calm && w.p.crash_after_promise > 0 && rng_chance(w.p.crash_after_promise))
+    uint32_t chance = w.p.crash_after_promise * (w.now_ns < compete_until_ns ? 5 : 1);
+    if (!w.calm && chance > 0 && rng_chance(chance))
         event_add(rng_below(w.p.delay_low_ns), EVENT_CRASH, n->number, n->life, NULL, 0);
 }
 
