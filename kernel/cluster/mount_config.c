@@ -11,17 +11,6 @@
 #define WINDOW_BYTES   (512u * 1024u)
 #define LINK_BYTES     (4u * 1024u * 1024u)
 
-static uint64_t milliseconds(const char *key, uint64_t otherwise)
-{
-    const char *text = config_get(key);
-    uint64_t value = 0;
-    if (!text)
-        return otherwise * 1000000;
-    for (; *text >= '0' && *text <= '9'; text++)
-        value = value * 10 + (uint64_t)(*text - '0');
-    return (value ? value : otherwise) * 1000000;
-}
-
 static void copy_text(char *to, size_t room, const char *from)
 {
     struct text t = text_begin(to, room);
@@ -74,8 +63,8 @@ void cluster_configure(void)
     copy_text(c->name, sizeof(c->name), name ? name : "");
     c->genesis = genesis && genesis[0] == 'y';
     c->cpus = cpu_count();
-    c->heartbeat_ns = milliseconds("heartbeat_ms", 100);
-    c->election_ns = milliseconds("election_ms", 1000);
+    c->heartbeat_ns = (uint64_t)config_get_number("heartbeat_ms", 100) * 1000000;
+    c->election_ns = (uint64_t)config_get_number("election_ms", 1000) * 1000000;
     c->port = PEER_PORT;
     c->window_entries = WINDOW_ENTRIES;
     c->window_bytes = WINDOW_BYTES;

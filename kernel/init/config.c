@@ -41,6 +41,12 @@ const char *config_get(const char *key)
     return config_value(&config, key);
 }
 
+int64_t config_get_number(const char *key, int64_t otherwise)
+{
+    config_number(&config, key, &otherwise);
+    return otherwise;
+}
+
 bool config_restricts(const char *what)
 {
     const char *list = config_get("restrict");

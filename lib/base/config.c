@@ -98,12 +98,23 @@ static bool number(struct piece s, uint64_t *out)
     return s.n > 0;
 }
 
+static bool signed_number(struct piece s, int64_t *out)
+{
+    uint64_t value;
+    bool negative = s.n && s.p[0] == '-';
+    if (!number((struct piece){s.p + negative, s.n - negative}, &value))
+        return false;
+    *out = negative ? -(int64_t)value : (int64_t)value;
+    return true;
+}
+
 static bool in_range(struct piece s, const char *range)
 {
-    uint64_t value, low, high;
-    struct piece rest = {range, strlen(range)}, a, b;
-    return next_piece(&rest, "-", &a) && next_piece(&rest, "-", &b) && number(a, &low) && number(b, &high) &&
-           number(s, &value) && value >= low && value <= high;
+    int64_t value, low, high;
+    struct piece rest = {range, strlen(range)}, a, to, b;
+    return next_piece(&rest, " ", &a) && next_piece(&rest, " ", &to) && next_piece(&rest, " ", &b) &&
+           signed_number(a, &low) && signed_number(b, &high) && signed_number(s, &value) && value >= low &&
+           value <= high;
 }
 
 static bool is_choice(struct piece s, const char *choices)
@@ -138,7 +149,7 @@ static bool is_address(struct piece s)
 {
     struct piece address, prefix;
     return equal(s, "dhcp") || (next_piece(&s, "/", &address) && next_piece(&s, "/", &prefix) && !s.p &&
-                                is_ipv4(address) && in_range(prefix, "1-32"));
+                                is_ipv4(address) && in_range(prefix, "1 to 32"));
 }
 
 /* aa:bb:cc:dd:ee:ff, or 8-4-4-4-12 hexadecimal digits. */
@@ -318,6 +329,12 @@ bool config_at(const struct config *c, uint32_t place, const char **key_out, con
     *key_out = keys[place].name;
     *value_out = c->values[place];
     return true;
+}
+
+bool config_number(const struct config *c, const char *key, int64_t *out)
+{
+    const char *value = config_value(c, key);
+    return value && signed_number((struct piece){value, strlen(value)}, out);
 }
 
 bool config_word(const char *list, const char *word)

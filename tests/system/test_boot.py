@@ -97,7 +97,7 @@ def test_without_serial_port():
     ("console = loud", "'loud' is no value for 'console'"),
     ("address = 10.0.0.300/24", "'10.0.0.300/24' is no value for 'address'"),
     ("just words", "is not of the form"),
-    ("heartbeat_ms = 0", "takes 1-60000"),
+    ("heartbeat_ms = 0", "takes 1 to 60000"),
 ])
 def test_bad_configuration(line, says):
     text = boot_refused(f"node = a;{line}")

@@ -37,6 +37,20 @@ def test_different_machines_in_one_cluster(start):
         assert f"{cpus} CPUs" in cluster.exec(node, "status", limit=HANG_S).text
 
 
+def test_clocks_drift_as_the_configuration_says(start):
+    """What one clock counted lies within what the other did, and comes to be more: it runs faster."""
+    cluster = start(nodes=2, conf=[(1, "clock_ppm = 5000"), (2, "clock_ppm = -5000")])
+
+    def seconds(node):
+        return float(cluster.exec(node, "date +%s.%N", limit=HANG_S).text)
+
+    for node, ppm in ((1, "5000"), (2, "-5000")):
+        cluster.wait_shell(node, HANG_S)
+        assert f"made to drift by {ppm} ppm" in cluster.exec(node, "log", limit=HANG_S).text
+    slow, fast = seconds(2), seconds(1)
+    cluster.wait_until(lambda: seconds(1) - fast > seconds(2) - slow, "the fast clock has counted more", HANG_S)
+
+
 def test_addresses_come_from_dhcp_and_stay(start):
     cluster = start(nodes=2)
     for _ in range(2):

@@ -18,6 +18,7 @@ def machine(tmp_path_factory):
     ("echo 'a  b' \"c $? d\" e\\ f", 0, "a  b c 0 d e f\n"),
     ("false", 1, ""),
     ("exit 7", 7, ""),
+    ("date +%s%N | wc -c", 0, "20"),
     ("true && echo yes || echo no", 0, "yes\n"),
     ("false && echo yes || echo no", 0, "no\n"),
     ("false; echo $?", 0, "1\n"),

@@ -18,6 +18,7 @@ from .record import Recorder, now
 HANG_S = float(os.environ.get("HANG_S", "300"))
 ASK_S = 30.0        # for an answer of a node that may be harmed
 WORDS_S = 10.0
+CLOCK_PPM = 5000     # the most that a node can be told; two of them stay within what histories are judged with
 FIRST_VOTERS = 3
 FIVE_EVERY = 3       # of the seeds, one in so many has five nodes
 SHORT_S, LONG_S = (1.0, 6.0), (6.0, 14.0)  # a fault; the latter outlasts leases, elections and suspicions
@@ -128,10 +129,19 @@ def nodes_of(seed):
     return range(1, 1 + (5 if seed % FIVE_EVERY == 0 else FIRST_VOTERS))
 
 
+def drifts(seed, nodes):
+    """Lines of configuration: how much each node's clock runs fast or slow, in three rounds of four. Of a random generator of
+    its own: what else a seed draws is as it was."""
+    draw = random.Random(f"clocks {seed}")
+    if draw.random() < 0.25:
+        return []
+    return [(node, f"clock_ppm = {draw.choice((-CLOCK_PPM, CLOCK_PPM, draw.randint(-CLOCK_PPM, CLOCK_PPM)))}") for node in nodes]
+
+
 def begin(folder, seed, build):
     place = tempfile.mkdtemp(prefix="shoal-n")
     cluster = Cluster.up(folder=os.path.join(place, "c"), attached=True, logs=str(folder), nodes=len(nodes_of(seed)), boot="pvh",
-                         accel="tcg", seed=seed, power=False, **({"build": build} if build else {}))
+                         accel="tcg", seed=seed, power=False, conf=drifts(seed, nodes_of(seed)), **({"build": build} if build else {}))
     return cluster, place
 
 
@@ -168,7 +178,7 @@ def run_round(seed, seconds, folder, build=None, out=sys.stdout):
         for node in nodes:
             recorder.start(node)
         field.whole()
-        say(f"{len(nodes)} nodes vote")
+        say(f"{len(nodes)} nodes vote; {', '.join(f'{node}: {line}' for node, line in drifts(seed, nodes)) or 'true clocks'}")
         episodes = 0
         while episodes == 0 or time.monotonic() < started + seconds:
             episode(field)

@@ -18,17 +18,29 @@ static uint64_t scale(uint64_t value, uint64_t factor)
     return (uint64_t)((unsigned __int128)value * factor >> 32);
 }
 
+/* All that counts time here takes a second for shorter than it is, or longer. */
+static void drift(struct calibration *c, int64_t ppm)
+{
+    uint64_t rate = (uint64_t)(1000000 + ppm);
+    c->tsc_hz = c->tsc_hz * 1000000 / rate;
+    c->apic_hz = c->apic_hz * 1000000 / rate;
+    klog("clock: made to drift by %ld ppm (clock_ppm)", ppm);
+}
+
 void clock_init(void)
 {
+    int64_t ppm = config_get_number("clock_ppm", 0);
     if (!calibrate(&measured))
         panic("no clock on this machine works (ACPI PM timer, HPET, PIT)");
     start_tsc = boot_info_get()->door_tsc;
     if (!start_tsc || start_tsc > rdtsc())
         start_tsc = rdtsc();
-    ns_per_tick = (1000000000ull << 32) / measured.tsc_hz;
-    ticks_per_ns = ((measured.tsc_hz / 1000) << 32) / 1000000;
     klog("clock: TSC %lu MHz, timer %lu kHz, measured with the %s", measured.tsc_hz / 1000000, measured.apic_hz / 1000,
          measured.source);
+    if (ppm)
+        drift(&measured, ppm);
+    ns_per_tick = (1000000000ull << 32) / measured.tsc_hz;
+    ticks_per_ns = ((measured.tsc_hz / 1000) << 32) / 1000000;
 }
 
 uint64_t arch_ticks_to_ns(uint64_t ticks)

@@ -8,6 +8,8 @@ const struct boot_info *boot_info_get(void);                                    
 const struct bundle_part *bundle_find(const char *name, const void **bytes_out); /* NULL: not there */
 /* Value of a key of shoal.conf, checked at boot; the last line wins. NULL: not given. */
 const char *config_get(const char *key);
+/* The same of a key that takes numbers. */
+int64_t config_get_number(const char *key, int64_t otherwise);
 /* True if the test switch is among the words of `restrict`. */
 bool config_restricts(const char *what);
 /* The n-th key that is set, in the order of the keys' list; false past the last. For handing the configuration on (the

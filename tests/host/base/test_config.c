@@ -34,6 +34,17 @@ static void test_last_line_wins(void)
     CHECK_STRING(config_value(&config, "console"), "both");
 }
 
+static void test_numbers(void)
+{
+    int64_t value = 7;
+    CHECK_EQUAL(parse("node = x\nclock_ppm = -5000\nelection_ms = 600000\n"), E_OK);
+    CHECK(!config_number(&config, "heartbeat_ms", &value) && value == 7);
+    CHECK(config_number(&config, "clock_ppm", &value) && value == -5000);
+    CHECK(config_number(&config, "election_ms", &value) && value == 600000);
+    CHECK_EQUAL(parse("clock_ppm = 5000\n"), E_OK);
+    CHECK(config_number(&config, "clock_ppm", &value) && value == 5000);
+}
+
 static void test_listing(void)
 {
     const char *key, *value;
@@ -67,6 +78,13 @@ static void test_refusals(void)
         "heartbeat_ms = 0",
         "heartbeat_ms = 60001",
         "heartbeat_ms = 5x",
+        "heartbeat_ms = -5",
+        "clock_ppm = -5001",
+        "clock_ppm = 5001",
+        "clock_ppm = -",
+        "clock_ppm = --1",
+        "clock_ppm = +1",
+        "address = 10.0.0.1/-1",
         "election_ms = 99999999999",
         "voters = 52:54:00:12:34",
         "voters = 12345678-9abc-def0-1234_56789abcdef0",
@@ -119,6 +137,7 @@ int main(void)
 {
     RUN(test_values);
     RUN(test_last_line_wins);
+    RUN(test_numbers);
     RUN(test_listing);
     RUN(test_refusals);
     RUN(test_error_names_the_line);

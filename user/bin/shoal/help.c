@@ -117,7 +117,7 @@ static const struct entry machine_entries[] = {
      "servers and drivers, each with its process as `ps -a` shows it; a stopped one is started again by its policy",
      {"service"}},
     {"log", "log [PROCESS]", "the kernel's log, or its lines about one process", {"log"}},
-    {"date", "date", "the time", {"date"}},
+    {"date", "date [+FORMAT]", "the time", {"date", "date +%s.%N"}},
     {"uname", "uname [-a|-s|-n|-r|-m]", "the system's name", {"uname -a"}},
     {"env", "env", "the environment", {"env"}},
     {"sleep", "sleep SECONDS", "waits", {"sleep 1"}},

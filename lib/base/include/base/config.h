@@ -25,6 +25,8 @@ err_t config_parse(const char *text, size_t bytes, struct config *out, struct co
 
 /* Value of a key; NULL: not given, or no such key. */
 const char *config_value(const struct config *c, const char *key);
+/* Value of a key that takes numbers. False, and *out as it was: not given. */
+bool config_number(const struct config *c, const char *key, int64_t *out);
 /* Name and value of the key at that place of the list; value NULL: not given. False past the last. */
 bool config_at(const struct config *c, uint32_t place, const char **key_out, const char **value_out);
 /* True if `word` is one of the words of a list separated by commas or blanks. */
