@@ -7,6 +7,7 @@ import time
 import pytest
 
 from faults import ALL, HANG_S, Harmed, others, patched_build
+from shoalcluster.paths import ClusterError
 from shoalnemesis import rounds
 
 PAUSE_S = 10.0
@@ -198,6 +199,8 @@ def stalled_disk_of_the_leader(harmed):
     leader = harmed.leader()
     rest = others(leader)
     harmed.cluster.disk("stall", leader)
+    with pytest.raises(ClusterError, match="stalled"):  # QEMU would wait for the disk, and the runner for QEMU
+        harmed.cluster.pause(leader)
     harmed.until("another leads", lambda: any(harmed.rows(node).get(number) == ("up", "leader")
                                               for node in rest for number in rest))
     harmed.progress(rest)

@@ -218,6 +218,9 @@ class Keeper:
         return {}
 
     async def op_pause(self, _reader, _writer, node):
+        if node in self.disk_numbers() and "stalled" in (await self.disks.command(op="counts", disk=node))["words"]:
+            raise ClusterError(f"node {node}'s disk is stalled, and QEMU stops a machine only when its disk has answered: "
+                               f"`disk {node} heal` first")
         await self.node(node).qmp_command("stop")
         return {}
 

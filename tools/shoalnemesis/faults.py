@@ -179,6 +179,8 @@ POWER = {"power_cut", "power_cut_of_all", "reset", "blank_disk", "older_image", 
 LINKS = {"cut_off", "not_heard", "hears_nothing", "one_link", "one_way_of_one_link", "bad_links"}
 DISKS = {"slow_disk", "stalled_disk", "full_disk", "failing_flush"}
 STOPS = {"pause", "slow_clock"}
+# QEMU stops a machine when its disk has answered, and not before.
+WAITS_FOR_DISK = STOPS | {"stalled_disk"}
 NEED_SHELL = {"transfer", "member_change", "service_ends"}
 VOTES_MISSING = LOSE_DISK | {"member_change"}
 # An older image is known by those that saw the newer one (docs/004-log.md): they must stay. Nothing is left to harm while all
@@ -207,6 +209,8 @@ def draw(random, nodes, leader):
         if name in VOTES_MISSING and any(other in VOTES_MISSING for other, _ in chosen):
             continue
         if any(there == victim and (other in group or other in POWER or group is POWER) for other, there in chosen):
+            continue
+        if any(there == victim and WAITS_FOR_DISK >= {name, other} for other, there in chosen):
             continue
         if group is NEED_SHELL and any(other in NEED_SHELL for other, _ in chosen):
             continue
