@@ -52,6 +52,13 @@ bool pxe_find(struct source *source);
 bool pxe_load(struct source *source, const char *name, struct blob *blob_out);
 void pxe_shut_down(struct source *source);
 
+/* ---- key.c ---- */
+
+/* The key on the disk that the loader came from, if there is one. */
+void load_key_file(struct source *source, struct boot_info *info);
+/* After all other sources: keeps the key in the firmware, has it forgotten, or takes the one that is kept there. */
+void settle_key(const struct source *source, const struct blob *config, struct boot_info *info);
+
 /* ---- machine.c ---- */
 
 void take_firmware(struct boot_info *info);                    /* ACPI, SMBIOS, UUID, framebuffer, entropy */

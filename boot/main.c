@@ -35,19 +35,6 @@ static void load_config(struct source *source, struct blob *config)
     config->bytes = bytes;
 }
 
-/* Never over the network: whoever hears the key is a member. */
-static void load_key(struct source *source, struct boot_info *info)
-{
-    struct blob key;
-    if (source->door != 1 || !source_load(source, "shoal.key", &key))
-        return;
-    if (key.bytes != sizeof info->key)
-        stop("the cluster key is not 32 bytes long", "shoal.key on the boot disk", "write 32 random bytes into it");
-    CopyMem(info->key, key.base, sizeof info->key);
-    ZeroMem(key.base, key.bytes);
-    info->has_key = 1;
-}
-
 static const struct bundle_part *kernel_part(const struct blob *bundle)
 {
     for (uint32_t i = 0; i < bundle_count(bundle->base); i++)
@@ -90,9 +77,10 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
     info->door_tsc = started;
     load_bundle(&source, &bundle);
     load_config(&source, &config);
-    load_key(&source, info);
+    load_key_file(&source, info);
     take_firmware(info);
     take_fw_cfg(info, &config);
+    settle_key(&source, &config, info);
     UINT64 entry = place_kernel(&bundle, info);
     info->bundle_base = (uint64_t)bundle.base;
     info->bundle_bytes = bundle.bytes;

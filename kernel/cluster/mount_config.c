@@ -48,7 +48,8 @@ static void check(void)
     else
         cluster.key_awaited = true;
     if (cluster.key_awaited)
-        cluster.unconfigured = "the cluster key (opt/shoal/key, shoal.key on a local disk, or `key enter`)";
+        cluster.unconfigured =
+            "the cluster key (opt/shoal/key, shoal.key on a local disk, the firmware, or `key enter`)";
 }
 
 void cluster_configure(void)

@@ -1,9 +1,11 @@
 """Boot: every door leads to a running kernel, and what is wrong is said with what, where and what to do."""
 import os
+import shutil
 
 import pytest
 
 import machine
+from shoalcluster import qemu
 
 HANG_S = float(os.environ.get("HANG_S", "300"))  # limits only detect hangs
 KERNEL_RUNS = r"Shoal: \d+ MiB of memory, door (\d)"
@@ -75,6 +77,34 @@ def test_loader_stops_over_pxe(node, logs, media, words):
         media = {"bundle": machine.flipped(kernel.offset + 100)}
     cluster = node(boot="pxe", tftp=machine.build_with(logs / "tftp", **media))
     all_words(cluster, "Shoal cannot start: .*" + words, "where: ", "to do: ")
+
+
+# ---- the key in the firmware ----
+
+def test_a_key_that_the_firmware_keeps(start, logs):
+    """A disk with the key is put in once; then the machine has it without that disk, over PXE too, until it is told to forget it."""
+    variables, key, other = logs / "variables", os.urandom(32), os.urandom(32)
+    shutil.copy(qemu.firmware()[1], variables)
+    config = (machine.build() / "shoal.conf").read_bytes()
+
+    def boot(says, shown, **media):
+        disk = machine.disk_with(logs / "boot.img", **media) if media else None
+        cluster = start(nodes=1, boot="uefi" if media else "pxe",
+                        node_settings={"1": {"no_key": True, "variables": str(variables), "disk_image": disk}})
+        all_words(cluster, says, KERNEL_RUNS)
+        cluster.wait_shell(1, HANG_S)
+        if shown:
+            cluster.wait_quorum([1], HANG_S)
+            assert shown.hex() in cluster.exec(1, "key show", limit=HANG_S).text
+        else:
+            assert "the cluster key (" in cluster.exec(1, "status", limit=HANG_S).text
+        cluster.down()
+
+    boot("firmware keeps the cluster key now", key, key=key, config=config + b"\nkey_store = uefi\n")
+    boot("the cluster key is the one that the firmware keeps", key)
+    boot("the firmware keeps another cluster key", other, key=other)
+    boot("firmware keeps no cluster key any more", None, config=config + b"\nkey_store = forget\n")
+    boot("Shoal: loading from the PXE server", None)
 
 
 # ---- the kernel's stops ----

@@ -1,6 +1,6 @@
 # The UEFI loader build/BOOTX64.EFI (GNU-EFI) and the boot disk build/disk.img, made without root.
 BOOT_OUT := $(BUILD)/boot
-BOOT_SRCS := $(wildcard boot/*.c) lib/base/bundle.c lib/base/format.c lib/base/sha256.c
+BOOT_SRCS := $(wildcard boot/*.c) lib/base/bundle.c lib/base/config.c lib/base/format.c lib/base/sha256.c
 BOOT_OBJS := $(BOOT_SRCS:%.c=$(BOOT_OUT)/%.o)
 # Distributions put these in different places.
 GNU_EFI_CRT0 = $(firstword $(wildcard /usr/lib/crt0-efi-x86_64.o /usr/lib/gnuefi/crt0-efi-x86_64.o /usr/lib/*/gnuefi/crt0-efi-x86_64.o))

@@ -140,7 +140,7 @@ class Keeper:
         result = {key: own[key] for key in ("boot", "build", "mem", "smp", "cpu", "accel")}
         result.update(node=number, folder=os.path.join(self.folder, f"node{number}"), key=None if own.get("no_key") else self.key_path(number),
                       uuid=own.get("machine_uuid") or qemu.uuid_of(own["uuid"], number), machine=own.get("machine"),
-                      extra=own.get("extra"), disk_image=own.get("disk_image"),
+                      extra=own.get("extra"), disk_image=own.get("disk_image"), variables=own.get("variables"),
                       port=None if own.get("no_net") else os.path.join(self.folder, f"port{number}"),
                       disk=os.path.join(self.folder, f"disk{number}") if number in self.disk_numbers() else None)
         return result

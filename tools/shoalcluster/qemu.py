@@ -36,10 +36,12 @@ def firmware():
     raise ClusterError("no UEFI firmware here: install the package ovmf, or boot with --boot pvh")
 
 
-def firmware_arguments():
+def firmware_arguments(own_variables=None):
+    """own_variables: a file in which this machine's variables stay; otherwise it has new ones at each power-on."""
     code, variables = firmware()
     return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
-            "-drive", f"if=pflash,format=raw,unit=1,snapshot=on,file={variables}"]
+            "-drive", f"if=pflash,format=raw,unit=1,file={own_variables}" if own_variables else
+            f"if=pflash,format=raw,unit=1,snapshot=on,file={variables}"]
 
 
 def door_arguments(spec):
@@ -48,10 +50,10 @@ def door_arguments(spec):
     if spec["boot"] == "pvh":
         return ["-kernel", f"{build}/kernel.elf", "-initrd", f"{build}/shoal.img"]
     if spec["boot"] == "uefi":
-        return firmware_arguments() + [
+        return firmware_arguments(spec.get("variables")) + [
             "-drive", f"if=none,id=boot,format=raw,readonly=on,file={spec.get('disk_image') or build + '/disk.img'}",
             "-device", "virtio-blk-pci,disable-legacy=on,drive=boot,serial=shoal-boot,bootindex=0"]
-    return firmware_arguments()
+    return firmware_arguments(spec.get("variables"))
 
 
 def socket_chardev(name, path):

@@ -75,6 +75,7 @@ static void test_refusals(void)
         "disk = floppy",
         "console = serial|screen",
         "genesis = no",
+        "key_store = disk",
         "heartbeat_ms = 0",
         "heartbeat_ms = 60001",
         "heartbeat_ms = 5x",

@@ -8,6 +8,7 @@
 #include <base/sha256.h>
 
 #include "kernel_file.h"
+#include "key_variable.h"
 #include "memory_map.h"
 #include "smbios.h"
 
@@ -298,6 +299,36 @@ static void test_smbios_entry(void)
     CHECK(!smbios_entry("_SX_", &table, &bytes));
 }
 
+static void test_key_variable(void)
+{
+    CHECK(key_variable_fault(KEY_VARIABLE_ATTRIBUTES, 32) == NULL);
+    static const struct {
+        uint32_t attributes;
+        uint64_t bytes;
+        const char *says;
+    } bad[] = {{3, 0, "32 bytes"},    {3, 31, "32 bytes"},   {3, 33, "32 bytes"},     {7, 32, "replaced by"},
+               {2, 32, "attributes"}, {1, 32, "attributes"}, {0x23, 32, "attributes"}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *fault = key_variable_fault(bad[i].attributes, bad[i].bytes);
+        CHECK(fault != NULL && strstr(fault, bad[i].says) != NULL);
+    }
+}
+
+static enum key_wish wish_of(const char *text)
+{
+    return key_wish(text, strlen(text));
+}
+
+static void test_key_wish(void)
+{
+    CHECK_EQUAL(wish_of("node = a\n"), KEY_AS_IT_IS);
+    CHECK_EQUAL(wish_of("node = a\nkey_store = uefi\n"), KEY_STORE);
+    CHECK_EQUAL(wish_of("key_store = uefi\nkey_store=forget"), KEY_FORGET);
+    CHECK_EQUAL(wish_of("key_store = uefi\nkey_store = disk\n"), KEY_AS_IT_IS); /* nor what stood before the bad line */
+    CHECK_EQUAL(wish_of("key_store = forget\ncolour = red\n"), KEY_AS_IT_IS);
+    CHECK_EQUAL(key_wish("", 0), KEY_AS_IT_IS);
+}
+
 int main(void)
 {
     RUN(test_sha256_vectors);
@@ -311,5 +342,7 @@ int main(void)
     RUN(test_memory_map_overflow_gives_up_small_usable_ranges);
     RUN(test_smbios_uuid);
     RUN(test_smbios_entry);
+    RUN(test_key_variable);
+    RUN(test_key_wish);
     return 0;
 }
