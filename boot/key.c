@@ -1,5 +1,5 @@
-/* The cluster's key: from the disk that the loader came from, or kept in this machine's firmware. Never over the network:
- * whoever hears the key is a member. */
+/* The cluster's key: from the disk that the loader came from, or kept in this machine's firmware. Never over the
+ * network: whoever hears the key is a member. */
 #include "loader.h"
 
 #include "key_variable.h"
@@ -58,8 +58,8 @@ static void forget(void)
     Print(L"Shoal: this machine's firmware keeps no cluster key%a\n", EFI_ERROR(status) ? "" : " any more");
 }
 
-/* Written only when it has to be: such memory wears. Whatever stood there goes first: a variable of other attributes is not
- * replaced. */
+/* Written only when it has to be: such memory wears. Whatever stood there goes first: a variable of other attributes is
+ * not replaced. */
 static void keep(UINT8 key[KEY_VARIABLE_BYTES])
 {
     if (is_kept(key))

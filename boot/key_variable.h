@@ -15,6 +15,6 @@
 const char *key_variable_fault(uint32_t attributes, uint64_t bytes);
 
 enum key_wish { KEY_AS_IT_IS, KEY_STORE, KEY_FORGET };
-/* What `key_store` in the configuration asks for. Text that is no configuration asks for nothing: the kernel says what is
- * wrong with it. Not reentrant. */
+/* What `key_store` in the configuration asks for. Text that is no configuration asks for nothing: the kernel says what
+ * is wrong with it. Not reentrant. */
 enum key_wish key_wish(const void *config, uint64_t bytes);

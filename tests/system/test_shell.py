@@ -18,7 +18,7 @@ def machine(tmp_path_factory):
     ("echo 'a  b' \"c $? d\" e\\ f", 0, "a  b c 0 d e f\n"),
     ("false", 1, ""),
     ("exit 7", 7, ""),
-    ("date +%s%N | wc -c", 0, "20"),
+    ("date +%s%N | wc -c", 0, "     20 \n"),
     ("true && echo yes || echo no", 0, "yes\n"),
     ("false && echo yes || echo no", 0, "no\n"),
     ("false; echo $?", 0, "1\n"),
@@ -71,7 +71,9 @@ def test_commands(machine, command, status, says):
     ("kill 0.4242", 1, "no such process; `ps` lists them"),
     ("on", 2, "expected: on NODE PROGRAM"),
     ("lock x", 2, "expected: lock"),
-    ("run -n 0 true", 2, "expected: run"),
+    ("run -n 0 true", 2, "'0' is no number from 1 to 64; expected: run"),
+    ("lock --delay 100 x -- true", 2, "'100' is no number from 0 to 60; expected: lock"),
+    ("sem x 99999999999999999999999 -- true", 2, "is no number from 1 to"),
     ("exit 256", 2, "a status from 0 to 255 is expected"),
 ])
 def test_errors_say_what_was_expected(machine, command, status, says):

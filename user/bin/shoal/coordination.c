@@ -12,7 +12,7 @@
 static int parse_comparison(char **words, int count, struct shoal_txn *t)
 {
     uint64_t number;
-    bool numbered = count >= 3 && parse_number(words[2], UINT64_MAX, &number);
+    bool numbered = count >= 3 && read_number(words[2], &number);
     if (numbered && strcmp(words[0], "lock") == 0)
         return shoal_txn_if_held(t, words[1], number), 3;
     if (numbered && strcmp(words[1], "at") == 0)
@@ -120,9 +120,9 @@ int watch_run(int argc, char **argv)
     if (!cluster)
         return 1;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--from") == 0 && i + 1 < argc && parse_number(argv[i + 1], UINT64_MAX, &revision))
+        if (strcmp(argv[i], "--from") == 0 && i + 1 < argc && parse_number(argv[i + 1], 0, UINT64_MAX, &revision))
             i++;
-        else if (strcmp(argv[i], "--count") == 0 && i + 1 < argc && parse_number(argv[i + 1], UINT64_MAX, &left))
+        else if (strcmp(argv[i], "--count") == 0 && i + 1 < argc && parse_number(argv[i + 1], 0, UINT64_MAX, &left))
             i++;
         else if (strcmp(argv[i], "--elections") == 0)
             watched = SHOAL_WATCH_ELECTIONS;

@@ -168,7 +168,7 @@ static void show_group(size_t g)
 {
     printf("%s\n", group_names[g]);
     for (const struct entry *e = groups[g]; e->name; e++)
-        printf("  %-46s %s\n", e->examples[0] ? e->examples[0] : e->usage, e->text);
+        printf("  %-46s %.*s\n", e->examples[0] ? e->examples[0] : e->usage, (int)strcspn(e->text, ";"), e->text);
 }
 
 static void show_examples(void)

@@ -53,11 +53,10 @@ static bool parse_lock(int argc, char **argv, struct wanted *w)
             w->options.shared = true;
         else if (strcmp(argv[i], "--try") == 0)
             w->options.try_only = true;
-        else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc && parse_number(argv[i + 1], 86400, &seconds) &&
-                 seconds)
+        else if (strcmp(argv[i], "--wait") == 0 && i + 1 < argc && parse_number(argv[i + 1], 1, 86400, &seconds))
             w->wait_seconds = seconds, i++;
         else if (strcmp(argv[i], "--delay") == 0 && i + 1 < argc &&
-                 parse_number(argv[i + 1], SHOAL_LOCK_DELAY_MAX_MS / 1000, &seconds))
+                 parse_number(argv[i + 1], 0, SHOAL_LOCK_DELAY_MAX_MS / 1000, &seconds))
             w->options.delay_ms = seconds * 1000, i++;
         else
             return false;
@@ -94,7 +93,7 @@ int sem_run(int argc, char **argv)
     handle_t cluster = cluster_handle();
     if (!cluster)
         return 1;
-    if (argc < 5 || !parse_number(argv[2], SHOAL_PERMITS_MAX, &permits) || permits == 0 || strcmp(argv[3], "--") != 0)
+    if (argc < 5 || !parse_number(argv[2], 1, SHOAL_PERMITS_MAX, &permits) || strcmp(argv[3], "--") != 0)
         return usage();
     err_t err = shoal_semaphore(cluster, SHOAL_NEVER, argv[1], (uint32_t)permits, &hold);
     return err ? tell_lock(argv[1], err) : run_under(&hold, argv + 4);
@@ -106,7 +105,7 @@ int barrier_run(int argc, char **argv)
     handle_t cluster = cluster_handle();
     if (!cluster)
         return 1;
-    if (argc != 3 || !parse_number(argv[2], SHOAL_PARTIES_MAX, &parties) || parties == 0)
+    if (argc != 3 || !parse_number(argv[2], 1, SHOAL_PARTIES_MAX, &parties))
         return usage();
     err_t err = shoal_barrier(cluster, SHOAL_NEVER, argv[1], (uint32_t)parties);
     return err ? tell_lock(argv[1], err) : 0;

@@ -62,7 +62,7 @@ int fail(const char *format, ...)
 
 int usage(void)
 {
-    fprintf(stderr, "%s: expected: %s\n", command_name(), commands[current].usage);
+    fprintf(stderr, "%s: %sexpected: %s\n", command_name(), parse_number_fault(), commands[current].usage);
     return 2;
 }
 

@@ -4,18 +4,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-bool parse_number(const char *text, uint64_t max, uint64_t *out)
+static char number_fault[80];
+
+const char *parse_number_fault(void)
+{
+    return number_fault;
+}
+
+bool read_number(const char *text, uint64_t *out)
 {
     uint64_t value = 0;
-    if (!*text)
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9' || value > (max - (uint64_t)(*text - '0')) / 10)
+    for (const char *at = text; *at; at++) {
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (*at < '0' || *at > '9' || value > (UINT64_MAX - digit) / 10)
             return false;
-        value = value * 10 + (uint64_t)(*text - '0');
+        value = value * 10 + digit;
     }
     *out = value;
-    return true;
+    return *text != 0;
+}
+
+bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+    if (read_number(text, out) && *out >= min && *out <= max)
+        return true;
+    if (max == UINT64_MAX)
+        snprintf(number_fault, sizeof number_fault, "'%.20s' is no number; ", text);
+    else
+        snprintf(number_fault, sizeof number_fault, "'%.20s' is no number from %llu to %llu; ", text,
+                 (unsigned long long)min, (unsigned long long)max);
+    return false;
 }
 
 bool parse_process_id(const char *text, uint64_t *out)

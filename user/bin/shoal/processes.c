@@ -126,7 +126,7 @@ int kill_run(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--job") == 0)
         return kill_jobs(argc, argv);
     if (argc > 1 && argv[1][0] == '-') {
-        if (!parse_number(argv[1] + 1, 31, &signal) || signal == 0)
+        if (!parse_number(argv[1] + 1, 1, 31, &signal))
             return usage();
         first = 2;
     }
@@ -272,7 +272,7 @@ static int kill_jobs(int argc, char **argv)
     if (!cluster)
         return 1;
     for (int i = 2; i < argc; i++) {
-        if (!parse_number(argv[i], UINT64_MAX, &job))
+        if (!parse_number(argv[i], 0, UINT64_MAX, &job))
             return fail("'%s' is no job; it is a number that `placements` shows", argv[i]), 2;
         result |= kill_job(cluster, job);
     }

@@ -44,7 +44,11 @@ err_t node_processes(uint32_t node, handle_t *service);
 const char *holder_text(uint64_t kernel_id);
 
 /* numbers.c */
-bool parse_number(const char *text, uint64_t max, uint64_t *out);
+bool read_number(const char *text, uint64_t *out);
+/* The same within bounds, for which a reason is remembered. */
+bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
+/* What was wrong with the last number that was none, for usage(); "": nothing was. */
+const char *parse_number_fault(void);
 /* "2.17" */
 bool parse_process_id(const char *text, uint64_t *out);
 const char *size_text(uint64_t bytes);

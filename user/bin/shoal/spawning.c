@@ -404,7 +404,7 @@ int run_run(int argc, char **argv)
     for (; i < argc && argv[i][0] == '-'; i++) {
         if (strcmp(argv[i], "--job") == 0)
             job = true;
-        else if (strcmp(argv[i], "-n") == 0 && i + 1 < argc && parse_number(argv[i + 1], 64, &count) && count > 0)
+        else if (strcmp(argv[i], "-n") == 0 && i + 1 < argc && parse_number(argv[i + 1], 1, 64, &count))
             i++;
         else
             return usage();
