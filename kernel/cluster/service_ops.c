@@ -1,7 +1,8 @@
 /* What becomes of a request: which operation it is, and each step of its way. */
 #include "service_private.h"
 
-#define READ_PATIENCE_NS 5000000000ull
+#define READ_PATIENCE_NS      5000000000ull
+#define PROPOSALS_PER_PROCESS (NODE_REQUESTS_MAX / 4)
 
 #define RULE(NAME, name) [CLUSTER_OP_##NAME - CLUSTER_OP_STATUS] = &service_##name##_op
 static const struct service_op *const service_ops[] = {
@@ -74,10 +75,24 @@ void cluster_begin(struct request *r)
         cluster_answer(r, E_BAD_SYSCALL, NULL);
 }
 
+/* Also of calls that it gave up, which may pile up while nothing is decided: the others want to propose, too. */
+static bool proposes_too_much(const struct request *asking)
+{
+    uint32_t under_way = 0;
+    list_for_each(node, &cluster.requests)
+    {
+        const struct request *r = container_of(node, struct request, node);
+        under_way += r->serial == asking->serial && r->phase == PHASE_PROPOSED;
+    }
+    return under_way >= PROPOSALS_PER_PROCESS;
+}
+
 /* False: it could not be, and the request is answered. */
 bool service_propose(struct request *r, struct tables_op *op)
 {
-    err_t err = cluster.node ? node_propose(cluster.node, r->token, op) : E_NOT_DELIVERED;
+    err_t err = !cluster.node          ? E_NOT_DELIVERED
+                : proposes_too_much(r) ? E_FULL
+                                       : node_propose(cluster.node, r->token, op);
     if (err != E_OK)
         cluster_answer(r, err, NULL);
     else

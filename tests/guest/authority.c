@@ -3,9 +3,9 @@
  * authority widen          tries to get a wider handle than its own
  * authority session KEY    opens a client session, appends under it, says its number, and stays until it is ended
  * authority fill           opens client sessions until that is refused, says how many it got and why no more, and stays
- * authority append KEY N   appends under session N of another
- * authority unlock NAME F  releases a lock by its fence
- * authority bare NODE      starts `allow` on another node without giving it a handle to the cluster
+ * authority flood          proposes and gives up at once until that is refused, says how often and why no more, and
+ * stays authority append KEY N   appends under session N of another authority unlock NAME F  releases a lock by its
+ * fence authority bare NODE      starts `allow` on another node without giving it a handle to the cluster
  */
 #include <abi/cluster.h>
 #include <idl/cluster.h>
@@ -137,17 +137,36 @@ static int hold_session(const char *key)
     return 0;
 }
 
+static int stay(void)
+{
+    uint32_t word = 0;
+    fflush(stdout);
+    (void)os_futex_wait(&word, 0, DEADLINE_NEVER);
+    return 0;
+}
+
 static int fill_sessions(void)
 {
     uint64_t session;
-    uint32_t count = 0, word = 0;
+    uint32_t count = 0;
     err_t err;
     while ((err = cluster_session_open(cluster, soon(), &session)) == E_OK)
         count++;
     printf("%u sessions, then error %u\n", (unsigned)count, (unsigned)err);
-    fflush(stdout);
-    (void)os_futex_wait(&word, 0, DEADLINE_NEVER);
-    return 0;
+    return stay();
+}
+
+static int flood(void)
+{
+    uint64_t revision;
+    uint32_t count = 0;
+    err_t err;
+    do {
+        err = cluster_put(cluster, os_deadline_ms(20), UINT64_MAX, "flood", "x", 1, &revision);
+        count += err == E_UNKNOWN; /* and not when it was too late to ask at all */
+    } while (err == E_UNKNOWN || err == E_TIMED_OUT);
+    printf("%u unknown, then error %u\n", (unsigned)count, (unsigned)err);
+    return stay();
 }
 
 static int tell_one(const char *op, err_t err)
@@ -170,6 +189,8 @@ int main(int argc, char **argv)
         return hold_session(argv[2]);
     if (argc == 2 && strcmp(argv[1], "fill") == 0)
         return fill_sessions();
+    if (argc == 2 && strcmp(argv[1], "flood") == 0)
+        return flood();
     if (argc == 4 && strcmp(argv[1], "append") == 0)
         return tell_one("append", cluster_append(cluster, soon(), number, 2, argv[2], "w", 1, &revision));
     if (argc == 4 && strcmp(argv[1], "unlock") == 0)

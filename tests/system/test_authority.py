@@ -103,6 +103,23 @@ def test_no_process_takes_all_sessions(joined):
     assert say(joined, 1, "put --ephemeral others yes -- get others") == "yes\n"
 
 
+def test_no_process_takes_all_proposals(joined):
+    """Nothing is decided any more, and a program goes on asking and giving up: another one can ask just as often."""
+    full = re.search(r"^ERROR\(E_FULL, (\d+),", (TOP / "abi/errno.def").read_text(), re.M)[1]
+    most = int(re.search(r"NODE_REQUESTS_MAX +(\d+)u", (TOP / "kernel/cluster/node.h").read_text())[1]) // 4
+    for node in (2, 3):
+        joined.kill(node)
+    for file in ("/tmp/flood1", "/tmp/flood2"):
+        joined.type(1, f"authority flood > {file} &\n")
+        said = joined.wait_until(lambda file=file: "error" in (text := run(joined, 1, f"cat {file}").text) and text,
+                                 "it has all that it may", HANG_S)
+        count, error = re.fullmatch(r"(\d+) unknown, then error (\d+)\n", said).groups()
+        assert int(count) >= most and error == full, said
+    for node in (2, 3):
+        joined.restart(node)
+    joined.wait_until(lambda: run(joined, 1, "put others yes").status == 0, "all goes on", HANG_S)
+
+
 def instances(cluster, node, job):
     """[(node, state, status)] of a job's rows."""
     return rows_of(say(cluster, node, "placements"), job)
