@@ -161,15 +161,12 @@ static void take_over(struct node *n)
 
 static void drop_old_entries(struct node *n)
 {
-    struct raft_status s;
-    raft_status(n->raft, &s);
-    if (n->saved_label.index < s.first + kept_entries(n))
+    if (n->saved_label.index <= kept_entries(n))
         return;
     uint64_t up_to = n->saved_label.index - kept_entries(n);
     raft_compact(n->raft, up_to);
-    if (!n->durable || node_log_room(n) < 8)
-        return;
-    node_log_compact(n, up_to);
+    if (n->durable && up_to > n->log_floor && node_log_room(n) >= 8)
+        node_log_compact(n, up_to);
 }
 
 void node_snapshot_saved(struct node *n)

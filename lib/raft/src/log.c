@@ -136,3 +136,15 @@ void raft_compact(struct raft *r, uint64_t index)
     ASSERT(known);
     r->base = index;
 }
+
+static bool nearly_full(const struct raft *r)
+{
+    return r->last - r->base >= r->memory.slot_count / 4 * 3 || r->bytes_head - tail(r) >= r->memory.byte_count / 4 * 3;
+}
+
+void raft_log_relieve(struct raft *r)
+{
+    uint64_t index = r->saved.index < r->stable ? r->saved.index : r->stable;
+    if (nearly_full(r))
+        raft_compact(r, index);
+}

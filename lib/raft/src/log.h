@@ -17,6 +17,8 @@ void raft_log_truncate(struct raft *r, uint64_t from);
 void raft_log_reset(struct raft *r, uint64_t index, uint64_t term);
 uint64_t raft_log_uncommitted_bytes(const struct raft *r);
 bool raft_log_half_full(const struct raft *r);
+/* When the window is nearly full, what the snapshot covers goes. Not between queueing messages and handing them out. */
+void raft_log_relieve(struct raft *r);
 uint64_t raft_log_last_term(const struct raft *r);
 static inline const struct raft_slot *raft_log_slot(const struct raft *r, uint64_t index)
 {

@@ -69,6 +69,7 @@ void raft_update(struct raft *r, struct raft_update *u)
     ASSERT(r->started);
     *u = (struct raft_update){.more = false};
     if (r->fault == RAFT_FAULT_NONE) {
+        raft_log_relieve(r);
         raft_maybe_leave_joint(r);
         if (r->role == RAFT_LEADER) {
             raft_reads_ask(r);

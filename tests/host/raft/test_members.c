@@ -158,6 +158,36 @@ static void test_trailing_entries(void)
     cluster_free(c);
 }
 
+/* The entries kept behind a snapshot go when those of several leaders, none of which could decide anything, need the
+ * room. */
+static void test_trailing_entries_make_room(void)
+{
+    struct cluster *c = cluster_make(3);
+    cluster_elect(c, 1);
+    cluster_pass(c, HEARTBEAT_MS);
+    uint64_t slots = c->units[1]->r->memory.slot_count;
+    while (c->units[1]->applied <= slots / 4)
+        unit_propose_ok(c, 1, "x");
+    cluster_pass(c, 2 * HEARTBEAT_MS);
+    uint64_t kept = slots / 4;
+    unit_snapshot(c, 3, kept);
+    const struct raft *r = c->units[3]->r;
+    uint64_t commit = r->commit;
+    cluster_isolate(c, 2, true);
+    c->drop_types = 1ull << RAFT_MSG_APPEND_REPLY; /* what 1 and 3 get from now on is not decided */
+    CHECK_EQUAL(r->base + kept, r->saved.index);
+    while (unit_propose(c, 1, "x") == E_OK)
+        cluster_pass(c, 1);
+    cluster_pass(c, HEARTBEAT_MS);
+    CHECK(r->commit == commit && r->last - commit >= slots / 2);
+    CHECK_EQUAL(r->base, r->saved.index);
+    c->drop_types = 0;
+    cluster_isolate(c, 2, false);
+    cluster_pass(c, 20 * HEARTBEAT_MS);
+    cluster_make_equal(c);
+    cluster_free(c);
+}
+
 /* Chunks that arrived are not sent again when the answers were lost. */
 static void test_snapshot_is_resumed(void)
 {
@@ -209,6 +239,7 @@ int main(void)
     RUN(test_commit_of_change_is_durable_before_ack);
     RUN(test_snapshot_for_a_slow_follower);
     RUN(test_trailing_entries);
+    RUN(test_trailing_entries_make_room);
     RUN(test_snapshot_is_resumed);
     RUN(test_window_fills_and_empties);
     return 0;

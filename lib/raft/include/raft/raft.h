@@ -412,7 +412,8 @@ void raft_snapshot_label(const struct raft *r, struct raft_snapshot *label_out);
 /* That snapshot is durable; it replaces the one before. False: it is older than what is there (drop it). */
 bool raft_snapshot_saved(struct raft *r, const struct raft_snapshot *snapshot);
 /* Entries up to `index` (<= saved snapshot's index, must) leave the window. Keeping some behind the snapshot spares
- * slow followers a snapshot. */
+ * slow followers a snapshot; when the window is nearly full they go all the same: several leaders in turn may have left
+ * entries that nothing decides before all followers have room for them. */
 void raft_compact(struct raft *r, uint64_t index);
 /* A snapshot is being sent to somebody: better not replace it now. False all the same when the window is nearly full.
  */
