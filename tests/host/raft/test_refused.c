@@ -357,6 +357,26 @@ static void test_empty_snapshot(void)
     CHECK_EQUAL(r.fault, RAFT_FAULT_NONE);
 }
 
+/* Nor does who repairs its log ask for what it lost while a snapshot waits that has it. */
+static void test_a_repair_waits_for_a_snapshot(void)
+{
+    const struct raft_snapshot label = label_at_nine(0);
+    const struct raft_message heartbeat = {.type = RAFT_MSG_HEARTBEAT, .term = 3, .commit = 9};
+    struct raft_update u;
+    begin(3, 1);
+    raft_repair(&r, 9);
+    CHECK_EQUAL(raft_start(&r), E_OK);
+    receive(heartbeat);
+    raft_update(&r, &u);
+    CHECK(u.message_count == 1 && u.messages[0].type == RAFT_MSG_APPEND_REPLY && u.messages[0].lost);
+    receive_snapshot(&label, 0, 0);
+    CHECK(r.incoming_complete);
+    raft_update(&r, &u);
+    receive(heartbeat);
+    raft_update(&r, &u);
+    CHECK_EQUAL(u.message_count, 0);
+}
+
 /* A chunk that could not be stored is asked for again; one of another snapshot of the same place begins anew. */
 static void test_chunks(void)
 {
@@ -518,6 +538,7 @@ int main(void)
     RUN(test_entries_of_an_earlier_term);
     RUN(test_who_does_not_lead_has_no_peers);
     RUN(test_empty_snapshot);
+    RUN(test_a_repair_waits_for_a_snapshot);
     RUN(test_chunks);
     RUN(test_a_vote_is_of_its_term);
     RUN(test_a_candidate_learns_what_a_snapshot_covers);
