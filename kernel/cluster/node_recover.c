@@ -238,8 +238,7 @@ static const char *verdict_words(enum recover_verdict verdict)
         return "a later epoch of this cluster is heard: it was recovered elsewhere. See `raft wipe`";
     case RECOVER_LEADER:
         return "a majority of the voters lives: it has a leader, or had one a moment ago. If the others have just "
-               "died, "
-               "look again in 10 s";
+               "died, look again in 10 s";
     case RECOVER_MAJORITY:
         return "a majority of the voters is heard: it will elect a leader by itself";
     case RECOVER_SOON:
